@@ -1,0 +1,155 @@
+"""Parts: whatever a user may add is one class whose fields are its parameters.
+
+    class Reversal(Strategy, kind="reversal"):
+        lookback: int = Field(5, ge=1, description="bars looked back")
+        def signals(self, market, out=None): ...
+
+The class keyword registers the part; its fields give validation, documentation, forms and search spaces.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import inspect
+import json
+from abc import ABC
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Annotated, Any, ClassVar, Self, TypeVar
+
+from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, model_validator
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+
+from regimefolio.core.errors import ConfigError
+from regimefolio.core.types import Json
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """A hint such as `did you mean 'sharpe'?`, or the known words when none is near."""
+    words = sorted(known)
+    near = difflib.get_close_matches(word, words, n=1, cutoff=0.6)
+    if near:
+        return f"did you mean {near[0]!r}?"
+    return f"known: {', '.join(words)}" if words else "nothing is known here"
+
+
+def fingerprint(value: Json) -> str:
+    """SHA-256 of the canonical JSON of a value: sorted keys, no spaces, no NaN."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def placed_error(place: Sequence[str | int], message: str) -> PydanticCustomError:
+    """A mistake found by a model, about a value that stands at `place` below it."""
+    return PydanticCustomError("placed", "{text}", {"place": list(place), "text": message})
+
+
+class Model(BaseModel):
+    """A frozen piece of configuration that refuses unknown keys and hints at the right one."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _known_keys(cls, value: Any) -> Any:
+        if isinstance(value, Mapping):
+            for key in value:
+                if key not in cls.model_fields:
+                    raise placed_error([str(key)], f"unknown key {key!r}; {did_you_mean(str(key), cls.model_fields)}")
+        return value
+
+    def plain(self) -> dict[str, Json]:
+        """The fields as JSON values."""
+        return self.model_dump(mode="json")
+
+
+class Component(Model, ABC):
+    """A part: frozen parameters and the work that they describe. Never changes after construction."""
+
+    kind: ClassVar[str] = ""
+    family: ClassVar[str] = ""
+
+    def __init_subclass__(cls, kind: str = "", family: str = "", **keywords: Any) -> None:
+        super().__init_subclass__(**keywords)
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, kind: str = "", family: str = "", **keywords: Any) -> None:
+        super().__pydantic_init_subclass__(**keywords)
+        if family:
+            cls.family = family
+            _REGISTRY.setdefault(family, {})
+        if kind:
+            if not cls.family:
+                raise TypeError(f"{cls.__name__} names a kind but belongs to no family")
+            if inspect.isabstract(cls):
+                missing = ", ".join(sorted(cls.__abstractmethods__))
+                raise TypeError(f"{cls.__name__} must define {missing}")
+            known = _REGISTRY[cls.family].get(kind)
+            if known is not None and (known.__module__, known.__qualname__) != (cls.__module__, cls.__qualname__):
+                raise TypeError(f"{known.__module__}.{known.__qualname__} is already the {cls.family} {kind!r}")
+            cls.kind = kind
+            _REGISTRY[cls.family][kind] = cls
+
+    @classmethod
+    def of(cls, value: Any) -> Self:
+        """The part that a name or a mapping `{kind: …, parameters}` describes.
+
+        Raises
+        ------
+        ConfigError
+            The kind is not known.
+        pydantic.ValidationError
+            A parameter is wrong.
+        """
+        if isinstance(value, cls):
+            return value
+        if isinstance(value, str):
+            value = {"kind": value}
+        if not isinstance(value, Mapping) or not isinstance(value.get("kind"), str):
+            raise ConfigError(f"a {cls.family} is a name or a mapping with `kind`, but this is {value!r}")
+        parameters = dict(value)
+        kind = parameters.pop("kind")
+        known = registered(cls.family)
+        if kind not in known:
+            raise ConfigError(f"unknown {cls.family} {kind!r}; {did_you_mean(kind, known)}")
+        part = known[kind].model_validate(parameters)
+        if not isinstance(part, cls):
+            raise ConfigError(f"{kind!r} is a {type(part).__name__}, not a {cls.__name__}")
+        return part
+
+    def spec(self) -> dict[str, Json]:
+        """The mapping that `of` turns back into this part."""
+        return {"kind": self.kind, **self.plain()}
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of kind and parameters."""
+        return fingerprint(self.spec())
+
+
+_REGISTRY: dict[str, dict[str, type[Component]]] = {}
+
+
+def registered(family: str) -> Mapping[str, type[Component]]:
+    """The parts of a family that are known so far, by kind."""
+    return dict(_REGISTRY.get(family, {}))
+
+
+class _Part:
+    """Tells pydantic to read and write a field as a part of its family."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        def read(value: Any) -> Component:
+            try:
+                part: Component = source.of(value)
+            except ConfigError as error:
+                raise PydanticCustomError("part", "{text}", {"text": str(error)}) from error
+            return part
+
+        write = core_schema.plain_serializer_function_ser_schema(lambda part: part.spec())
+        return core_schema.no_info_plain_validator_function(read, serialization=write)
+
+
+C = TypeVar("C", bound=Component)
+Part = Annotated[C, _Part()]
+"""`Part[Strategy]`: a field that takes a strategy's name, mapping or instance."""

@@ -1,0 +1,215 @@
+"""Configuration files: strict YAML whose every mistake is shown with its file, line and column."""
+
+from __future__ import annotations
+
+import datetime
+import re
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from regimefolio.core.component import did_you_mean
+from regimefolio.core.errors import ConfigError
+
+Place = tuple[str | int, ...]
+M = TypeVar("M", bound=BaseModel)
+
+MAX_DEPTH = 40
+_INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]*)")
+_NUMBER = re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?")
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A place in a file; line and column count from 1."""
+
+    path: Path
+    line: int
+    column: int
+    text: str
+
+    def error(self, message: str) -> ConfigError:
+        """The message with its place and the line it speaks of."""
+        pointer = " " * (self.column - 1) + "^"
+        return ConfigError(f"{self.path}:{self.line}:{self.column}: {message}\n  {self.text}\n  {pointer}")
+
+
+@dataclass(frozen=True)
+class Document:
+    """A configuration file: its values, and where each of them stands."""
+
+    path: Path
+    data: dict[str, Any]
+    marks: dict[Place, Mark]
+
+    def parse(self, model: type[M], section: str) -> M:
+        """The model in the section that the file must consist of.
+
+        Raises
+        ------
+        ConfigError
+            With file:line:column, the line and a hint, for the first mistake; the others are listed below it.
+        """
+        for key in self.data:
+            if key != section:
+                raise self.marks[(key,)].error(f"unknown section {key!r}; {did_you_mean(key, [section])}")
+        if section not in self.data:
+            raise ConfigError(f"{self.path}:1:1: the file must consist of one section `{section}:`")
+        try:
+            return model.model_validate(self.data[section])
+        except ValidationError as error:
+            mistakes = [self._place((section, *loc)).error(text) for loc, text in _flatten(error)]
+            first, *others = mistakes
+            for other in others:
+                first.add_note(str(other))
+            raise first from None
+
+    def error(self, place: Place, message: str) -> ConfigError:
+        """An error about a value of this file, with its place."""
+        return self._place(place).error(message)
+
+    def _place(self, place: Place) -> Mark:
+        found: Place = ()
+        for step in place:  # a step that stands nowhere in the file names a model, not a key
+            if (*found, step) in self.marks:
+                found = (*found, step)
+        return self.marks[found]
+
+
+def _flatten(error: ValidationError) -> list[tuple[Place, str]]:
+    """The mistakes of a validation with their whole place, those inside parts included."""
+    found: list[tuple[Place, str]] = []
+    for item in error.errors():
+        place: Place = item["loc"]
+        context = item.get("ctx", {})
+        inner = context.get("error")
+        if isinstance(inner, ValidationError):
+            found += [((*place, *rest), text) for rest, text in _flatten(inner)]
+        elif item["type"] == "placed":
+            found.append(((*place, *context["place"]), context["text"]))
+        elif item["type"] == "missing":
+            found.append((place, f"`{place[-1]}` is missing"))
+        else:
+            given = item.get("input")
+            text = item["msg"].removeprefix("Value error, ")
+            shown = f", but this is {given!r}" if isinstance(given, str | int | float | bool) else ""
+            found.append((place, text[:1].lower() + text[1:] + ("" if item["type"] == "part" else shown)))
+    return found
+
+
+def read_document(path: Path) -> Document:
+    """Read a configuration file, and the one that it `extends`.
+
+    Plain YAML with fewer surprises: `no`, `on`, `0o17` and `12:30` are text; `1e-6` is a number;
+    repeated keys, anchors and aliases are errors.
+
+    Raises
+    ------
+    ConfigError
+        The file is missing, is not YAML, or says something twice.
+    """
+    return _read(path, ())
+
+
+def _read(path: Path, children: tuple[Path, ...]) -> Document:
+    if path in children:
+        raise ConfigError(f"{path}: extends itself through {' → '.join(map(str, children))}")
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        near = [file.name for file in path.parent.glob("*.y*ml")] if path.parent.is_dir() else []
+        hint = f" ({did_you_mean(path.name, near)})" if near else ""
+        raise ConfigError(f"{path}: there is no such file{hint}") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: cannot be read as UTF-8 text ({error})") from None
+    document = _compose(path, text)
+    parent = document.data.pop("extends", None)
+    if parent is None:
+        return document
+    if not isinstance(parent, str):
+        raise document.marks[("extends",)].error("`extends` must name a file")
+    base = _read(path.parent / parent, (*children, path))
+    return Document(path, _merge(base.data, document.data), {**base.marks, **document.marks})
+
+
+def _merge(base: Any, over: Any) -> Any:
+    if isinstance(base, dict) and isinstance(over, dict):
+        return {key: _merge(base.get(key), over[key]) if key in over else base[key] for key in {**base, **over}}
+    return over
+
+
+def _compose(path: Path, text: str) -> Document:
+    lines = text.splitlines() or [""]
+
+    def mark(at: yaml.Mark | None) -> Mark:
+        line = min(at.line, len(lines) - 1) if at else 0
+        return Mark(path, line + 1, (at.column if at else 0) + 1, lines[line])
+
+    try:
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+    except yaml.MarkedYAMLError as error:
+        raise mark(error.problem_mark).error(f"not YAML: {error.problem}") from None
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path}: not YAML: {error}") from None
+    except RecursionError:
+        raise ConfigError(f"{path}: nested too deeply") from None
+    if not isinstance(node, yaml.MappingNode):
+        raise mark(node.start_mark if node else None).error("the file must be a mapping of keys to values")
+    marks: dict[Place, Mark] = {(): mark(node.start_mark)}
+    data = _construct(node, (), marks, mark, set())
+    return Document(path, data, marks)
+
+
+def _construct(
+    node: yaml.Node, place: Place, marks: dict[Place, Mark], mark: Callable[[yaml.Mark | None], Mark], seen: set[int]
+) -> Any:
+    if id(node) in seen:
+        raise mark(node.start_mark).error("anchors and aliases are not supported; write the value out")
+    if len(place) > MAX_DEPTH:
+        raise mark(node.start_mark).error(f"nested deeper than {MAX_DEPTH} levels")
+    seen.add(id(node))
+    if isinstance(node, yaml.MappingNode):
+        mapping: dict[Hashable, Any] = {}
+        for key_node, value_node in node.value:
+            if not isinstance(key_node, yaml.ScalarNode):
+                raise mark(key_node.start_mark).error("a key must be plain text")
+            key = key_node.value
+            if key in mapping:
+                first = marks[(*place, key)].line
+                raise mark(key_node.start_mark).error(f"key {key!r} was already given in line {first}")
+            marks[(*place, key)] = mark(key_node.start_mark)
+            mapping[key] = _construct(value_node, (*place, key), marks, mark, seen)
+        return mapping
+    if isinstance(node, yaml.SequenceNode):
+        items = []
+        for index, item in enumerate(node.value):
+            marks[(*place, index)] = mark(item.start_mark)
+            items.append(_construct(item, (*place, index), marks, mark, seen))
+        return items
+    return _scalar(node, mark)
+
+
+def _scalar(node: yaml.Node, mark: Callable[[yaml.Mark | None], Mark]) -> Any:
+    assert isinstance(node, yaml.ScalarNode)
+    text: str = node.value
+    if node.style is not None:
+        return text
+    if text in ("", "~", "null"):
+        return None
+    if text in ("true", "false"):
+        return text == "true"
+    if _INTEGER.fullmatch(text):
+        return int(text)
+    if _NUMBER.fullmatch(text):
+        return float(text)
+    if _DATE.fullmatch(text):
+        try:
+            return datetime.date.fromisoformat(text)
+        except ValueError as error:
+            raise mark(node.start_mark).error(f"{text!r} is not a date: {error}") from None
+    return text

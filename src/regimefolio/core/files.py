@@ -1,0 +1,189 @@
+"""The only room that writes files: a file is whole or it is not there.
+
+Everything goes to a temporary file in the same folder, is flushed, renamed, and the folder is flushed.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import io
+import json
+import os
+import socket
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import fields, is_dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from regimefolio.core.errors import CorruptError, LockedError, WorkspaceError
+from regimefolio.core.types import Json
+
+
+def jsonable(value: Any) -> Json:
+    """A value as JSON values: NaN becomes null, arrays lists, mappings dictionaries with text keys.
+
+    Raises
+    ------
+    TypeError
+        The value, or something in it, has no JSON form; an infinity has none either.
+    """
+    if value is None or isinstance(value, bool | int | str):
+        return value
+    if isinstance(value, float):
+        if value != value:
+            return None
+        if value in (float("inf"), float("-inf")):
+            raise TypeError("an infinite number cannot be written; it should have been NaN with a reason")
+        return value
+    if isinstance(value, np.generic):
+        return str(value) if isinstance(value, np.datetime64) else jsonable(value.item())
+    if isinstance(value, np.ndarray):
+        return [jsonable(item) for item in value]
+    if isinstance(value, date):
+        return value.isoformat()
+    if is_dataclass(value) and not isinstance(value, type):
+        return {item.name: jsonable(getattr(value, item.name)) for item in fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): jsonable(item) for key, item in value.items()}
+    if isinstance(value, Sequence):
+        return [jsonable(item) for item in value]
+    raise TypeError(f"a {type(value).__name__} cannot be written as JSON")
+
+
+def json_text(value: Any) -> str:
+    """Indented JSON with a final newline; the order of keys is kept."""
+    return json.dumps(jsonable(value), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _flush_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Put a whole file in place, or leave what was there."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise WorkspaceError(f"{path}: cannot be written ({error.strerror}); what was there is unchanged") from error
+    _flush_folder(path.parent)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Put a UTF-8 text file in place."""
+    write_bytes(path, text.encode())
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Put a JSON file in place; NaN is written as null."""
+    write_text(path, json_text(value))
+
+
+def write_npy(path: Path, array: NDArray[Any]) -> None:
+    """Put an array in place as .npy."""
+    buffer = io.BytesIO()
+    np.save(buffer, array, allow_pickle=False)
+    write_bytes(path, buffer.getvalue())
+
+
+def append_line(path: Path, line: str) -> None:
+    """Add one line to a log and flush it; a torn last line of a killed process is ended first."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("ab+") as file:
+        if file.tell():
+            file.seek(-1, os.SEEK_END)
+            if file.read(1) != b"\n":
+                file.write(b"\n")
+        file.write(line.encode() + b"\n")
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def remove(path: Path) -> None:
+    """Take a file away, if it is there."""
+    path.unlink(missing_ok=True)
+
+
+def sweep_temporaries(folder: Path) -> None:
+    """Take away what writers that were killed left behind."""
+    for path in folder.rglob(".*.tmp"):
+        path.unlink(missing_ok=True)
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file's bytes, as hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def read_json(path: Path) -> Any:
+    """The value in a JSON file.
+
+    Raises
+    ------
+    CorruptError
+        The file is missing or is not JSON.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise CorruptError(f"{path}: is missing; run the phase that writes it again") from error
+    except ValueError as error:
+        raise CorruptError(f"{path}: is not JSON ({error}); restore it or run its phase again") from error
+
+
+def read_npy(path: Path, mmap_mode: Literal["r"] | None = None) -> NDArray[Any]:
+    """The array in a .npy file; nothing is ever unpickled.
+
+    Raises
+    ------
+    CorruptError
+        The file is missing, torn or not an array.
+    """
+    try:
+        array: NDArray[Any] = np.load(path, mmap_mode=mmap_mode, allow_pickle=False)
+    except FileNotFoundError as error:
+        raise CorruptError(f"{path}: is missing; run the phase that writes it again") from error
+    except (ValueError, EOFError, OSError) as error:
+        raise CorruptError(f"{path}: is not a whole .npy file ({error}); run its phase again") from error
+    return array
+
+
+@contextmanager
+def lock(path: Path) -> Iterator[None]:
+    """Hold a folder's lock file for this process.
+
+    Raises
+    ------
+    LockedError
+        Another process holds it; the message names its pid and host.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            holder = file.read().strip() or "another process"
+            raise LockedError(f"{path.parent}: {holder} works here; wait for it or end it") from None
+        file.seek(0)
+        file.truncate()
+        file.write(f"process {os.getpid()} on {socket.gethostname()}")
+        file.flush()
+        yield

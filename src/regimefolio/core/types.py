@@ -1,0 +1,313 @@
+"""The types that flow from bars to results: frozen, checked once, their arrays read-only.
+
+T is the number of bars, N of assets, K of regimes. A NaN price means that there is no bar.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import JsonValue
+
+from regimefolio.core.errors import DataError
+
+Float: TypeAlias = NDArray[np.float64]
+Float32: TypeAlias = NDArray[np.float32]
+Int: TypeAlias = NDArray[np.int64]
+Bool: TypeAlias = NDArray[np.bool_]
+Times: TypeAlias = NDArray[np.datetime64]
+Json: TypeAlias = JsonValue
+
+UNKNOWN = -1
+"""The regime label of a bar before the first fit."""
+
+
+def _frozen(name: str, array: NDArray[Any], shape: tuple[int, ...], dtype: str) -> NDArray[Any]:
+    """A read-only C-ordered view of an array of the stated shape and type."""
+    if array.shape != shape:
+        raise DataError(f"{name} must have shape {shape}, but has {array.shape}")
+    if array.dtype != np.dtype(dtype):
+        raise DataError(f"{name} must be {dtype}, but is {array.dtype}")
+    view = np.ascontiguousarray(array).view()
+    view.flags.writeable = False
+    return view
+
+
+def _set(instance: object, name: str, shape: tuple[int, ...], dtype: str) -> None:
+    value = getattr(instance, name)
+    if value is not None:
+        where = f"{type(instance).__name__}.{name}"
+        object.__setattr__(instance, name, _frozen(where, value, shape, dtype))
+
+
+@dataclass(frozen=True, eq=False)
+class Panel:
+    """Price bars of N assets on one clock.
+
+    Parameters
+    ----------
+    timestamps : ndarray of shape (T,), datetime64[ns]
+        Strictly increasing times at which the bars closed.
+    symbols : tuple of N str
+        Unique names.
+    close : ndarray of shape (T, N), float64
+        NaN where an asset has no bar.
+    member : ndarray of shape (T, N), bool
+        The dated universe.
+    periods_per_year : float
+        Bars in a year, used to annualise.
+    open, high, low, volume : ndarray of shape (T, N), float64, or None
+        Absent as a whole in close-only data.
+    sectors : tuple of N str, or None
+
+    Raises
+    ------
+    DataError
+        Shapes, types, order of timestamps or repeated symbols.
+    """
+
+    timestamps: Times
+    symbols: tuple[str, ...]
+    close: Float
+    member: Bool
+    periods_per_year: float
+    open: Float | None = None
+    high: Float | None = None
+    low: Float | None = None
+    volume: Float | None = None
+    sectors: tuple[str, ...] | None = None
+
+    def __post_init__(self) -> None:
+        t, n = self.close.shape
+        _set(self, "timestamps", (t,), "datetime64[ns]")
+        for name in ("close", "open", "high", "low", "volume"):
+            _set(self, name, (t, n), "float64")
+        _set(self, "member", (t, n), "bool")
+        if t > 1 and not (np.diff(self.timestamps) > np.timedelta64(0, "ns")).all():
+            raise DataError("Panel.timestamps must be strictly increasing")
+        if len(self.symbols) != n or len(set(self.symbols)) != n:
+            raise DataError(f"Panel.symbols must be {n} different names, but are {self.symbols}")
+        if self.sectors is not None and len(self.sectors) != n:
+            raise DataError(f"Panel.sectors must name {n} sectors, but names {len(self.sectors)}")
+
+    @property
+    def n_bars(self) -> int:
+        return self.close.shape[0]
+
+    @property
+    def n_assets(self) -> int:
+        return self.close.shape[1]
+
+    def until(self, n_bars: int) -> Panel:
+        """The first `n_bars` bars: what was known when the last of them closed."""
+        cut = {
+            name: None if array is None else array[:n_bars]
+            for name in ("timestamps", "close", "open", "high", "low", "volume", "member")
+            for array in (getattr(self, name),)
+        }
+        return replace(self, **cut)  # type: ignore[arg-type]
+
+
+class StrategySignal(NamedTuple):
+    """One strategy's opinion of one asset at one bar."""
+
+    timestamp: np.datetime64
+    symbol: str
+    alpha_score: float
+    confidence: float
+    horizon_days: int
+    volatility_adjusted: bool
+    metadata: Mapping[str, Json]
+
+
+class SignalBuffer(NamedTuple):
+    """Two panels of shape (T, N), float32, that a strategy may write its signals into."""
+
+    alpha: Float32
+    confidence: Float32
+
+
+@dataclass(frozen=True, eq=False)
+class Signals:
+    """What a strategy thinks of every asset at every bar.
+
+    Parameters
+    ----------
+    alpha : ndarray of shape (T, N), float32
+        In [-1, 1]; 0 where there is no opinion.
+    confidence : ndarray of shape (T, N), float32
+        In [0, 1]; 0 means no opinion.
+    horizon : int
+        Bars over which the alpha is meant to come true.
+    volatility_adjusted : bool
+        Whether the alpha was divided by a volatility.
+
+    Raises
+    ------
+    DataError
+        Shapes or types. Ranges are checked by `regimefolio.testing`, not at every construction.
+    """
+
+    timestamps: Times
+    symbols: tuple[str, ...]
+    strategy: str
+    alpha: Float32
+    confidence: Float32
+    horizon: int
+    volatility_adjusted: bool = False
+    metadata: Mapping[str, Json] = field(default_factory=lambda: MappingProxyType({}))
+
+    def __post_init__(self) -> None:
+        t, n = len(self.timestamps), len(self.symbols)
+        _set(self, "timestamps", (t,), "datetime64[ns]")
+        _set(self, "alpha", (t, n), "float32")
+        _set(self, "confidence", (t, n), "float32")
+
+    def records(self, t: int) -> Iterator[StrategySignal]:
+        """The opinions at bar `t`, one an asset."""
+        for n, symbol in enumerate(self.symbols):
+            yield StrategySignal(
+                self.timestamps[t],
+                symbol,
+                float(self.alpha[t, n]),
+                float(self.confidence[t, n]),
+                self.horizon,
+                self.volatility_adjusted,
+                self.metadata,
+            )
+
+
+@dataclass(frozen=True, eq=False)
+class RegimePath:
+    """The market's regime at every bar, as it was known at that bar.
+
+    Parameters
+    ----------
+    names : tuple of K str
+        The regimes, in the detector's order.
+    probability : ndarray of shape (T, K), float64
+        Rows sum to 1; NaN before the first fit.
+    label : ndarray of shape (T,), int64
+        Index into `names`, or UNKNOWN (-1) before the first fit.
+
+    Raises
+    ------
+    DataError
+        Shapes, types, or a label outside the names.
+    """
+
+    timestamps: Times
+    names: tuple[str, ...]
+    probability: Float
+    label: Int
+
+    def __post_init__(self) -> None:
+        t = len(self.timestamps)
+        _set(self, "timestamps", (t,), "datetime64[ns]")
+        _set(self, "probability", (t, len(self.names)), "float64")
+        _set(self, "label", (t,), "int64")
+        if t and not ((self.label >= UNKNOWN) & (self.label < len(self.names))).all():
+            raise DataError(f"RegimePath.label must lie in -1 … {len(self.names) - 1}")
+
+    def until(self, n_bars: int) -> RegimePath:
+        """The first `n_bars` bars."""
+        return RegimePath(self.timestamps[:n_bars], self.names, self.probability[:n_bars], self.label[:n_bars])
+
+
+TRADE = np.dtype([("bar", "i8"), ("asset", "i8"), ("shares", "f8"), ("price", "f8"), ("value", "f8"), ("cost", "f8")])
+"""One filled order: value = shares · price, negative for a sale; cost is positive."""
+
+
+@dataclass(frozen=True, eq=False)
+class Simulation:
+    """What happened to the money, bar by bar.
+
+    Bars before `start` did not trade: equity is the initial capital, everything else 0, and they belong to no result.
+
+    Parameters
+    ----------
+    start : int
+        The first bar that could trade.
+    initial_capital : float
+    equity, cash, turnover, cost : ndarray of shape (T,), float64
+        At the bar's close; turnover is half the traded value over the equity before the fill.
+    decision_return : ndarray of shape (T,), float64
+        Return from the fill that follows bar t to the fill that follows bar t+1, costs included;
+        NaN where there is no such exit or no decision.
+    weights : ndarray of shape (T, N), float64, or None
+        Holdings over equity at the bar's close; None where the run was not recorded.
+    shares : ndarray of shape (N,), float64
+        Held after the last bar.
+    pending : ndarray of shape (N,), float64
+        Target weights decided at the last bar, to be filled at the next one.
+    trades : structured ndarray of dtype TRADE, or None
+        In order of bar and asset; None where the run was not recorded.
+    status : str
+        `ok` or `bankrupt`.
+    """
+
+    timestamps: Times
+    symbols: tuple[str, ...]
+    start: int
+    initial_capital: float
+    equity: Float
+    cash: Float
+    turnover: Float
+    cost: Float
+    decision_return: Float
+    shares: Float
+    pending: Float
+    weights: Float | None = None
+    trades: NDArray[np.void] | None = None
+    status: str = "ok"
+
+    def __post_init__(self) -> None:
+        t, n = len(self.timestamps), len(self.symbols)
+        for name in ("equity", "cash", "turnover", "cost", "decision_return"):
+            _set(self, name, (t,), "float64")
+        _set(self, "weights", (t, n), "float64")
+        for name in ("shares", "pending"):
+            _set(self, name, (n,), "float64")
+
+    @property
+    def returns(self) -> Float:
+        """Simple returns of shape (T - start,): the first is equity over the initial capital, minus 1."""
+        equity = self.equity[self.start :]
+        before = np.concatenate([[self.initial_capital], equity[:-1]])
+        return np.divide(equity, before, out=np.full_like(equity, np.nan), where=before > 0) - 1.0
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The result of one piece of work, as it is written to JSON.
+
+    Parameters
+    ----------
+    fingerprint : str
+        SHA-256 of what was asked for: the identity of the work.
+    status : str
+        `ok`, `bankrupt` or `failed`.
+    parameters : mapping
+        What was run.
+    metrics : mapping of str to float
+        Undefined ones are NaN.
+    reasons : mapping of str to str
+        Why a metric is NaN.
+    regime_metrics : mapping of regime to metrics
+    message : str
+        Type and text of the error of a failed piece of work.
+    """
+
+    fingerprint: str
+    status: str
+    parameters: Mapping[str, Json]
+    metrics: Mapping[str, float]
+    reasons: Mapping[str, str] = field(default_factory=dict)
+    regime_metrics: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    artifacts: tuple[str, ...] = ()
+    message: str = ""
