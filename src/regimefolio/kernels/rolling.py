@@ -1,0 +1,206 @@
+"""Indicators over an asset's own bars: moving deviation, MACD histogram, RSI, and ranks across assets.
+
+Panels are (T, N), float64, C-ordered, read-only; an asset's bars stand without holes at the top of its
+column and NaN may only follow them. Everything runs forward from the first bar, so a prefix of the input
+gives a prefix of the output.
+"""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from regimefolio.kernels._compile import kernel
+
+Float: TypeAlias = NDArray[np.float64]
+
+LOST = 2.0**-12
+"""A window's squares are summed anew when they fall below this share of what its running sum once held."""
+
+
+@kernel
+def rolling_deviation(x: Float, window: int, standardise: bool, out: Float) -> None:
+    """Population deviation of the last `window` values, or how many of them the newest lies above their mean.
+
+    Sums run over differences from a centre. Where the sum of squares has shrunk so far that rounding
+    matters, the window is summed anew about its own mean: the error stays near 1e-11, whatever came
+    before. A window of equal values has deviation and z-score 0, found by counting repeats.
+
+    Parameters
+    ----------
+    x : ndarray of shape (T, N)
+    window : int
+        At least 2.
+    standardise : bool
+        Write the z-score instead of the deviation.
+    out : ndarray of shape (T, N)
+        NaN in the first `window` - 1 rows.
+    """
+    bars, assets = x.shape
+    sums, squares, peak = np.zeros(assets), np.zeros(assets), np.zeros(assets)
+    repeats, spread = np.zeros(assets), np.empty(assets)
+    centre = np.empty(assets)
+    share = 1.0 / window
+    for t in range(bars):
+        row, before, gone, to = x[t], x[max(t - 1, 0)], x[max(t - window, 0)], out[t]
+        if t == 0:
+            for n in range(assets):
+                centre[n] = row[n]
+        for n in range(assets):
+            repeats[n] = repeats[n] + 1.0 if row[n] == before[n] else 1.0
+        if t < window:
+            for n in range(assets):
+                d = row[n] - centre[n]
+                sums[n] += d
+                squares[n] += d * d
+        else:
+            for n in range(assets):
+                d, e = row[n] - centre[n], gone[n] - centre[n]
+                sums[n] += d - e
+                squares[n] += d * d - e * e
+        if t < window - 1:
+            for n in range(assets):
+                to[n] = np.nan
+            continue
+        lost = 0
+        for n in range(assets):
+            peak[n] = max(peak[n], squares[n])
+            spread[n] = squares[n] - sums[n] * sums[n] * share
+            lost += (spread[n] < LOST * peak[n]) & (repeats[n] < window)
+        if lost > 0:
+            for n in range(assets):
+                if spread[n] < LOST * peak[n] and repeats[n] < window:
+                    first = x[t - window + 1, n]
+                    total = 0.0
+                    for i in range(t - window + 1, t + 1):
+                        total += x[i, n] - first
+                    centre[n] = first + total * share
+                    total, square = 0.0, 0.0
+                    for i in range(t - window + 1, t + 1):
+                        d = x[i, n] - centre[n]
+                        total += d
+                        square += d * d
+                    sums[n], squares[n], peak[n] = total, square, square
+                    spread[n] = square - total * total * share
+        if standardise:
+            for n in range(assets):
+                flat = repeats[n] >= window or spread[n] <= 0.0
+                d = row[n] - centre[n] - sums[n] * share
+                to[n] = 0.0 if flat else d / np.sqrt(spread[n] * share)
+        else:
+            for n in range(assets):
+                flat = repeats[n] >= window or spread[n] <= 0.0
+                to[n] = 0.0 if flat else np.sqrt(spread[n] * share)
+
+
+@kernel
+def macd_histogram(x: Float, fast: int, slow: int, signal: int, out: Float) -> None:
+    """MACD line minus its signal line, in price units.
+
+    Exponential averages move by 2 / (span + 1) of the distance and are seeded by the first value: the
+    averages of price by the first price, that of the line by its first value, 0.
+
+    Parameters
+    ----------
+    x : ndarray of shape (T, N)
+    fast, slow, signal : int
+        Spans in bars.
+    out : ndarray of shape (T, N)
+        NaN in the first `slow` + `signal` - 2 rows.
+    """
+    bars, assets = x.shape
+    quick, late, line = np.empty(assets), np.empty(assets), np.zeros(assets)
+    a, b, c = 2.0 / (fast + 1.0), 2.0 / (slow + 1.0), 2.0 / (signal + 1.0)
+    for t in range(bars):
+        row, to = x[t], out[t]
+        if t == 0:
+            for n in range(assets):
+                quick[n] = row[n]
+                late[n] = row[n]
+        warm = t < slow + signal - 2
+        for n in range(assets):
+            quick[n] += a * (row[n] - quick[n])
+            late[n] += b * (row[n] - late[n])
+            macd = quick[n] - late[n]
+            line[n] += c * (macd - line[n])
+            to[n] = np.nan if warm else macd - line[n]
+
+
+@kernel
+def relative_strength(x: Float, period: int, out: Float) -> None:
+    """Wilder's RSI in 0 … 100; 50 where nothing has moved.
+
+    Average gain and loss are seeded by the simple mean of the first `period` changes, then move by 1 /
+    `period` of the distance.
+
+    Parameters
+    ----------
+    x : ndarray of shape (T, N)
+    period : int
+    out : ndarray of shape (T, N)
+        NaN in the first `period` rows.
+    """
+    bars, assets = x.shape
+    gain, loss = np.zeros(assets), np.zeros(assets)
+    share = 1.0 / period
+    for t in range(bars):
+        row, before, to = x[t], x[max(t - 1, 0)], out[t]
+        if t <= period:
+            for n in range(assets):
+                change = row[n] - before[n]
+                gain[n] += max(change, 0.0) * share
+                loss[n] += max(-change, 0.0) * share
+        else:
+            for n in range(assets):
+                change = row[n] - before[n]
+                gain[n] += (max(change, 0.0) - gain[n]) * share
+                loss[n] += (max(-change, 0.0) - loss[n]) * share
+        for n in range(assets):
+            total = gain[n] + loss[n]
+            strength = 50.0 if total == 0.0 else 100.0 * gain[n] / total
+            to[n] = np.nan if t < period else strength
+
+
+@kernel
+def rank_across(x: Float, out: Float) -> None:
+    """Average rank of every value in its row, from -1 (lowest) to 1 (highest); equal values share it.
+
+    Parameters
+    ----------
+    x : ndarray of shape (T, N)
+        NaN is not ranked; infinities are.
+    out : ndarray of shape (T, N)
+        NaN where `x` is, and in rows with fewer than two values.
+    """
+    bars, assets = x.shape
+    order = np.arange(assets)
+    for t in range(bars):
+        row, to = x[t], out[t]
+        # The order of the bar before is nearly right: insertion sort, NaN last.
+        for i in range(1, assets):
+            asset = order[i]
+            value = row[asset]
+            j = i
+            while j > 0:
+                other = row[order[j - 1]]
+                if other > value or (other != other and value == value):
+                    order[j] = order[j - 1]
+                    j -= 1
+                else:
+                    break
+            order[j] = asset
+        ranked = assets
+        while ranked > 0 and np.isnan(row[order[ranked - 1]]):
+            ranked -= 1
+        for n in range(assets):
+            to[n] = np.nan
+        i = 0
+        while ranked > 1 and i < ranked:
+            j = i
+            while j + 1 < ranked and row[order[j + 1]] == row[order[i]]:
+                j += 1
+            for k in range(i, j + 1):
+                to[order[k]] = (i + j - (ranked - 1)) / (ranked - 1)
+            i = j + 1
