@@ -1,0 +1,29 @@
+"""From the outside world to a clean Panel: sources of prices, checks of every bar, calendars, and the Market.
+
+`load_data` reads what a `DataSpec` asks for; `Market` is what strategies and regime detectors are given.
+"""
+
+from regimefolio.market.calendar import Every, Rebalance, decision_bars, periods_per_year, quarter_starts
+from regimefolio.market.sources import CheckReport, Dataset, Defect, File, OnBad, Sample, Source, check_file
+from regimefolio.market.spec import DataSpec, load_data, source_of
+from regimefolio.market.view import Market
+
+__all__ = [
+    "DataSpec",
+    "load_data",
+    "source_of",
+    "Dataset",
+    "Defect",
+    "OnBad",
+    "Source",
+    "Sample",
+    "File",
+    "check_file",
+    "CheckReport",
+    "Rebalance",
+    "Every",
+    "decision_bars",
+    "quarter_starts",
+    "periods_per_year",
+    "Market",
+]

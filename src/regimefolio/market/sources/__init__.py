@@ -1,0 +1,17 @@
+"""Where prices come from: each source reads, checks and adjusts, and hands out a Dataset and its defects."""
+
+from regimefolio.market.sources.base import Dataset, Defect, OnBad, Source, data_fingerprint
+from regimefolio.market.sources.file import CheckReport, File, check_file
+from regimefolio.market.sources.sample import Sample
+
+__all__ = [
+    "Dataset",
+    "Defect",
+    "OnBad",
+    "Source",
+    "File",
+    "Sample",
+    "CheckReport",
+    "check_file",
+    "data_fingerprint",
+]

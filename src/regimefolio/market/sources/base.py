@@ -1,0 +1,129 @@
+"""What every source is: a way to get a clean Panel, and a list of what was wrong with it."""
+
+from __future__ import annotations
+
+import hashlib
+from abc import abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from regimefolio.core.component import Component, fingerprint
+from regimefolio.core.errors import DataError
+from regimefolio.core.types import Float, Panel
+
+OnBad = Literal["error", "mask"]
+
+
+@dataclass(frozen=True)
+class Defect:
+    """One mistake in the prices.
+
+    Parameters
+    ----------
+    row : int or None
+        Line of a text file (the header is line 1), row of a Parquet file (the first is row 1).
+    column : str
+        As the file names it; empty where the whole row is meant.
+    symbol, timestamp, value : str
+        As the file has them; empty where they are not known.
+    problem : str
+        The rule that is broken.
+    """
+
+    row: int | None
+    column: str
+    symbol: str
+    timestamp: str
+    value: str
+    problem: str
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Prices that are ready for use.
+
+    Parameters
+    ----------
+    index : ndarray of shape (T,), float64, or None
+        Closes of the market's index; NaN where it has no bar.
+    about : str
+        What these prices are, and what they must not be taken for.
+    defects : tuple of Defect
+        What was masked, in the order of the source.
+    fingerprint : str
+        SHA-256 over symbols, timestamps and arrays: equal data, equal fingerprint, wherever it was read from.
+    """
+
+    panel: Panel
+    index: Float | None
+    about: str
+    defects: tuple[Defect, ...]
+    fingerprint: str
+
+
+class Source(Component, family="source"):
+    """A place that prices come from; its first field is what stands behind the colon of `kind:argument`."""
+
+    @abstractmethod
+    def load(self, on_bad: OnBad = "error") -> Dataset:
+        """Read, check and adjust all prices.
+
+        Parameters
+        ----------
+        on_bad : {"error", "mask"}
+            Whether the first mistake is an error, or every bad bar becomes a missing one and is listed.
+
+        Raises
+        ------
+        MissingDataError
+            There is nothing to read.
+        DataError
+            The prices cannot be used; the message names the place, the value and the remedy.
+        """
+
+    def within(self, folder: Path) -> Source:
+        """Resolve relative paths, where it has any, against a folder."""
+        return self
+
+
+def data_fingerprint(panel: Panel, index: Float | None) -> str:
+    """SHA-256 over symbols, sectors, timestamps and the bytes of every array."""
+    arrays = {
+        "timestamps": panel.timestamps,
+        "close": panel.close,
+        "member": panel.member,
+        "open": panel.open,
+        "high": panel.high,
+        "low": panel.low,
+        "volume": panel.volume,
+        "index": index,
+    }
+    head = fingerprint(
+        {
+            "symbols": list(panel.symbols),
+            "sectors": None if panel.sectors is None else list(panel.sectors),
+            "periods_per_year": panel.periods_per_year,
+            "arrays": {name: list(array.shape) for name, array in arrays.items() if array is not None},
+        }
+    )
+    digest = hashlib.sha256(head.encode())
+    for array in arrays.values():
+        if array is not None:
+            digest.update(array.tobytes())
+    return digest.hexdigest()
+
+
+def refusal(path: Path, unit: str, defects: Sequence[Defect]) -> DataError:
+    """The error that names the first mistake of a file, how many more there are, and what to do."""
+    first = defects[0]
+    column = f", column {first.column}" if first.column else ""
+    bar = " ".join(part for part in (first.symbol, first.timestamp) if part)
+    where = f" in the bar {bar}" if bar else ""
+    others = f"\n  and {len(defects) - 1:,} more" if len(defects) > 1 else ""
+    return DataError(
+        f"{path}: {unit} {first.row}{column}: {first.problem}, found {first.value!r}{where}{others}\n"
+        f"  Mend the file, or set `on_bad: mask` to turn bad bars into missing ones; "
+        f"`regimefolio data check {path}` lists every one."
+    )

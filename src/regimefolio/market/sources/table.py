@@ -1,0 +1,252 @@
+"""From a file to a table of cells that still knows its lines: CSV, CSV.gz and Parquet."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from regimefolio.core.component import did_you_mean
+from regimefolio.core.errors import DataError, MissingDataError
+from regimefolio.core.types import Bool, Float, Int, Times
+from regimefolio.market.sources.base import Defect
+
+if TYPE_CHECKING:
+    import polars as pl
+
+FORMATS = ("csv.gz", "csv", "parquet")
+EMPTY = ("", "nan", "na", "n/a", "null", "none")
+"""What an empty cell may say in a column of numbers, in any case. In a column of symbols these are names."""
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """The cells of a file.
+
+    Parameters
+    ----------
+    columns : tuple of polars.Series
+        Text where the file is text; an empty cell is null.
+    lines : ndarray of shape (R,), int64, or None
+        Line of each row where lines are not simply counted.
+    defects : tuple of Defect
+        Lines that are no rows.
+    """
+
+    path: Path
+    format: str
+    header: tuple[str, ...]
+    columns: tuple[pl.Series, ...]
+    lines: Int | None = None
+    defects: tuple[Defect, ...] = ()
+
+    @property
+    def n_rows(self) -> int:
+        return len(self.columns[0])
+
+    @property
+    def unit(self) -> str:
+        return "row" if self.format == "parquet" else "line"
+
+    def place(self, row: int) -> int:
+        """The line (Parquet: row) of the file, counted from 1, that a row of this table was read from."""
+        if self.lines is not None:
+            return int(self.lines[row])
+        return row + (1 if self.format == "parquet" else 2)
+
+    def text(self, row: int, column: int) -> str:
+        """A cell as the file has it; empty where there is none."""
+        value = self.columns[column][row]
+        return "" if value is None else str(value)
+
+
+def read_table(path: Path) -> Table:
+    """Read all cells of a file.
+
+    Raises
+    ------
+    MissingDataError
+        There is no such file.
+    DataError
+        The file is of another kind, empty, torn, or not UTF-8.
+    """
+    form = next((form for form in FORMATS if path.name.lower().endswith(f".{form}")), None)
+    if form is None:
+        raise DataError(f"{path}: prices are read from files named .csv, .csv.gz or .parquet")
+    if not path.is_file():
+        near = [file.name for file in path.parent.glob("*") if file.name.lower().endswith(FORMATS)]
+        hint = f"; {did_you_mean(path.name, near)}" if near else f"; there are no prices in {path.parent}"
+        raise MissingDataError(f"{path}: there is no such file{hint}")
+    return _read_parquet(path) if form == "parquet" else _read_csv(path, form)
+
+
+def _read_parquet(path: Path) -> Table:
+    import polars as pl
+
+    try:
+        frame = pl.read_parquet(path)
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise DataError(f"{path}: is not a whole Parquet file ({error}); write it again") from error
+    if not frame.height:
+        raise DataError(f"{path}: the file is empty; it must hold at least one bar")
+    return Table(path, "parquet", tuple(frame.columns), tuple(frame.get_columns()))
+
+
+def _read_csv(path: Path, form: str) -> Table:
+    head, _, body = _bytes(path).partition(b"\n")
+    try:
+        header = tuple(next(csv.reader([head.decode().rstrip("\r")], strict=True), ()))
+    except csv.Error as error:
+        raise DataError(f"{path}: line 1: the columns' names cannot be read ({error})") from error
+    body = body.rstrip(b"\r\n")
+    if not any(name.strip() for name in header) or not body:
+        raise DataError(f"{path}: the file is empty; line 1 must name the columns, and bars must follow it")
+    if b'"' not in body:
+        columns = _columns(body, len(header), body.count(b"\n") + 1)
+        # Polars refuses a line that is too long and fills up one that is too short, so the commas' total tells.
+        if columns is not None and body.count(b",") == len(columns[0]) * (len(header) - 1):
+            return Table(path, form, header, columns)
+    body, lines, defects = _sift(path, body, len(header))
+    columns = _columns(body, len(header), len(lines))
+    if columns is None:
+        raise DataError(f"{path}: cannot be read as CSV; look for quotes inside of cells")
+    return Table(path, form, header, columns, lines, defects)
+
+
+def _bytes(path: Path) -> bytes:
+    """The text of a file: decompressed, without byte order mark, and known to be UTF-8."""
+    try:
+        data = path.read_bytes()
+        if data.startswith(b"\x1f\x8b"):
+            data = gzip.decompress(data)
+    except (OSError, EOFError, zlib.error) as error:
+        raise DataError(f"{path}: is not a whole file ({error}); fetch or write it again") from error
+    data = data.removeprefix(b"\xef\xbb\xbf")
+    if not data.isascii():
+        try:
+            data.decode()
+        except UnicodeDecodeError as error:
+            line = data.count(b"\n", 0, error.start) + 1
+            raise DataError(f"{path}: line {line}: is not UTF-8 ({error.reason}); save it as UTF-8") from error
+    return data
+
+
+def _columns(body: bytes, width: int, n_rows: int) -> tuple[pl.Series, ...] | None:
+    """The columns of a CSV body as text; None where it has not that many rows, or longer ones."""
+    import polars as pl
+
+    schema = {str(number): pl.String for number in range(width)}
+    try:
+        frame = pl.read_csv(body, has_header=False, schema=schema, null_values=[""])
+    except pl.exceptions.PolarsError:
+        return None
+    return tuple(frame.get_columns()) if frame.height == n_rows else None
+
+
+def _sift(path: Path, body: bytes, width: int) -> tuple[bytes, Int, tuple[Defect, ...]]:
+    """The records that are as wide as the header, their lines, and the others as defects; blank lines are none."""
+    texts = body.decode().split("\n")
+    sound: list[str] = []
+    lines: list[int] = []
+    defects: list[Defect] = []
+    reader = csv.reader(texts, strict=True)
+    above = 0
+    try:
+        for cells in reader:
+            if len(cells) == width:
+                sound += texts[above : reader.line_num]
+                lines.append(above + 2)
+            elif any(cell.strip() for cell in cells):
+                problem = f"{len(cells)} cells where the header has {width}"
+                defects.append(Defect(above + 2, "", "", "", ",".join(cells), problem))
+            above = reader.line_num
+    except csv.Error as error:
+        raise DataError(f"{path}: line {above + 2}: cannot be read ({error}); look for a missing quote") from error
+    return "\n".join(sound).encode(), np.array(lines, dtype=np.int64), tuple(defects)
+
+
+def read_numbers(column: pl.Series) -> tuple[Float, Bool]:
+    """A column's numbers, NaN where a cell is empty or no number, and where it is no number.
+
+    Raises
+    ------
+    TypeError
+        The column holds neither numbers nor text.
+    """
+    import polars as pl
+
+    if column.dtype.is_numeric():
+        return _floats(column), np.zeros(len(column), dtype=bool)
+    if column.dtype != pl.String:
+        raise TypeError(f"holds {column.dtype}, not numbers")
+    values = column.cast(pl.Float64, strict=False)
+    if values.null_count() > column.null_count():
+        column = column.str.strip_chars()
+        values = column.cast(pl.Float64, strict=False)
+    failed = values.is_null() & column.is_not_null()
+    if failed.any():
+        failed &= ~column.str.to_lowercase().is_in(EMPTY)
+    return _floats(values), failed.to_numpy()
+
+
+def _floats(column: pl.Series) -> Float:
+    import polars as pl
+
+    floats: Float = column.cast(pl.Float64).fill_null(float("nan")).to_numpy()
+    return floats
+
+
+def read_times(column: pl.Series) -> Times:
+    """A column's dates or times in UTC, NaT where a cell is empty or neither.
+
+    Times with a zone that are all at their own midnight are sessions, and keep their date.
+
+    Raises
+    ------
+    TypeError
+        The column holds neither dates, times nor text.
+    """
+    import polars as pl
+
+    if column.dtype == pl.String:
+        texts = column.drop_nulls().unique()
+        moments = _nanoseconds([_moment(text) for text in texts])
+        column = column.replace_strict(texts, pl.Series(moments, dtype=pl.Int64), return_dtype=pl.Int64)
+        column = column.cast(pl.Datetime("ns"))
+    elif isinstance(column.dtype, pl.Datetime):
+        if column.dtype.time_zone is not None:
+            sessions = (column.drop_nulls().dt.time() == time()).all()
+            column = column if sessions else column.dt.convert_time_zone("UTC")
+            column = column.dt.replace_time_zone(None)
+    elif column.dtype != pl.Date:
+        raise TypeError(f"holds {column.dtype}, not dates or times")
+    times: Times = column.cast(pl.Datetime("ns")).to_numpy()
+    return times
+
+
+def _moment(text: str) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(text.strip())
+    except ValueError:
+        return None
+    return moment if 1678 <= moment.year <= 2261 else None  # what 64 bits of nanoseconds can hold
+
+
+def _nanoseconds(moments: Sequence[datetime | None]) -> list[int | None]:
+    """Nanoseconds since 1970 in UTC."""
+    sessions = all(moment is None or moment.time() == time() for moment in moments)
+
+    def count(moment: datetime) -> int:
+        if sessions or moment.tzinfo is None:
+            moment = moment.replace(tzinfo=UTC)
+        past = moment - datetime(1970, 1, 1, tzinfo=UTC)
+        return ((past.days * 86_400 + past.seconds) * 1_000_000 + past.microseconds) * 1_000
+
+    return [None if moment is None else count(moment) for moment in moments]

@@ -1,0 +1,116 @@
+"""Which prices are asked for, and how they are fetched."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic_core import PydanticCustomError
+
+from regimefolio.core.component import Model, did_you_mean, registered
+from regimefolio.core.errors import ConfigError, MissingDataError
+from regimefolio.core.types import Float, Panel
+from regimefolio.market.sources.base import Dataset, OnBad, Source, data_fingerprint
+
+
+def source_of(text: str) -> Source:
+    """The source that a text such as `sample:sp500_20` or `file:prices.csv` names.
+
+    Raises
+    ------
+    ConfigError
+        The kind is not known, or its argument is wrong.
+    """
+    kind, colon, argument = text.partition(":")
+    known = registered(Source.family)
+    if kind not in known:
+        raise ConfigError(f"unknown source {kind!r} in {text!r}; {did_you_mean(kind, known)}")
+    if not colon or not argument.strip():
+        raise ConfigError(f"source {text!r} must be `{kind}:` and what to read")
+    field = next(iter(known[kind].model_fields))
+    try:
+        return Source.of({"kind": kind, field: argument.strip()})
+    except ValidationError as error:
+        first = error.errors()[0]
+        expected = first.get("ctx", {}).get("expected", "")
+        words = [word.strip("'") for word in str(expected).replace(" or ", ", ").split(", ") if word]
+        hint = did_you_mean(argument.strip(), words) if words else first["msg"]
+        raise ConfigError(f"source {text!r}: {argument.strip()!r} is not a {kind}; {hint}") from None
+
+
+class DataSpec(Model):
+    """The prices of a piece of work: where from, which stretch, and what to do about bad bars."""
+
+    source: str = Field(description="kind:argument, such as sample:sp500_20 or file:prices.csv")
+    start: date | None = Field(None, description="first date; the prices before it are not known to the work at all")
+    end: date | None = Field(None, description="last date, itself included")
+    on_bad: OnBad = Field("error", description="error: the first bad bar stops; mask: bad bars become missing ones")
+
+    @field_validator("source")
+    @classmethod
+    def _known_source(cls, text: str) -> str:
+        try:
+            source_of(text)
+        except ConfigError as error:
+            raise PydanticCustomError("part", "{text}", {"text": str(error)}) from error
+        return text
+
+    @model_validator(mode="after")
+    def _in_order(self) -> DataSpec:
+        if self.start is not None and self.end is not None and self.start > self.end:
+            raise ValueError(f"start {self.start} is after end {self.end}")
+        return self
+
+
+def load_data(spec: DataSpec, folder: Path = Path()) -> Dataset:
+    """Fetch, check, adjust and cut prices.
+
+    Parameters
+    ----------
+    folder : Path
+        Against which relative paths of files are resolved.
+
+    Raises
+    ------
+    ConfigError
+        The source is not known.
+    MissingDataError
+        There is nothing to read, or no bar lies between start and end.
+    DataError
+        The prices cannot be used; the message names the place, the value and the remedy.
+    """
+    data = source_of(spec.source).within(folder).load(spec.on_bad)
+    days = data.panel.timestamps.astype("datetime64[D]")
+    first = 0 if spec.start is None else int(np.searchsorted(days, np.datetime64(spec.start), side="left"))
+    last = len(days) if spec.end is None else int(np.searchsorted(days, np.datetime64(spec.end), side="right"))
+    if first >= last:
+        raise MissingDataError(
+            f"{spec.source}: has no bar from {spec.start or days[0]} to {spec.end or days[-1]}; "
+            f"its bars run from {days[0]} to {days[-1]}"
+        )
+    if (first, last) == (0, len(days)):
+        return data
+    panel = _stretch(data.panel, first, last)
+    index: Float | None = None if data.index is None else data.index[first:last]
+    return replace(data, panel=panel, index=index, fingerprint=data_fingerprint(panel, index))
+
+
+def _stretch(panel: Panel, first: int, last: int) -> Panel:
+    """Some bars of a panel. Only here are bars cut off on the left: for the work they never existed."""
+
+    def cut(array: Float | None) -> Float | None:
+        return None if array is None else array[first:last]
+
+    return replace(
+        panel,
+        timestamps=panel.timestamps[first:last],
+        close=panel.close[first:last],
+        member=panel.member[first:last],
+        open=cut(panel.open),
+        high=cut(panel.high),
+        low=cut(panel.low),
+        volume=cut(panel.volume),
+    )
