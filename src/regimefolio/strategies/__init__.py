@@ -1,0 +1,12 @@
+"""From prices to opinions: each strategy is one file with one class, and a README of the same name beside it.
+
+A strategy turns a Market into Signals: alpha in [-1, 1], confidence in [0, 1] and a horizon for every bar
+and asset. Importing this room registers the strategies that come with regimefolio.
+"""
+
+from regimefolio.strategies.base import Strategy
+from regimefolio.strategies.bollinger_mean_reversion import BollingerMeanReversion
+from regimefolio.strategies.macd_rsi_confluence import MacdRsiConfluence
+from regimefolio.strategies.momentum_rank import MomentumRank
+
+__all__ = ["Strategy", "BollingerMeanReversion", "MacdRsiConfluence", "MomentumRank"]
