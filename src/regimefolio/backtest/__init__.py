@@ -1,0 +1,20 @@
+"""From target weights to money: one complete backtest, or a batch of them that shares its indicators."""
+
+from regimefolio.backtest.executors import in_order
+from regimefolio.backtest.manager import BacktestManager, Trial, TrialResult
+from regimefolio.backtest.runner import BacktestRunner, Run, run_backtest
+from regimefolio.backtest.spec import BacktestSpec, ExecutionSpec, StrategyEntry, market_of
+
+__all__ = [
+    "BacktestManager",
+    "BacktestRunner",
+    "BacktestSpec",
+    "ExecutionSpec",
+    "Run",
+    "StrategyEntry",
+    "Trial",
+    "TrialResult",
+    "in_order",
+    "market_of",
+    "run_backtest",
+]

@@ -1,0 +1,121 @@
+"""One complete backtest, as a configuration file says it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, PlainSerializer, PlainValidator, model_validator
+
+from regimefolio.core.component import Model, Part
+from regimefolio.core.errors import ConfigError
+from regimefolio.core.types import Float, Json
+from regimefolio.market import Dataset, DataSpec, Market, load_data
+from regimefolio.portfolio import Ensemble, PortfolioSpec, RegimeSettings
+from regimefolio.regimes import RegimeDetector
+from regimefolio.strategies import Strategy
+
+
+class ExecutionSpec(Model):
+    """How orders are filled and what they cost."""
+
+    fill: Literal["next_open", "next_close"] | None = Field(
+        None, description="where the next bar fills; next_open where the data has opens, if not said"
+    )
+    commission_bps: float = Field(5.0, ge=0, description="basis points of traded value")
+    slippage_bps: float = Field(5.0, ge=0, description="basis points of traded value")
+    cash_rate: float = Field(0.0, description="interest on cash, a year")
+
+    def fill_on(self, has_opens: bool) -> Literal["next_open", "next_close"]:
+        """The fill that is meant on this data.
+
+        Raises
+        ------
+        ConfigError
+            `next_open` on close-only data.
+        """
+        if self.fill == "next_open" and not has_opens:
+            raise ConfigError("execution.fill is next_open, but this data has closes only; use next_close")
+        return self.fill or ("next_open" if has_opens else "next_close")
+
+
+class StrategyEntry(Model):
+    """A strategy and its weight in the ensemble; written `{kind: …, parameters, weight: 1}` or as a name."""
+
+    strategy: Part[Strategy]
+    weight: float = Field(1.0, ge=0)
+
+    @classmethod
+    def read(cls, value: Any) -> StrategyEntry:
+        """The entry that a name or a mapping describes."""
+        if isinstance(value, StrategyEntry):
+            return value
+        if isinstance(value, Mapping):
+            rest = dict(value)
+            weight = rest.pop("weight", 1.0)
+            return cls(strategy=_strategy(rest), weight=weight)
+        return cls(strategy=_strategy(value))
+
+    def write(self) -> dict[str, Json]:
+        """The mapping that `read` understands."""
+        return {**self.strategy.spec(), "weight": self.weight}
+
+
+def _strategy(value: Any) -> Strategy:
+    try:
+        return Strategy.of(value)
+    except ConfigError as error:
+        raise ValueError(str(error)) from None
+
+
+class BacktestSpec(Model):
+    """Everything that one backtest needs; the section `backtest:` of a file."""
+
+    name: str = "backtest"
+    data: DataSpec
+    benchmark: str | None = Field(None, description="equal_weight, index, or a symbol of the data")
+    strategies: tuple[
+        Annotated[StrategyEntry, PlainValidator(StrategyEntry.read), PlainSerializer(StrategyEntry.write)], ...
+    ] = Field(min_length=1)
+    portfolio: PortfolioSpec = PortfolioSpec()
+    execution: ExecutionSpec = ExecutionSpec()
+    initial_capital: float = Field(1_000_000.0, gt=0)
+    risk_free: float = Field(0.0, description="a year")
+    regime_detector: Part[RegimeDetector] | None = None
+    adaptive: dict[str, RegimeSettings] | None = None
+
+    @model_validator(mode="after")
+    def _adaptive_needs_regimes(self) -> Self:
+        if self.adaptive is not None and self.regime_detector is None:
+            raise ValueError("`adaptive` needs a `regime_detector`")
+        return self
+
+    def ensemble(self) -> Ensemble:
+        """The strategies with their weights, adaptive where the file says so."""
+        strategies = [entry.strategy for entry in self.strategies]
+        weights = [entry.weight for entry in self.strategies]
+        if self.adaptive is None or self.regime_detector is None:
+            return Ensemble.static(strategies, weights)
+        return Ensemble.adaptive(strategies, weights, self.regime_detector.names, self.adaptive)
+
+
+def market_of(dataset: Dataset, benchmark: str | None) -> Market:
+    """The market that strategies and detectors are given, with the benchmark's closes.
+
+    Raises
+    ------
+    ConfigError, MissingDataError
+        The benchmark is not a series of this data.
+    """
+    market = Market(dataset.panel, index=dataset.index)
+    if benchmark is None:
+        return market
+    closes: Float = market.series(benchmark)
+    return Market(dataset.panel, index=dataset.index, benchmark=closes)
+
+
+def load_market(spec: BacktestSpec, folder: Path) -> tuple[Dataset, Market]:
+    """Read a backtest's data; relative paths start at `folder`."""
+    dataset = load_data(spec.data, folder)
+    return dataset, market_of(dataset, spec.benchmark)
