@@ -1,0 +1,53 @@
+"""What results mean: how good opinions are, what a run was worth by year and regime, how much of it is luck.
+
+Functions of plain arrays; an undefined number is NaN, with its reason beside it or in the docstring.
+"""
+
+from regimefolio.evaluation.overfitting import (
+    Interval,
+    ReturnMoments,
+    SharpeDifference,
+    bootstrap_quantiles,
+    deflated_sharpe_ratio,
+    expected_maximum_sharpe,
+    minimum_track_record_length,
+    paired_sharpe_difference,
+    probabilistic_sharpe_ratio,
+    return_moments,
+    sharpe_interval,
+    stationary_bootstrap,
+)
+from regimefolio.evaluation.portfolio import (
+    Drawdown,
+    RegimeRow,
+    YearRow,
+    drawdown_series,
+    regime_table,
+    worst_drawdowns,
+    yearly_table,
+)
+from regimefolio.evaluation.strategy import InformationCoefficient, information_coefficient
+
+__all__ = [
+    "InformationCoefficient",
+    "information_coefficient",
+    "Drawdown",
+    "RegimeRow",
+    "YearRow",
+    "drawdown_series",
+    "regime_table",
+    "worst_drawdowns",
+    "yearly_table",
+    "Interval",
+    "ReturnMoments",
+    "SharpeDifference",
+    "bootstrap_quantiles",
+    "deflated_sharpe_ratio",
+    "expected_maximum_sharpe",
+    "minimum_track_record_length",
+    "paired_sharpe_difference",
+    "probabilistic_sharpe_ratio",
+    "return_moments",
+    "sharpe_interval",
+    "stationary_bootstrap",
+]
