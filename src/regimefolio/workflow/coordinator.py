@@ -1,0 +1,204 @@
+"""Runs the phases in order, each at most once for the same inputs; knows files and hashes, and no trading."""
+
+from __future__ import annotations
+
+import datetime
+import platform
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Literal
+
+import yaml
+
+from regimefolio.core.component import did_you_mean, fingerprint
+from regimefolio.core.errors import ConfigError
+from regimefolio.core.files import jsonable, read_json, write_json, write_text
+from regimefolio.core.progress import Progress
+from regimefolio.core.types import Json
+from regimefolio.market import Dataset
+from regimefolio.workflow.phases import Job, Phase
+from regimefolio.workflow.spec import WorkflowSpec
+from regimefolio.workflow.workspace import Checkpoint, Workspace, code_version
+
+LIBRARIES = ("numpy", "numba", "polars", "pydantic", "scipy", "skfolio")
+
+
+@dataclass(frozen=True)
+class PhaseStep:
+    """What was done about one phase, or would be, and why."""
+
+    phase: str
+    action: Literal["run", "reuse"]
+    reason: str
+    seconds: float = 0.0
+
+
+class Coordinator:
+    """Takes a workflow through its phases inside one workspace.
+
+    Parameters
+    ----------
+    spec : WorkflowSpec
+    phases : sequence of Phase
+        In order.
+    load : callable
+        Reads the data.
+    folder : Path
+        Where a relative `output_dir` starts.
+    """
+
+    def __init__(
+        self,
+        spec: WorkflowSpec,
+        phases: Sequence[Phase],
+        load: Callable[[], Dataset],
+        folder: Path = Path(),
+        progress: Progress | None = None,
+        threads: int = 2,
+    ) -> None:
+        self.spec = spec
+        self.phases = tuple(phases)
+        self.workspace = Workspace(folder / spec.output_dir / spec.name)
+        self._load = load
+        self._progress = progress or Progress()
+        self._threads = threads
+
+    def plan(self, first: str | None = None) -> list[PhaseStep]:
+        """What `run` would do, without doing it; nothing is written."""
+        self._check(first)
+        dataset = self._load()
+        steps: list[PhaseStep] = []
+        for phase in self.phases:
+            earlier = [step.phase for step in steps if step.action == "run"]
+            why = self._why(phase, dataset, first)
+            if why is None and earlier:
+                steps.append(PhaseStep(phase.name, "run", f"if {earlier[-1]} writes other files than before"))
+            else:
+                steps.append(PhaseStep(phase.name, "run" if why else "reuse", why or "nothing changed"))
+        return steps
+
+    def run(self, first: str | None = None) -> list[PhaseStep]:
+        """Run what is not finished; `first` and the phases after it run in any case.
+
+        Raises
+        ------
+        LockedError
+            Another process works in the workspace.
+        ConfigError
+            `first` is not a phase.
+        """
+        self._check(first)
+        workspace = self.workspace
+        with workspace.opened():
+            dataset = self._load()
+            self._describe(dataset)
+            job = Job(self.spec, workspace, dataset, self._progress, self._threads)
+            steps = []
+            for phase in self.phases:
+                why = self._why(phase, dataset, first)
+                if why is None:
+                    self._notice_edits(phase)
+                    workspace.audit.record("reused", phase=phase.name)
+                    steps.append(PhaseStep(phase.name, "reuse", "nothing changed"))
+                    continue
+                steps.append(self._run(phase, job, why))
+            return steps
+
+    def _check(self, first: str | None) -> None:
+        names = [phase.name for phase in self.phases]
+        if first is not None and first not in names:
+            raise ConfigError(f"unknown phase {first!r}; {did_you_mean(first, names)}")
+
+    def _run(self, phase: Phase, job: Job, why: str) -> PhaseStep:
+        workspace, started = self.workspace, time.perf_counter()
+        workspace.audit.record("started", phase=phase.name, reason=why)
+        workspace.clear(phase.name, phase.owns)
+        inputs = workspace.hashes(phase.inputs(workspace, self.spec))
+        phase.run(job)
+        outputs = workspace.hashes(phase.outputs(workspace))
+        workspace.finish(replace(self._identity(phase, job.dataset), inputs=inputs, outputs=outputs))
+        seconds = time.perf_counter() - started
+        workspace.audit.record("finished", phase=phase.name, seconds=round(seconds, 3), files=len(outputs))
+        return PhaseStep(phase.name, "run", why, seconds)
+
+    def _identity(self, phase: Phase, dataset: Dataset) -> Checkpoint:
+        configuration = fingerprint(phase.configuration(self.spec))
+        return Checkpoint(phase.name, configuration, dataset.fingerprint, code_version(), {}, {})
+
+    def _why(self, phase: Phase, dataset: Dataset, first: str | None) -> str | None:
+        """Why a phase must run, or None when what it made can be used."""
+        names = [each.name for each in self.phases]
+        if first is not None and names.index(phase.name) >= names.index(first):
+            return "asked for"
+        done, now = self.workspace.checkpoint(phase.name), self._identity(phase, dataset)
+        if done is None:
+            return "not finished before"
+        if done.configuration != now.configuration:
+            return "its configuration changed"
+        if done.data != now.data:
+            return "the data changed"
+        if done.code != now.code:
+            return "regimefolio changed"
+        for name in done.outputs:
+            if not (self.workspace.root / name).is_file():
+                return f"{name} is missing"
+        paths = list(phase.inputs(self.workspace, self.spec))
+        missing = [path for path in paths if not path.is_file()]
+        if missing:
+            return f"{self.workspace.relative(missing[0])} is missing"
+        inputs = self.workspace.hashes(paths)
+        for name in sorted({*inputs, *done.inputs}):
+            if inputs.get(name) != done.inputs.get(name):
+                return f"{name} changed"
+        return None
+
+    def _notice_edits(self, phase: Phase) -> None:
+        """Record files that a person changed since the phase wrote them; they are used as they are."""
+        done = self.workspace.checkpoint(phase.name)
+        if done is None:
+            return
+        now = self.workspace.hashes(phase.outputs(self.workspace))
+        edited = [name for name in sorted({*now, *done.outputs}) if now.get(name) != done.outputs.get(name)]
+        for name in edited:
+            self._progress.say(f"{name} was edited since {phase.name} wrote it; it is used as it is")
+            self.workspace.audit.record(
+                "edited", file=name, before=done.outputs.get(name), after=now.get(name), phase=phase.name
+            )
+        if edited:
+            self.workspace.finish(replace(done, outputs=now))
+
+    def _describe(self, dataset: Dataset) -> None:
+        """Write what the workspace is before anything runs in it."""
+        workspace, spec, panel = self.workspace, self.spec, dataset.panel
+        about = workspace.metadata / "workflow.json"
+        created = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+        if about.is_file():
+            created = read_json(about).get("created_at", created)
+        resolved: dict[str, Json] = spec.model_dump(mode="json")
+        write_json(
+            about,
+            {
+                "id": spec.name,
+                "created_at": created,
+                "paths": {each: each for each in ("signals", "performance", "analysis", "checkpoints", "metadata")},
+                "phases": [phase.name for phase in self.phases],
+                "configuration": fingerprint(resolved),
+                "data": {"source": spec.data.source, "fingerprint": dataset.fingerprint, "about": dataset.about},
+                "versions": {
+                    "regimefolio": code_version(),
+                    "python": platform.python_version(),
+                    **{name: version(name) for name in LIBRARIES},
+                },
+            },
+        )
+        write_text(
+            workspace.metadata / "workflow.yaml",
+            yaml.safe_dump({"workflow": jsonable(resolved)}, sort_keys=False, allow_unicode=True),
+        )
+        write_json(
+            workspace.metadata / "axes.json",
+            {"timestamps": [str(stamp) for stamp in panel.timestamps], "symbols": list(panel.symbols)},
+        )

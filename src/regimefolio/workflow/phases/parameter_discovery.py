@@ -1,0 +1,170 @@
+"""Phase 1: every parameter set of every strategy, run once on the first two thirds of training, its signals saved."""
+
+from __future__ import annotations
+
+import io
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+import polars as pl
+
+from regimefolio.backtest import BacktestManager, Trial, TrialResult
+from regimefolio.core.errors import ConfigError, ModelError
+from regimefolio.core.files import jsonable, write_bytes, write_json, write_npy
+from regimefolio.core.types import Float, Json, Outcome, Signals
+from regimefolio.evaluation import InformationCoefficient, information_coefficient
+from regimefolio.strategies import Strategy
+from regimefolio.workflow.phases.base import Job, Phase
+from regimefolio.workflow.spec import WorkflowSpec
+from regimefolio.workflow.workspace import Workspace
+
+
+class ParameterDiscovery(Phase):
+    """Writes one signal file and one result a trial, and all returns as two tables."""
+
+    name: ClassVar[str] = "parameter_discovery"
+    owns: ClassVar[tuple[str, ...]] = (
+        "signals/trial_*.npy",
+        "performance/trial_*.json",
+        "performance/trials.parquet",
+        "performance/returns.npy",
+        "performance/decision_returns.npy",
+    )
+
+    def configuration(self, spec: WorkflowSpec) -> Json:
+        """The common part, the parameter spaces and the objective."""
+        return {**spec.common(), "phase": spec.discovery.plain()}
+
+    def inputs(self, workspace: Workspace, spec: WorkflowSpec) -> Sequence[Path]:
+        """None: it is the first."""
+        return ()
+
+    def run(self, job: Job) -> None:
+        """Run all trials; a failed one is a failed result, unless all fail."""
+        trials = trials_of(job.spec)
+        start = first_bar(trials, job.n_fit)
+        self._announce(job, trials, start)
+        market = job.training
+        runner = job.runner(market.until(job.n_fit))
+        coefficients: dict[int, InformationCoefficient] = {}
+
+        def keep(trial: Trial, signals: Signals) -> None:
+            write_npy(job.workspace.signal_file(trial.number), np.stack([signals.alpha, signals.confidence]))
+            coefficients[trial.number] = information_coefficient(
+                signals, market.panel, runner.fill, first=start - 1, last=job.n_fit - 1
+            )
+
+        manager = BacktestManager(runner, start, lambda strategy: strategy.signals(market), keep, job.threads)
+        job.progress.stage("parameter discovery", len(trials))
+        results = manager.run(trials, job.progress)
+        failed = [(trial, result) for trial, result in zip(trials, results, strict=True) if result.returns is None]
+        for trial, result in failed:
+            job.workspace.audit.record("failed trial", trial=trial.number, details=result.details)
+            job.progress.say(f"trial {trial.number} ({trial.strategy.kind}) failed: {result.outcome.message}")
+        if len(failed) == len(trials):
+            raise ModelError(f"all {len(trials)} trials failed; the first one: {results[0].outcome.message}")
+        outcomes = [
+            _with_coefficient(result.outcome, coefficients.get(trial.number), job.workspace, trial)
+            for trial, result in zip(trials, results, strict=True)
+        ]
+        self._write(job, trials, outcomes, results)
+
+    def _announce(self, job: Job, trials: list[Trial], start: int) -> None:
+        """Say what is ahead, timing one trial of each strategy whose kernels are compiled."""
+        seconds = 0.0
+        for kind in dict.fromkeys(trial.strategy.kind for trial in trials):
+            same = [trial for trial in trials if trial.strategy.kind == kind]
+            for _ in range(2):  # the first time compiles
+                market = job.training
+                runner = job.runner(market.until(job.n_fit))
+                begun = time.perf_counter()
+                manager = BacktestManager(runner, start, lambda strategy: strategy.signals(market))  # noqa: B023
+                manager.run(same[:1])
+                spent = time.perf_counter() - begun
+            seconds += spent * len(same) / job.threads
+        panel = job.training.panel
+        megabytes = len(trials) * 2 * 4 * panel.n_bars * panel.n_assets / 1e6
+        job.progress.say(
+            f"parameter discovery: {len(trials)} trials, {megabytes:.0f} MB of signals, about {seconds:.0f} s"
+        )
+
+    def _write(self, job: Job, trials: list[Trial], outcomes: list[Outcome], results: list[TrialResult]) -> None:
+        workspace = job.workspace
+        for trial, outcome in zip(trials, outcomes, strict=True):
+            write_json(workspace.trial_file(trial.number), outcome)
+        write_bytes(workspace.performance / "trials.parquet", _table(trials, outcomes))
+        write_npy(workspace.performance / "returns.npy", _stacked([result.returns for result in results]))
+        write_npy(
+            workspace.performance / "decision_returns.npy", _stacked([result.decision_return for result in results])
+        )
+
+
+def trials_of(spec: WorkflowSpec) -> list[Trial]:
+    """All parameter sets of all strategies in the file's order, numbered from 0 across strategies."""
+    strategies: list[Strategy] = []
+    for strategy in spec.strategies:
+        space = spec.discovery.parameter_space.get(strategy.kind)
+        sets = space.grid() if space else [{}]
+        strategies += [type(strategy).model_validate({**strategy.plain(), **each}) for each in sets]
+    return [Trial(number, strategy) for number, strategy in enumerate(strategies)]
+
+
+def first_bar(trials: Sequence[Trial], n_bars: int) -> int:
+    """The first bar after the longest warm-up, so that all trials are scored on the same bars.
+
+    Raises
+    ------
+    ConfigError
+        The longest warm-up leaves fewer than 252 bars.
+    """
+    longest = max(trials, key=lambda trial: trial.strategy.warmup)
+    start = longest.strategy.warmup + 1
+    if start + 252 > n_bars:
+        raise ConfigError(
+            f"trial {longest.number} ({longest.parameters}) needs {start} bars of warm-up, but parameters are chosen "
+            f"on {n_bars} bars; use shorter windows or a later data.split.train_end"
+        )
+    return start
+
+
+def _with_coefficient(
+    outcome: Outcome, found: InformationCoefficient | None, workspace: Workspace, trial: Trial
+) -> Outcome:
+    """The outcome with its information coefficient and the name of its signals."""
+    if found is None or outcome.status == "failed":
+        return outcome
+    measured = {"ic_mean": found.mean, "ic_ir": found.ir, "ic_t": found.t_value}
+    undefined = {name: found.reason for name, value in measured.items() if np.isnan(value)}
+    return replace(
+        outcome,
+        metrics={**outcome.metrics, **measured},
+        reasons={**outcome.reasons, **undefined},
+        artifacts=(workspace.relative(workspace.signal_file(trial.number)),),
+    )
+
+
+def _stacked(rows: Sequence[Float | None]) -> Float:
+    """One row a trial; that of a failed trial is NaN."""
+    length = next(row.size for row in rows if row is not None)
+    return np.stack([np.full(length, np.nan) if row is None else row for row in rows])
+
+
+def _table(trials: Sequence[Trial], outcomes: Sequence[Outcome]) -> bytes:
+    """One row a trial, as Parquet."""
+    names = next(tuple(outcome.metrics) for outcome in outcomes if outcome.metrics)
+    columns: dict[str, list[object]] = {
+        "trial": [trial.number for trial in trials],
+        "strategy": [trial.strategy.kind for trial in trials],
+        "parameters": [json.dumps(jsonable(trial.strategy.plain()), sort_keys=True) for trial in trials],
+        "fingerprint": [outcome.fingerprint for outcome in outcomes],
+        "status": [outcome.status for outcome in outcomes],
+        **{name: [float(outcome.metrics.get(name, np.nan)) for outcome in outcomes] for name in names},
+    }
+    buffer = io.BytesIO()
+    pl.DataFrame(columns).write_parquet(buffer, compression="zstd")
+    return buffer.getvalue()

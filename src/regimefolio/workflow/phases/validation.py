@@ -1,0 +1,277 @@
+"""Phase 4: the strategies that were fixed, on bars that nothing before has seen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+
+from regimefolio.backtest import BacktestRunner, Run, in_order
+from regimefolio.core.files import jsonable, read_json, read_npy, write_json, write_npy
+from regimefolio.core.types import Float, Json, RegimePath, Simulation
+from regimefolio.evaluation import (
+    paired_sharpe_difference,
+    probabilistic_sharpe_ratio,
+    return_moments,
+    sharpe_interval,
+)
+from regimefolio.kernels.metrics import NAMES, equity_metrics
+from regimefolio.market import Market
+from regimefolio.portfolio import Ensemble, EqualWeight, PortfolioSpec, SignalStack
+from regimefolio.regimes import RegimeDetector, episodes, transition_counts
+from regimefolio.strategies import Strategy
+from regimefolio.workflow.phases.base import Job, Phase
+from regimefolio.workflow.phases.checks import Check, future_is_unseen, switches_with_regimes
+from regimefolio.workflow.phases.choices import STATIC, Shares, choices_file, ensemble_of, read_choices
+from regimefolio.workflow.phases.parameter_discovery import trials_of
+from regimefolio.workflow.spec import WorkflowSpec
+from regimefolio.workflow.workspace import Workspace
+
+BEST_TRIAL, EQUAL_WEIGHT, INDEX = "best_trial", "equal_weight", "index"
+
+
+@dataclass(frozen=True, eq=False)
+class Validated:
+    """What phase 4 found out before it is written: all runs by name, in the order of the report."""
+
+    runs: dict[str, Run]
+    paths: dict[str, RegimePath]
+    ensembles: dict[str, Ensemble]
+    selected: str
+    index: Float | None
+
+
+class Validation(Phase):
+    """Writes the results, the curves they were made from, and every trade of the chosen strategy."""
+
+    name: ClassVar[str] = "validation"
+    owns: ClassVar[tuple[str, ...]] = (
+        "performance/validation_results.json",
+        "performance/validation_equity.npy",
+        "performance/validation_weights.npy",
+        "performance/validation_labels.npy",
+        "analysis/validation_trades.json",
+    )
+
+    def configuration(self, spec: WorkflowSpec) -> Json:
+        """The whole workflow but for its names."""
+        return spec.model_dump(mode="json", exclude={"name", "output_dir"})
+
+    def inputs(self, workspace: Workspace, spec: WorkflowSpec) -> Sequence[Path]:
+        """The choices, the weights, and the returns of the weights' search."""
+        return (
+            choices_file(workspace),
+            workspace.analysis / "ensemble_weights.json",
+            workspace.performance / "ensemble_returns.npy",
+            *sorted(workspace.performance.glob("trial_*.json")),
+        )
+
+    def run(self, job: Job) -> None:
+        """Run everything on the test bars, check it, write it."""
+        weights = read_json(job.workspace.analysis / "ensemble_weights.json")
+        done = self._validate(job, weights)
+        selected, start = done.selected, job.test_start
+        training = read_npy(job.workspace.performance / "ensemble_returns.npy")[
+            weights["classifiers"][selected]["trial"]
+        ]
+        detector = next(each for each in job.spec.regime_classifiers if each.kind == selected)
+        checks = self._checks(job, done, detector, training)
+        _write(job, done, checks, weights["objective"])
+        job.progress.say(
+            f"validation: {sum(check.passed for check in checks)} of {len(checks)} checks passed on "
+            f"{job.dataset.panel.n_bars - start} test bars"
+        )
+
+    def _validate(self, job: Job, weights: Mapping[str, Mapping[str, Mapping[str, Shares]]]) -> Validated:
+        spec, choices, market, start = job.spec, read_choices(job.workspace), job.market, job.test_start
+        detectors = spec.regime_classifiers
+        job.progress.stage("validation", len(detectors) + 4)
+        found = in_order(lambda each: each.detect(market), detectors, job.threads, job.progress.advance)
+        paths = {detector.kind: path for detector, path in zip(detectors, found, strict=True)}
+        runner = job.runner(market)
+        ensembles = {
+            name: ensemble_of(job, choices, name, weights["classifiers"][name]["weights"]) for name in (*paths, STATIC)
+        }
+        ensembles[BEST_TRIAL] = Ensemble.static([_best_trial(job)], [1.0])
+        runs = {name: runner.run(each, start, paths.get(name)) for name, each in ensembles.items()}
+        job.progress.advance()
+        runs[EQUAL_WEIGHT] = _equal_weight(job, market, start)
+        selected = str(weights["selected"])
+        order = (selected, *(name for name in runs if name != selected))
+        return Validated({name: runs[name] for name in order}, paths, ensembles, selected, market.index)
+
+    def _checks(self, job: Job, done: Validated, detector: RegimeDetector, training: Float) -> list[Check]:
+        """What must hold of the chosen strategy, each with its numbers."""
+        market, start = job.market, job.test_start
+        run, ensemble = done.runs[done.selected], done.ensembles[done.selected]
+        checks = []
+        if job.spec.validation.verify_transitions:
+            checks.append(switches_with_regimes(job.runner(market), run, ensemble, done.paths[done.selected]))
+        job.progress.advance()
+
+        def rerun(changed: Market) -> tuple[Run, RegimePath]:
+            regimes = detector.detect(changed)
+            return job.runner(changed).run(ensemble, start, regimes), regimes
+
+        checks += future_is_unseen(market, run, done.paths[done.selected], start, rerun, job.spec.seed, job.threads)
+        job.progress.advance(2)
+        checks.append(_holds_up(job, run, training))
+        return checks
+
+
+def _best_trial(job: Job) -> Strategy:
+    """The strategy of phase 1 with the best objective; the first of equals."""
+    objective = job.spec.discovery.objective
+    trials = trials_of(job.spec)
+
+    def score(number: int) -> float:
+        value = read_json(job.workspace.trial_file(number))["metrics"].get(objective)
+        return -np.inf if value is None else float(value)
+
+    return trials[max(range(len(trials)), key=score)].strategy
+
+
+def _equal_weight(job: Job, market: Market, start: int) -> Run:
+    """The same stocks in equal parts, on the same schedule and at the same costs."""
+    spec = job.spec
+    portfolio = PortfolioSpec(allocator=EqualWeight(), rebalance=spec.portfolio.rebalance)
+    runner = BacktestRunner(market, portfolio, spec.execution, spec.initial_capital, spec.risk_free)
+    silence = np.zeros((market.panel.n_bars, 1, market.panel.n_assets), dtype=np.float32)
+    silence.flags.writeable = False
+    return runner.replay(SignalStack(silence, silence), Ensemble.static(spec.strategies[:1], [1.0]), start, record=True)
+
+
+def _holds_up(job: Job, run: Run, training: Float) -> Check:
+    """Whether the test Sharpe is above the 5% quantile of what resampling the training bars shows."""
+    year = job.dataset.panel.periods_per_year
+    interval = sharpe_interval(training, year, job.spec.seed, level=0.9)
+    test = run.metrics["sharpe"]
+    return Check(
+        "test Sharpe above the 5% quantile of the training Sharpe",
+        bool(test > interval.low),
+        f"test Sharpe {test:.2f}; training Sharpe {interval.point:.2f}, 5% quantile of 1,000 block resamples "
+        f"{interval.low:.2f}",
+        {"test": test, "training": interval.point, "quantile_5": interval.low},
+    )
+
+
+def _write(job: Job, done: Validated, checks: Sequence[Check], objective: str) -> None:
+    workspace, start, year = job.workspace, job.test_start, job.dataset.panel.periods_per_year
+    performance, runs = workspace.performance, done.runs
+    chosen = runs[done.selected]
+    moments = return_moments(chosen.simulation.returns, job.spec.risk_free / year)
+    others = [name for name in runs if name != done.selected]
+    results: dict[str, object] = {
+        "selected": done.selected,
+        "objective": objective,
+        "window": _window(job),
+        "runs": {name: _figures(run) for name, run in runs.items()},
+        "selected_minus": {
+            name: paired_sharpe_difference(
+                chosen.simulation.returns, runs[name].simulation.returns, year, job.spec.seed
+            )._asdict()
+            for name in others
+        },
+        "probabilistic_sharpe_ratio": probabilistic_sharpe_ratio(*moments),
+        "checks": checks,
+        "regimes": {name: _regimes(path, start) for name, path in done.paths.items()},
+        "orders": _orders(chosen.simulation),
+    }
+    curves = [run.simulation.equity[start:] for run in runs.values()]
+    if done.index is not None:
+        equity, figures = _index(job, done.index)
+        curves.append(equity)
+        results["index"] = figures
+    write_npy(performance / "validation_equity.npy", np.stack(curves))
+    assert chosen.simulation.weights is not None
+    write_npy(performance / "validation_weights.npy", chosen.simulation.weights[start:])
+    write_npy(performance / "validation_labels.npy", np.stack([path.label[start:] for path in done.paths.values()]))
+    write_json(workspace.analysis / "validation_trades.json", _trades(chosen.simulation, done.paths[done.selected]))
+    write_json(performance / "validation_results.json", results)
+
+
+def _window(job: Job) -> dict[str, object]:
+    stamps = job.dataset.panel.timestamps.astype("datetime64[s]")
+    return {
+        "training": {"first": stamps[0], "last": stamps[job.n_train - 1], "bars": job.n_train},
+        "parameters_chosen_on": {"first": stamps[0], "last": stamps[job.n_fit - 1], "bars": job.n_fit},
+        "weights_chosen_on": {
+            "first": stamps[job.n_fit],
+            "last": stamps[job.n_train - 1],
+            "bars": job.n_train - job.n_fit,
+        },
+        "embargo_bars": job.spec.data.split.embargo,
+        "test": {"first": stamps[job.test_start], "last": stamps[-1], "bars": len(stamps) - job.test_start},
+        "first_test_bar": job.test_start,
+        "periods_per_year": job.dataset.panel.periods_per_year,
+    }
+
+
+def _figures(run: Run) -> dict[str, object]:
+    return {
+        "status": run.simulation.status,
+        "metrics": run.metrics,
+        "reasons": run.reasons,
+        "regime_metrics": run.regime_metrics,
+    }
+
+
+def _regimes(path: RegimePath, start: int) -> dict[str, object]:
+    """Names, episodes and transitions on the test bars; bars count from the first test bar."""
+    label = path.label[start:]
+    return {
+        "names": path.names,
+        "episodes": [run._asdict() for run in episodes(label)],
+        "transitions": transition_counts(label, len(path.names)),
+    }
+
+
+def _index(job: Job, closes: Float) -> tuple[Float, dict[str, object]]:
+    """The index bought at the close of the first test bar and held, without costs."""
+    year = job.dataset.panel.periods_per_year
+    held = closes[job.test_start :]
+    equity = np.ascontiguousarray(job.spec.initial_capital * held / held[0])
+    values = np.full(len(NAMES), np.nan)
+    equity_metrics(equity, job.spec.initial_capital, 0, year, job.spec.risk_free / year, values)
+    metrics = {name: value for name, value in zip(NAMES, values.tolist(), strict=True) if not np.isnan(value)}
+    return equity, {"status": "ok", "metrics": metrics, "reasons": {}, "regime_metrics": {}}
+
+
+def _orders(simulation: Simulation) -> dict[str, object]:
+    """What the strategy would hold next: decided at the last bar, to be filled at the one after it."""
+    assert simulation.weights is not None
+    return {
+        "decided_at": simulation.timestamps[-1].astype("datetime64[s]"),
+        "positions": [
+            {"symbol": symbol, "held": held, "target": target}
+            for symbol, held, target in zip(
+                simulation.symbols, simulation.weights[-1].tolist(), simulation.pending.tolist(), strict=True
+            )
+        ],
+    }
+
+
+def _trades(simulation: Simulation, path: RegimePath) -> Json:
+    """Every filled order with the regime known when it was decided."""
+    assert simulation.trades is not None
+    stamps = simulation.timestamps.astype("datetime64[s]")
+    return jsonable(
+        {
+            "columns": ["filled_at", "symbol", "shares", "price", "value", "cost", "regime"],
+            "rows": [
+                [
+                    stamps[bar],
+                    simulation.symbols[asset],
+                    shares,
+                    price,
+                    value,
+                    cost,
+                    path.names[path.label[bar - 1]] if path.label[bar - 1] >= 0 else None,
+                ]
+                for bar, asset, shares, price, value, cost in simulation.trades.tolist()
+            ],
+        }
+    )

@@ -1,0 +1,119 @@
+"""The folder of one workflow: where everything lies, and what is known of its files."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from regimefolio.core.errors import CorruptError
+from regimefolio.core.files import lock, read_json, remove, sha256_of, sweep_temporaries, write_json
+from regimefolio.workflow.audit import Audit
+
+
+@cache
+def code_version() -> str:
+    """The version of regimefolio and a digest of its source, so that a change of either is seen."""
+    root = Path(__file__).parents[1]
+    digest = hashlib.sha256()
+    for path in sorted(root.rglob("*.py")):
+        if path.relative_to(root).parts[0] not in ("cli", "web", "report", "testing"):
+            digest.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes())
+    return f"{importlib.metadata.version('regimefolio')}+{digest.hexdigest()[:12]}"
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What a finished phase was made from, and what it made: SHA-256 by path inside the workspace."""
+
+    phase: str
+    configuration: str
+    data: str
+    code: str
+    inputs: dict[str, str]
+    outputs: dict[str, str]
+
+
+class Workspace:
+    """Explicit paths in one folder; knows no trading.
+
+    Parameters
+    ----------
+    root : Path
+        `<output_dir>/<workflow name>`.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.metadata = root / "metadata"
+        self.signals = root / "signals"
+        self.performance = root / "performance"
+        self.analysis = root / "analysis"
+        self.checkpoints = root / "checkpoints"
+        self.report = root / "report.html"
+        self.audit = Audit(self.metadata / "audit.jsonl")
+
+    @contextmanager
+    def opened(self) -> Iterator[None]:
+        """Hold the folder for this process, and clear away what a killed one left half written."""
+        with lock(self.metadata / "lock"):
+            sweep_temporaries(self.root)
+            yield
+
+    def signal_file(self, trial: int) -> Path:
+        return self.signals / f"trial_{trial}.npy"
+
+    def trial_file(self, trial: int) -> Path:
+        return self.performance / f"trial_{trial}.json"
+
+    def ensemble_file(self, trial: int) -> Path:
+        return self.performance / f"ensemble_trial_{trial}.json"
+
+    def labels_file(self, classifier: str) -> Path:
+        return self.analysis / f"regime_labels_{classifier}.npy"
+
+    def probability_file(self, classifier: str) -> Path:
+        return self.analysis / f"regime_probability_{classifier}.npy"
+
+    def relative(self, path: Path) -> str:
+        return path.relative_to(self.root).as_posix()
+
+    def hashes(self, paths: Iterable[Path]) -> dict[str, str]:
+        """SHA-256 of each file by its path inside the workspace.
+
+        Raises
+        ------
+        CorruptError
+            A file is missing.
+        """
+        found = {}
+        for path in sorted(paths):
+            if not path.is_file():
+                raise CorruptError(f"{path}: is missing; run the phase that writes it again (--from PHASE)")
+            found[self.relative(path)] = sha256_of(path)
+        return found
+
+    def checkpoint(self, phase: str) -> Checkpoint | None:
+        """What is known of a finished phase, or None."""
+        path = self.checkpoints / f"{phase}.json"
+        if not path.is_file():
+            return None
+        try:
+            return Checkpoint(**read_json(path))
+        except TypeError as error:
+            raise CorruptError(f"{path}: is not a checkpoint ({error}); delete it to run the phase again") from None
+
+    def finish(self, checkpoint: Checkpoint) -> None:
+        """Write a phase's checkpoint: the last thing that it does."""
+        write_json(self.checkpoints / f"{checkpoint.phase}.json", checkpoint)
+
+    def clear(self, phase: str, patterns: Iterable[str]) -> None:
+        """Take away whatever a phase wrote, finished or not; its checkpoint last."""
+        for pattern in patterns:
+            for path in sorted(self.root.glob(pattern)):
+                remove(path)
+        remove(self.checkpoints / f"{phase}.json")
