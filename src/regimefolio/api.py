@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from regimefolio.backtest import BacktestManager, BacktestRunner, BacktestSpec, Run, Trial, run_backtest
+from regimefolio.backtest import BacktestManager, BacktestRunner, BacktestSpec, Run, Trial, load_market, run_backtest
 from regimefolio.core.component import Component, registered
 from regimefolio.core.documents import read_document
 from regimefolio.core.errors import RegimefolioError
@@ -94,4 +94,4 @@ def coordinator(
 
     Relative paths of the file, the results among them, start at `folder`.
     """
-    return Coordinator(spec, PHASES, lambda: load_data(spec.data, folder), folder, progress, threads)
+    return Coordinator(spec, PHASES, lambda: load_market(spec.data, spec.benchmark, folder), folder, progress, threads)

@@ -3,7 +3,7 @@
 from regimefolio.backtest.executors import in_order
 from regimefolio.backtest.manager import BacktestManager, Trial, TrialResult
 from regimefolio.backtest.runner import BacktestRunner, Run, run_backtest
-from regimefolio.backtest.spec import BacktestSpec, ExecutionSpec, StrategyEntry, market_of
+from regimefolio.backtest.spec import BacktestSpec, ExecutionSpec, StrategyEntry, load_market
 
 __all__ = [
     "BacktestManager",
@@ -15,6 +15,6 @@ __all__ = [
     "Trial",
     "TrialResult",
     "in_order",
-    "market_of",
+    "load_market",
     "run_backtest",
 ]

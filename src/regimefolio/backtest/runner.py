@@ -191,7 +191,7 @@ def run_backtest(spec: BacktestSpec, folder: Path = Path()) -> tuple[Dataset, Ou
     ConfigError, DataError
         Whatever is wrong with the file, the data, or both together.
     """
-    dataset, market = load_market(spec, folder)
+    dataset, market = load_market(spec.data, spec.benchmark, folder)
     ensemble = spec.ensemble()
     regimes = None if spec.regime_detector is None else spec.regime_detector.detect(market)
     start = max(1, ensemble.warmup + 1)

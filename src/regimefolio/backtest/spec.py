@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
+import numpy as np
 from pydantic import Field, PlainSerializer, PlainValidator, model_validator
 
 from regimefolio.core.component import Model, Part
@@ -74,7 +75,7 @@ class BacktestSpec(Model):
 
     name: str = "backtest"
     data: DataSpec
-    benchmark: str | None = Field(None, description="equal_weight, index, or a symbol of the data")
+    benchmark: str | None = Field(None, description="equal_weight, index, a symbol, or file:PATH")
     strategies: tuple[
         Annotated[StrategyEntry, PlainValidator(StrategyEntry.read), PlainSerializer(StrategyEntry.write)], ...
     ] = Field(min_length=1)
@@ -100,22 +101,39 @@ class BacktestSpec(Model):
         return Ensemble.adaptive(strategies, weights, self.regime_detector.names, self.adaptive)
 
 
-def market_of(dataset: Dataset, benchmark: str | None) -> Market:
+def market_of(dataset: Dataset, benchmark: str | None, folder: Path = Path()) -> Market:
     """The market that strategies and detectors are given, with the benchmark's closes.
+
+    Parameters
+    ----------
+    benchmark : str or None
+        `equal_weight`, `index`, a symbol, or a source of one symbol such as `file:spy.csv`.
+    folder : Path
+        Where a relative file starts.
 
     Raises
     ------
     ConfigError, MissingDataError
-        The benchmark is not a series of this data.
+        The benchmark is not a series of this data, or its source holds more than one symbol.
     """
     market = Market(dataset.panel, index=dataset.index)
     if benchmark is None:
         return market
-    closes: Float = market.series(benchmark)
+    closes = _closes_from(benchmark, market, folder) if ":" in benchmark else market.series(benchmark)
     return Market(dataset.panel, index=dataset.index, benchmark=closes)
 
 
-def load_market(spec: BacktestSpec, folder: Path) -> tuple[Dataset, Market]:
-    """Read a backtest's data; relative paths start at `folder`."""
-    dataset = load_data(spec.data, folder)
-    return dataset, market_of(dataset, spec.benchmark)
+def _closes_from(source: str, market: Market, folder: Path) -> Float:
+    """The closes of a source's only symbol on the market's clock; NaN where it has no bar."""
+    panel = load_data(DataSpec(source=source), folder).panel
+    if panel.n_assets != 1:
+        raise ConfigError(f"benchmark {source!r} holds {panel.n_assets} symbols, but must hold one; keep its rows only")
+    position = np.searchsorted(panel.timestamps, market.timestamps).clip(max=panel.n_bars - 1)
+    known = panel.timestamps[position] == market.timestamps
+    return np.where(known, panel.close[position, 0], np.nan)
+
+
+def load_market(data: DataSpec, benchmark: str | None, folder: Path = Path()) -> tuple[Dataset, Market]:
+    """Read the data of a backtest or a workflow; relative paths start at `folder`."""
+    dataset = load_data(data, folder)
+    return dataset, market_of(dataset, benchmark, folder)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import hashlib
 import platform
 import time
 from collections.abc import Callable, Sequence
@@ -18,7 +19,7 @@ from regimefolio.core.errors import ConfigError
 from regimefolio.core.files import jsonable, read_json, write_json, write_text
 from regimefolio.core.progress import Progress
 from regimefolio.core.types import Json
-from regimefolio.market import Dataset
+from regimefolio.market import Dataset, Market
 from regimefolio.workflow.phases import Job, Phase
 from regimefolio.workflow.spec import WorkflowSpec
 from regimefolio.workflow.workspace import Checkpoint, Workspace, code_version
@@ -36,6 +37,12 @@ class PhaseStep:
     seconds: float = 0.0
 
 
+def data_fingerprint(dataset: Dataset, market: Market) -> str:
+    """SHA-256 of everything that was loaded: the data's own, and the benchmark's bytes."""
+    benchmark = b"" if market.benchmark is None else market.benchmark.tobytes()
+    return hashlib.sha256(dataset.fingerprint.encode() + benchmark).hexdigest()
+
+
 class Coordinator:
     """Takes a workflow through its phases inside one workspace.
 
@@ -45,7 +52,7 @@ class Coordinator:
     phases : sequence of Phase
         In order.
     load : callable
-        Reads the data.
+        Reads the data, and the market that belongs to it.
     folder : Path
         Where a relative `output_dir` starts.
     """
@@ -54,7 +61,7 @@ class Coordinator:
         self,
         spec: WorkflowSpec,
         phases: Sequence[Phase],
-        load: Callable[[], Dataset],
+        load: Callable[[], tuple[Dataset, Market]],
         folder: Path = Path(),
         progress: Progress | None = None,
         threads: int = 2,
@@ -69,11 +76,11 @@ class Coordinator:
     def plan(self, first: str | None = None) -> list[PhaseStep]:
         """What `run` would do, without doing it; nothing is written."""
         self._check(first)
-        dataset = self._load()
+        data = data_fingerprint(*self._load())
         steps: list[PhaseStep] = []
         for phase in self.phases:
             earlier = [step.phase for step in steps if step.action == "run"]
-            why = self._why(phase, dataset, first)
+            why = self._why(phase, data, first)
             if why is None and earlier:
                 steps.append(PhaseStep(phase.name, "run", f"if {earlier[-1]} writes other files than before"))
             else:
@@ -93,18 +100,23 @@ class Coordinator:
         self._check(first)
         workspace = self.workspace
         with workspace.opened():
-            dataset = self._load()
-            self._describe(dataset)
-            job = Job(self.spec, workspace, dataset, self._progress, self._threads)
+            dataset, market = self._load()
+            data = data_fingerprint(dataset, market)
+            self._describe(dataset, data)
+            if dataset.defects:
+                text = f"{len(dataset.defects)} defects of the data were masked; `regimefolio data check` lists them"
+                workspace.audit.record("masked", defects=len(dataset.defects))
+                self._progress.say(text)
+            job = Job(self.spec, workspace, dataset, market, self._progress, self._threads)
             steps = []
             for phase in self.phases:
-                why = self._why(phase, dataset, first)
+                why = self._why(phase, data, first)
                 if why is None:
                     self._notice_edits(phase)
                     workspace.audit.record("reused", phase=phase.name)
                     steps.append(PhaseStep(phase.name, "reuse", "nothing changed"))
                     continue
-                steps.append(self._run(phase, job, why))
+                steps.append(self._run(phase, job, data, why))
             return steps
 
     def _check(self, first: str | None) -> None:
@@ -112,28 +124,28 @@ class Coordinator:
         if first is not None and first not in names:
             raise ConfigError(f"unknown phase {first!r}; {did_you_mean(first, names)}")
 
-    def _run(self, phase: Phase, job: Job, why: str) -> PhaseStep:
+    def _run(self, phase: Phase, job: Job, data: str, why: str) -> PhaseStep:
         workspace, started = self.workspace, time.perf_counter()
         workspace.audit.record("started", phase=phase.name, reason=why)
         workspace.clear(phase.name, phase.owns)
         inputs = workspace.hashes(phase.inputs(workspace, self.spec))
         phase.run(job)
         outputs = workspace.hashes(phase.outputs(workspace))
-        workspace.finish(replace(self._identity(phase, job.dataset), inputs=inputs, outputs=outputs))
+        workspace.finish(replace(self._identity(phase, data), inputs=inputs, outputs=outputs))
         seconds = time.perf_counter() - started
         workspace.audit.record("finished", phase=phase.name, seconds=round(seconds, 3), files=len(outputs))
         return PhaseStep(phase.name, "run", why, seconds)
 
-    def _identity(self, phase: Phase, dataset: Dataset) -> Checkpoint:
+    def _identity(self, phase: Phase, data: str) -> Checkpoint:
         configuration = fingerprint(phase.configuration(self.spec))
-        return Checkpoint(phase.name, configuration, dataset.fingerprint, code_version(), {}, {})
+        return Checkpoint(phase.name, configuration, data, code_version(), {}, {})
 
-    def _why(self, phase: Phase, dataset: Dataset, first: str | None) -> str | None:
+    def _why(self, phase: Phase, data: str, first: str | None) -> str | None:
         """Why a phase must run, or None when what it made can be used."""
         names = [each.name for each in self.phases]
         if first is not None and names.index(phase.name) >= names.index(first):
             return "asked for"
-        done, now = self.workspace.checkpoint(phase.name), self._identity(phase, dataset)
+        done, now = self.workspace.checkpoint(phase.name), self._identity(phase, data)
         if done is None:
             return "not finished before"
         if done.configuration != now.configuration:
@@ -170,7 +182,7 @@ class Coordinator:
         if edited:
             self.workspace.finish(replace(done, outputs=now))
 
-    def _describe(self, dataset: Dataset) -> None:
+    def _describe(self, dataset: Dataset, data: str) -> None:
         """Write what the workspace is before anything runs in it."""
         workspace, spec, panel = self.workspace, self.spec, dataset.panel
         about = workspace.metadata / "workflow.json"
@@ -186,7 +198,7 @@ class Coordinator:
                 "paths": {each: each for each in ("signals", "performance", "analysis", "checkpoints", "metadata")},
                 "phases": [phase.name for phase in self.phases],
                 "configuration": fingerprint(resolved),
-                "data": {"source": spec.data.source, "fingerprint": dataset.fingerprint, "about": dataset.about},
+                "data": {"source": spec.data.source, "fingerprint": data, "about": dataset.about},
                 "versions": {
                     "regimefolio": code_version(),
                     "python": platform.python_version(),

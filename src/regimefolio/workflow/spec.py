@@ -129,7 +129,7 @@ class WorkflowSpec(Model):
     output_dir: str = "results"
     seed: int = Field(0, ge=0)
     data: WorkflowData
-    benchmark: str = Field("equal_weight", description="equal_weight, index, or a symbol of the data")
+    benchmark: str = Field("equal_weight", description="equal_weight, index, a symbol, or file:PATH")
     strategies: tuple[Part[Strategy], ...] = Field(min_length=1)
     portfolio: PortfolioSpec = PortfolioSpec()
     execution: ExecutionSpec = ExecutionSpec()

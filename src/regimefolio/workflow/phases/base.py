@@ -10,7 +10,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from regimefolio.backtest import BacktestRunner, market_of
+from regimefolio.backtest import BacktestRunner
 from regimefolio.core.errors import DataError
 from regimefolio.core.files import read_json
 from regimefolio.core.progress import Progress
@@ -30,6 +30,7 @@ class Job:
     spec: WorkflowSpec
     workspace: Workspace
     dataset: Dataset
+    market: Market
     progress: Progress = field(default_factory=Progress)
     threads: int = 2
 
@@ -57,11 +58,6 @@ class Job:
     def test_start(self) -> int:
         """The first bar that trades in validation."""
         return self.n_train + self.spec.data.split.embargo
-
-    @property
-    def market(self) -> Market:
-        """All bars."""
-        return market_of(self.dataset, self.spec.benchmark)
 
     @property
     def training(self) -> Market:

@@ -90,7 +90,7 @@ class ParameterDiscovery(Phase):
         panel = job.training.panel
         megabytes = len(trials) * 2 * 4 * panel.n_bars * panel.n_assets / 1e6
         job.progress.say(
-            f"parameter discovery: {len(trials)} trials, {megabytes:.0f} MB of signals, about {seconds:.0f} s"
+            f"parameter discovery: {len(trials)} trials, {megabytes:.0f} MB of signals, about {seconds:.1f} s"
         )
 
     def _write(self, job: Job, trials: list[Trial], outcomes: list[Outcome], results: list[TrialResult]) -> None:
