@@ -227,7 +227,7 @@ def read_times(column: pl.Series) -> Times:
             column = column.dt.replace_time_zone(None)
     elif column.dtype != pl.Date:
         raise TypeError(f"holds {column.dtype}, not dates or times")
-    times: Times = column.cast(pl.Datetime("ns")).to_numpy()
+    times: Times = column.cast(pl.Datetime("ns"), strict=False).to_numpy()
     return times
 
 
