@@ -11,12 +11,14 @@ adds exact zeros. They use `_exponentials` rather than the C library's: four tim
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
-from regimefolio.core.types import Float
 from regimefolio.kernels._compile import kernel
+
+Float: TypeAlias = NDArray[np.float64]
 
 _LOG2E = 1.4426950408889634
 _LN2_HIGH = 6.93147180369123816490e-01

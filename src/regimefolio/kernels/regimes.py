@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
-from regimefolio.core.types import Float, Int
 from regimefolio.kernels._compile import kernel
+
+Float: TypeAlias = NDArray[np.float64]
+Int: TypeAlias = NDArray[np.int64]
 
 
 class TrendRule(NamedTuple):
@@ -52,10 +55,10 @@ def trend_votes(close: Float, rule: TrendRule, out: Int) -> int:
         out[t] = 0
         if t < rule.average - 1:
             continue
-        total = 0.0
-        for i in range(t - rule.average + 1, t + 1):
-            total += close[i]
-        average[t] = total / rule.average
+        gaps = 0.0
+        for i in range(t - rule.average + 1, t):
+            gaps += close[i] - close[t]
+        average[t] = close[t] + gaps / rule.average  # exactly the close where all closes are equal
         if t < first:
             continue
         high = close[t]

@@ -58,12 +58,11 @@ class RegimeDetector(Component, family="regime detector"):
             )
         return known, np.ascontiguousarray(series[known])
 
-    def path(self, market: Market, names: tuple[str, ...], known: Bool, probability: Float) -> RegimePath:
+    def path(self, market: Market, known: Bool, probability: Float) -> RegimePath:
         """The path of the most probable regime, debounced; a bar without a close keeps the bar before's.
 
         Parameters
         ----------
-        names : tuple of K str
         known : ndarray of shape (T,), bool
             The bars that have a close.
         probability : ndarray of shape (known.sum(), K), float64
@@ -74,10 +73,10 @@ class RegimeDetector(Component, family="regime detector"):
         label = np.empty(len(raw), np.int64)
         debounce(raw, self.min_duration, label)
         last = np.cumsum(known)  # row 0 below stands for the bars before the first close
-        nothing = np.full((1, len(names)), np.nan)
+        nothing = np.full((1, len(self.names)), np.nan)
         return RegimePath(
             market.timestamps,
-            names,
+            self.names,
             np.concatenate([nothing, probability])[last],
             np.concatenate([[UNKNOWN], label])[last],
         )

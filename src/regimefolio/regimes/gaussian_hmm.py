@@ -51,11 +51,11 @@ class GaussianHMM(RegimeDetector, kind="gaussian_hmm"):
         features, first = self._features(close)
         models = self.refits(market)
         row = np.cumsum(known) - 1
-        begins = [int(row[model.bar]) for model in models]
+        bounds = [*(int(row[model.bar]) for model in models), len(close)]
         probability = np.full((len(close), self.states), np.nan)
-        for model, begin, end in zip(models, begins, [*begins[1:], len(close)], strict=True):
+        for model, begin, end in zip(models, bounds, bounds[1:], strict=False):
             probability[begin:end] = model.probability(features[first:end])[begin - first :]
-        return self.path(market, self.names, known, probability)
+        return self.path(market, known, probability)
 
     def fit(self, market: Market) -> FittedHMM:
         """The model of all bars, from the restarts alone, whatever `first_fit` and the quarter.

@@ -53,4 +53,4 @@ class Trend(RegimeDetector, kind="trend"):
         bull, bear = votes >= MAJORITY, votes <= -MAJORITY
         probability = np.stack([bull, ~(bull | bear), bear], axis=1).astype(np.float64)
         probability[:first] = np.nan
-        return self.path(market, self.names, known, probability)
+        return self.path(market, known, probability)

@@ -1,8 +1,16 @@
-"""Contract suites for parts of your own: inherit one, name your part, and pytest checks its promises.
+"""Contract suites for parts of one's own: a test class that inherits one checks what the product relies on.
 
-Nothing else of regimefolio imports this room.
+They may import every room; no room imports them.
 """
 
+from regimefolio.testing.regimes import DetectorContract, regime_market, simulated_regimes
 from regimefolio.testing.strategies import StrategyContract, market_of, synthetic_market
 
-__all__ = ["StrategyContract", "market_of", "synthetic_market"]
+__all__ = [
+    "DetectorContract",
+    "StrategyContract",
+    "market_of",
+    "regime_market",
+    "simulated_regimes",
+    "synthetic_market",
+]

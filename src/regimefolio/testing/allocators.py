@@ -1,0 +1,130 @@
+"""The promises of every allocator, as tests that a user's own allocator inherits.
+
+    class TestSquared(AllocatorContract):
+        allocator = Squared()
+
+pytest then runs each of them on alphas that are made to be unpleasant.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any, ClassVar
+
+import numpy as np
+
+from regimefolio.core.types import Bool, Float, Float32
+from regimefolio.market.view import Market, View
+from regimefolio.portfolio import Allocator, Ensemble, PortfolioManager, PortfolioSpec, SignalStack
+from regimefolio.strategies import MomentumRank
+from regimefolio.testing.strategies import synthetic_market
+
+BARS = 400
+ROUNDING = 1e-12
+
+
+class AllocatorContract:
+    """Checks what DESIGN promises of any allocator; inherit it in a test file and set `allocator`.
+
+    The bars have every kind of alpha: of both signs, all negative, all zero, one alone, tiny ones, equal ones;
+    and assets that have no bar or are no members.
+    """
+
+    allocator: ClassVar[Allocator]
+
+    def test_weights_are_finite_fractions_of_equity(self) -> None:
+        for name, view in self._views():
+            weights = self.allocator.weights(view)
+            assert weights.shape == view.alpha.shape, name
+            assert weights.dtype == np.float64, name
+            assert np.isfinite(weights).all(), f"{name}: weights are not finite"
+
+    def test_weights_sum_to_one_at_most(self) -> None:
+        for name, view in self._views():
+            gross = np.abs(self.allocator.weights(view)).sum()
+            assert gross <= 1.0 + ROUNDING, f"{name}: |weights| sum to {gross}"
+
+    def test_what_cannot_be_traded_has_no_weight(self) -> None:
+        for name, view in self._views():
+            weights = self.allocator.weights(view)
+            assert not weights[~view.tradable].any(), f"{name}: an asset without a bar or membership has a weight"
+
+    def test_something_is_bought_somewhere(self) -> None:
+        assert any(self.allocator.weights(view).any() for _, view in self._views()), "all weights are 0"
+
+    def test_equal_views_give_equal_weights(self) -> None:
+        for (name, view), (_, again) in zip(self._views(), self._views(), strict=True):
+            weights = self.allocator.weights(view)
+            assert weights.tobytes() == self.allocator.weights(view).tobytes(), f"{name}: asked again"
+            assert weights.tobytes() == self.allocator.weights(again).tobytes(), f"{name}: an equal view"
+
+    def test_the_view_is_left_as_it_is(self) -> None:
+        for name, view in self._views():
+            before = view.alpha.tobytes(), view.tradable.tobytes(), view.market.panel.close.tobytes()
+            self.allocator.weights(view)
+            after = view.alpha.tobytes(), view.tradable.tobytes(), view.market.panel.close.tobytes()
+            assert after == before, name
+
+    def test_the_order_of_symbols_changes_nothing(self) -> None:
+        order = np.random.default_rng(3).permutation(synthetic_market(BARS).panel.n_assets)
+        for name, view in self._views():
+            shuffled = View(
+                _reordered(view.market, order),
+                np.ascontiguousarray(view.alpha[order]),
+                np.ascontiguousarray(view.tradable[order]),
+            )
+            gap = np.abs(self.allocator.weights(view)[order] - self.allocator.weights(shuffled))
+            assert gap.max() <= ROUNDING, f"{name}: weights depend on the order of symbols"
+
+    def test_one_bar_and_the_whole_history_agree_to_the_bit(self) -> None:
+        market, alpha = synthetic_market(BARS), _alphas()
+        spec = PortfolioSpec(allocator=self.allocator, rebalance="daily")
+        manager = PortfolioManager(spec, market.panel)
+        ensemble = Ensemble.static([MomentumRank()], [1.0])
+        everywhere = np.ones(BARS, np.bool_)
+        stack = SignalStack.joined([alpha], [np.abs(alpha)])
+        targets = manager.targets(stack, ensemble, ensemble.rows(None, BARS), everywhere)
+        for bar in range(0, BARS, 7):
+            view = View(market.until(bar + 1), alpha[bar], manager.tradable[bar])
+            assert self.allocator.weights(view).tobytes() == targets[bar].tobytes(), f"bar {bar}"
+
+    def test_the_description_gives_the_allocator_back(self) -> None:
+        described = json.loads(json.dumps(self.allocator.spec(), allow_nan=False))
+        again = type(self.allocator).of(described)
+        assert again == self.allocator
+        assert again.fingerprint == self.allocator.fingerprint
+
+    def _views(self) -> Iterator[tuple[str, View]]:
+        market, alpha = synthetic_market(BARS), _alphas()
+        tradable: Bool = market.panel.member & np.isfinite(market.panel.close)
+        for bar in range(0, BARS, 7):
+            yield f"bar {bar}", View(market.until(bar + 1), alpha[bar], tradable[bar])
+        for number in (0, 1):
+            few = np.arange(alpha.shape[1]) < number
+            yield f"{number} assets", View(market.until(BARS), alpha[-1], few)
+
+
+def _alphas() -> Float32:
+    """Alphas of shape (BARS, 12), one kind a bar in turn; read-only."""
+    rng = np.random.default_rng(11)
+    alpha = rng.uniform(-1.0, 1.0, (BARS, 12))
+    kind = np.arange(BARS) // 7 % 6
+    alpha[kind == 1] = -np.abs(alpha[kind == 1])
+    alpha[kind == 2] = 0.0
+    alpha[kind == 3] = np.where(np.arange(12) == 6, 0.25, 0.0)
+    alpha[kind == 4] = 1e-42  # below float32's smallest normal number
+    alpha[kind == 5] = np.sign(alpha[kind == 5])
+    out = alpha.astype(np.float32)
+    out.flags.writeable = False
+    return out
+
+
+def _reordered(market: Market, order: Float) -> Market:
+    panel = market.panel
+    names = ("open", "high", "low", "close", "volume", "member")
+    cells: dict[str, Any] = {name: np.ascontiguousarray(getattr(panel, name)[:, order]) for name in names}
+    symbols = tuple(panel.symbols[n] for n in order)
+    sectors = None if panel.sectors is None else tuple(panel.sectors[n] for n in order)
+    return Market(replace(panel, symbols=symbols, sectors=sectors, **cells), market.index, market.benchmark)
