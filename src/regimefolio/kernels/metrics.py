@@ -1,8 +1,8 @@
 """What a run was worth: every metric's one definition, computed in one call.
 
-Returns are simple returns per bar, the first one equity[start]/initial − 1, and the initial capital is the first peak. Sums
-run forward in time. An undefined metric is NaN, never inf; `reason` says why. A bankruptcy is a return of −1 and ends the
-record: equity below 0 counts as 0, and the bars after it count nowhere.
+Returns are simple returns per bar, the first one equity[start]/initial − 1, and the initial capital is the first
+peak. Sums run forward in time. An undefined metric is NaN, never inf; `reason` says why. A bankruptcy is a return of
+−1 and ends the record: equity below 0 counts as 0, and the bars after it count nowhere.
 """
 
 from __future__ import annotations
@@ -66,19 +66,20 @@ NAMES = tuple(_REASONS)
 
 total_return, cagr : (equity_T/initial) − 1, and that to the power ppy/bars.
 volatility : standard deviation (ddof 1) of the returns · √ppy.
-sharpe, sharpe_low, sharpe_high : mean(r − rf)/std(r, ddof 1)·√ppy and its 95% interval by the standard error of Mertens (2002),
-    √((1 − skew·S + (kurtosis + 2)/4·S²)/bars) with S per bar and excess kurtosis.
+sharpe, sharpe_low, sharpe_high : mean(r − rf)/std(r, ddof 1)·√ppy and its 95% interval by the standard error of
+    Mertens (2002), √((1 − skew·S + (kurtosis + 2)/4·S²)/bars) with S per bar and excess kurtosis.
 sortino : mean(r − rf)/√mean(min(r − rf, 0)²)·√ppy.
 calmar : cagr / |max_drawdown|.
-max_drawdown, max_drawdown_bars : the worst equity/peak − 1, ≤ 0, and the bars from its peak to the first bar at or above that
-    peak, or to the end.
+max_drawdown, max_drawdown_bars : the worst equity/peak − 1, ≤ 0, and the bars from its peak to the first bar at or
+    above that peak, or to the end.
 var_95, cvar_95 : the linear 5% quantile of the returns, and the mean of those at or below it.
 skew, kurtosis : m₃/m₂^1.5 and m₄/m₂² − 3 (excess: 0 for a normal distribution), population moments.
 exposure : mean of |holdings|/equity at the close.
-turnover : mean over all bars of half the traded value over equity · ppy, the first bar that trades left out of the sum.
+turnover : mean over all bars of half the traded value over equity · ppy, the first bar that trades left out of the
+    sum.
 costs, cost_fraction : commission and slippage paid, in money and over the initial capital.
-win_rate, profit_factor, average_win, average_loss, average_holding_bars : of closed round trips, in money after costs; losses
-    are negative; profit_factor = Σ wins / |Σ losses|; a trip whose profit is dust is neither.
+win_rate, profit_factor, average_win, average_loss, average_holding_bars : of closed round trips, in money after costs;
+    losses are negative; profit_factor = Σ wins / |Σ losses|; a trip whose profit is dust is neither.
 round_trips, open_trips : closed ones, and those still open at the end.
 alpha, beta : β = cov(r, b)/var(b); ppy·mean(r − rf − β(b − rf)).
 information_ratio : mean(r − b)/std(r − b, ddof 1)·√ppy. Bars without a benchmark return are left out of the three.
@@ -199,19 +200,20 @@ def _moments(returns: Float, ppy: float, rf: float, out: Float) -> None:
 @kernel
 def _drawdown(equity: Float, initial: float, start: int, n_bars: int, out: Float) -> None:
     """The worst drawdown, and the bars from its peak to its recovery or to the end."""
-    peak, peak_bar, worst = initial, start - 1, 0.0
-    worst_peak, worst_bar, recovered = initial, start - 1, start - 1
+    peak, peak_bar = initial, start - 1
+    worst, worst_peak, worst_bar, length, sunk = 0.0, initial, start - 1, 0, False
     for t in range(start, start + n_bars):
         value = max(equity[t], 0.0)
         if value >= peak:
             peak, peak_bar = value, t
         drawdown = value / peak - 1.0
         if drawdown < worst:
-            worst, worst_peak, worst_bar, recovered = drawdown, peak, peak_bar, -1
-        if recovered == -1 and worst < 0.0 and value >= worst_peak:
-            recovered = t
+            worst, worst_peak, worst_bar, sunk = drawdown, peak, peak_bar, True
+        if sunk:
+            length = t - worst_bar
+            sunk = value < worst_peak
     out[_DRAWDOWN] = worst
-    out[_DRAWDOWN_BARS] = (start + n_bars - 1 if recovered == -1 else recovered) - worst_bar
+    out[_DRAWDOWN_BARS] = length
 
 
 @kernel

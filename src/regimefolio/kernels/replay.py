@@ -40,8 +40,8 @@ class Limits(NamedTuple):
 class Settings(NamedTuple):
     """How a row of opinions becomes a row of weights.
 
-    `method` and `allocator` are the codes above; `top_n` keeps that many best alphas, 0 = all; `sector` (N,) holds codes
-    from 0 on.
+    `method` and `allocator` are the codes above; `top_n` keeps that many best alphas, 0 = all; `sector` (N,) holds
+    codes from 0 on.
     """
 
     method: int
@@ -55,8 +55,8 @@ class Settings(NamedTuple):
 def combine_row(alpha: Float32, confidence: Float32, weights: Float32, method: int, out: Float32) -> None:
     """Combine the alphas (S, N) of S strategies into one row (N,), in their order, with float32 arithmetic.
 
-    `WEIGHTED` is Σ w·alpha, with Σ w = 1 as given; `CONFIDENCE_WEIGHTED` is Σ w·confidence·alpha / Σ w·confidence, and 0
-    where there is no opinion. A strategy of weight 0 is skipped: the bits are those of its absence.
+    `WEIGHTED` is Σ w·alpha, with Σ w = 1 as given; `CONFIDENCE_WEIGHTED` is Σ w·confidence·alpha / Σ w·confidence, and
+    0 where there is no opinion. A strategy of weight 0 is skipped: the bits are those of its absence.
     """
     zero = np.float32(0.0)
     out[:] = zero
@@ -81,7 +81,7 @@ def combine_row(alpha: Float32, confidence: Float32, weights: Float32, method: i
 
 @kernel
 def keep_top_row(alpha: Float32, top_n: int, keep: Bool) -> None:
-    """Take from `keep` (N,) every asset whose alpha is below the `top_n`-th largest one kept; ties all stay; 0 = all."""
+    """Take from `keep` (N,) whatever alpha is below the `top_n`-th largest of those kept; ties stay; 0 = all."""
     if top_n <= 0:
         return
     kept = np.empty(alpha.size)
@@ -98,16 +98,13 @@ def keep_top_row(alpha: Float32, top_n: int, keep: Bool) -> None:
 
 @kernel
 def allocate_row(alpha: Float32, tradable: Bool, allocator: int, max_gross: float, out: Float) -> None:
-    """Turn combined alphas (N,) into long-only weights (N,) that sum to `max_gross` (1 where that is infinite), or to 0.
+    """Turn combined alphas (N,) into long-only weights (N,) that sum to `max_gross` (1 if that is infinite), or to 0.
 
     `PROPORTIONAL` is max_gross·α⁺/Σα⁺; `EQUAL_WEIGHT` ignores alpha. An asset that is not tradable gets 0.
     """
     total = 0.0
     for n in range(out.size):
-        if allocator == EQUAL_WEIGHT:
-            wish = 1.0
-        else:
-            wish = max(np.float64(alpha[n]), 0.0)
+        wish = 1.0 if allocator == EQUAL_WEIGHT else max(np.float64(alpha[n]), 0.0)
         out[n] = wish if tradable[n] else 0.0
         total += out[n]
     if total > 0.0:
@@ -143,8 +140,8 @@ def _factor(size: Float, ceiling: Float, sector: Int, only: int, limit: float) -
 def constrain_row(weights: Float, sector: Int, limits: Limits, out: Float) -> None:
     """The weights nearest to the wished ones, v, that keep every limit: argmin Σ(w − v)²/|v|.
 
-    Its Karush-Kuhn-Tucker conditions give |w| = min(max_position, |v|·min(a, b)) with one factor b for each sector and one
-    factor a for the whole, both at most 1. Zeros stay zero, no position grows or turns, and the rest is cash.
+    Its Karush-Kuhn-Tucker conditions give |w| = min(max_position, |v|·min(a, b)) with one factor b for each sector and
+    one factor a for the whole, both at most 1. Zeros stay zero, no position grows or turns, and the rest is cash.
 
     Parameters
     ----------
@@ -185,7 +182,7 @@ def constrain_row(weights: Float, sector: Int, limits: Limits, out: Float) -> No
 def weights_row(
     alpha: Float32, confidence: Float32, weights: Float32, tradable: Bool, settings: Settings, out: Float
 ) -> None:
-    """Target weights (N,) at one bar from the opinions (S, N) of S strategies with weights (S,); see `target_weights`."""
+    """Target weights (N,) at one bar, from opinions (S, N) and strategy weights (S,); see `target_weights`."""
     combined = np.empty(out.size, np.float32)
     combine_row(alpha, confidence, weights, settings.method, combined)
     keep = tradable.copy()

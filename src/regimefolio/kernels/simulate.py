@@ -2,7 +2,7 @@
 
 At a fill, E is the equity before it at fill prices, h the holdings in money, w the target weights and c the cost of a
 unit of traded value. The equity after the fill, X, solves X + c·Σ|w·X − h| = E, so that a fully invested long-only
-target never overdraws cash. An asset without a fill price is frozen: it stays in E at its last price and trades nothing.
+target never overdraws cash. An asset without a fill price is frozen: it counts at its last price and does not trade.
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ def empty_ledger(n_bars: int, n_assets: int, record: bool) -> Ledger:
 def _sides(x: Float) -> tuple[float, float]:
     """Sum of the positive numbers, and of the negative ones without their sign, each in four lanes.
 
-    Four sums that do not wait for each other are several times as fast as one; their order is fixed by the length alone.
+    Four sums that do not wait for each other are several times as fast as one; the length alone fixes their order.
     """
     a, b, c, d = 0.0, 0.0, 0.0, 0.0
     e, f, g, h = 0.0, 0.0, 0.0, 0.0
@@ -159,9 +159,9 @@ def _signed(target: Float, held: Float, x: float) -> tuple[float, float]:
 def equity_after(target: Float, held: Float, cost: float, equity: float) -> float:
     """Solve X + cost·Σ|target·X − held| = equity.
 
-    The left side is convex and piecewise linear in X, and at X = equity not below the right side: Newton's iterates fall
-    towards the root, and the slope falls with each, or the last one lies on the root's own piece and is the root. There
-    are at most N + 1 slopes, so the loop ends. Needs cost·Σ|target| < 1.
+    The left side is convex and piecewise linear in X, and at X = equity not below the right side: Newton's iterates
+    fall towards the root, and the slope falls with each, or the last one lies on the root's own piece and is the root.
+    There are at most N + 1 slopes, so the loop ends. Needs cost·Σ|target| < 1.
     """
     x, steepest = equity, np.inf
     while cost > 0.0:
@@ -213,14 +213,14 @@ def _fill_orders(price: Float, held: Float, order: Float, shares: Float) -> None
 def _score_trips(
     t: int, held: Float, order: Float, cost: float, dust: float, flow: Float, opened: Float, trips: Float
 ) -> None:
-    """Book the orders of bar `t` to the open trips, by their cash flow so far and their first bar, and count the closed."""
+    """Book the orders of bar `t` to the open trips (their cash flow so far, their first bar), and count the closed."""
     for n in range(order.size):
         flow[n] -= order[n] + cost * abs(order[n])
     for n in range(order.size):
         after = held[n] + order[n]
         if held[n] * after > 0.0 or order[n] == 0.0:
             continue
-        # The position became flat, left flat, or turned over: what was held is a closed trip, what is held now a young one.
+        # The position became flat, left flat, or turned over: a trip is closed, or opened, or both.
         opening = after + cost * abs(after)
         if held[n] != 0.0:
             profit = flow[n] + opening
@@ -296,10 +296,12 @@ def simulate(
             if t > 0 and (t == start or decide[t - 1]):
                 bought, sold = _set_orders(target[t - 1], fill[t], value, cash, cost, equity, held, order)
                 if record:
-                    out.traded[t] -= shares
+                    for n in range(n_assets):
+                        out.traded[t, n] = -shares[n]
                 _fill_orders(fill[t], held, order, shares)
                 if record:
-                    out.traded[t] += shares
+                    for n in range(n_assets):
+                        out.traded[t, n] += shares[n]
                 _score_trips(t, held, order, cost, DUST * equity, flow, opened, trips)
                 out.cost[t] = cost * (bought + sold)
                 out.turnover[t] = 0.5 * (bought + sold) / equity
@@ -314,8 +316,9 @@ def simulate(
         out.cash[t] = cash
         out.gross[t] = (long + short) / equity
         if record:
-            out.shares_held[t] = shares
-            out.weights[t] = value / equity
+            for n in range(n_assets):
+                out.shares_held[t, n] = shares[n]
+                out.weights[t, n] = value[n] / equity
     for n in range(n_assets):
         if shares[n] != 0.0:
             out.trips[5] += 1.0

@@ -1,0 +1,194 @@
+"""Money is conserved, never borrowed, blind to the future and to the unit of account, whatever is traded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from regimefolio.kernels.simulate import OK, Costs, Ledger, decision_return, empty_ledger, simulate
+
+Float = NDArray[np.float64]
+Bool = NDArray[np.bool_]
+
+HISTORIES = ("equity", "cash", "turnover", "cost", "pre_fill", "gross", "shares_held", "traded", "weights")
+MONEY = ("equity", "cash", "cost", "pre_fill", "shares_held", "traded")
+FREE = Costs(0.0, 0.0, 0.0)
+UNHURRIED = settings(deadline=None)  # the first example compiles
+
+
+@dataclass(frozen=True, repr=False)
+class World:
+    """A history that can be simulated."""
+
+    fill: Float
+    close: Float
+    target: Float
+    decide: Bool
+    start: int
+    costs: Costs
+
+    def run(self, initial: float = 1e6, scale: float = 1.0, until: int | None = None) -> Ledger:
+        """The ledger of the first bars, prices multiplied by `scale`."""
+        fill, close = self.fill[:until] * scale, self.close[:until] * scale
+        fill.setflags(write=False)
+        close.setflags(write=False)
+        ledger = empty_ledger(len(close), close.shape[1], record=True)
+        target, decide = self.target[:until].copy(), self.decide[:until].copy()
+        assert simulate(fill, close, target, decide, self.start, initial, self.costs, ledger) == OK
+        return ledger
+
+
+@st.composite
+def worlds(draw: st.DrawFn, short: bool | None = None, invested: bool = False) -> World:
+    """Random walks with missing bars; targets long-only or long-short, in part kept, in part absent."""
+    n_bars, n_assets = draw(st.integers(3, 40)), draw(st.integers(1, 9))
+    missing = draw(st.sampled_from([0.0, 0.0, 0.05, 0.3]))
+    keep = draw(st.sampled_from([0.0, 0.3, 1.0]))
+    some_short = draw(st.booleans()) if short is None else short
+    cost = draw(st.sampled_from([0.0, 0.0005, 0.02]))
+    rate = draw(st.sampled_from([0.0, 0.0, 0.0003, -0.0002]))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    close = np.exp(rng.standard_normal((n_bars, n_assets)).cumsum(0) * 0.02) * rng.uniform(0.01, 500.0, n_assets)
+    fill = close * np.exp(rng.standard_normal(close.shape) * 0.01)
+    gone = rng.random(close.shape) < missing
+    close[gone], fill[gone] = np.nan, np.nan
+    if some_short:
+        target = rng.standard_normal(close.shape)
+    else:
+        target = np.maximum(rng.standard_normal(close.shape), 0.0) + (1e-9 if invested else 0.0)
+    target /= np.maximum(np.abs(target).sum(1, keepdims=True), 1e-300)
+    if not invested:
+        target *= rng.random((n_bars, 1))
+    for t in np.flatnonzero(rng.random(n_bars - 1) < keep):
+        target[t + 1] = target[t]
+    decide = rng.random(n_bars) < draw(st.sampled_from([0.1, 0.5, 1.0]))
+    start = draw(st.integers(0, n_bars - 2))
+    return World(fill, close, target, decide, start, Costs(cost / 2, cost / 2, rate))
+
+
+def seen(world: World) -> Float:
+    """The last price seen at every fill and every close, in turn; shape (2T, N)."""
+    both = np.stack([world.fill, world.close], axis=1).reshape(-1, world.close.shape[1])
+    both[: 2 * world.start] = np.nan
+    rows = np.where(np.isnan(both), 0, np.arange(len(both))[:, None])
+    found = np.take_along_axis(both, np.maximum.accumulate(rows, axis=0), axis=0)
+    return np.nan_to_num(found, nan=0.0)
+
+
+@UNHURRIED
+@given(worlds())
+def test_money_is_conserved(world: World) -> None:
+    ledger, price = world.run(), seen(world)
+    for t in range(world.start, len(world.close)):
+        equity, cash, held = 1e6, 1e6, np.zeros(world.close.shape[1])
+        if t > world.start:
+            equity, cash, held = ledger.equity[t - 1], ledger.cash[t - 1], ledger.shares_held[t - 1]
+        overnight = float(held @ (price[2 * t] - price[2 * t - 1])) if t > world.start else 0.0
+        during = float(ledger.shares_held[t] @ (price[2 * t + 1] - price[2 * t]))
+        interest = world.costs.cash_rate * cash
+        assert ledger.equity[t] == pytest.approx(equity + interest + overnight + during - ledger.cost[t], rel=1e-12)
+        holdings = float(ledger.shares_held[t] @ price[2 * t + 1])
+        assert ledger.equity[t] == pytest.approx(ledger.cash[t] + holdings, rel=1e-12)
+        traded = np.abs(ledger.traded[t]) @ price[2 * t]
+        cost = world.costs.commission + world.costs.slippage
+        assert ledger.cost[t] == pytest.approx(cost * traded, rel=1e-9, abs=1e-6)
+        assert ledger.turnover[t] == pytest.approx(traded / 2 / ledger.pre_fill[t], rel=1e-9, abs=1e-12)
+
+
+@UNHURRIED
+@given(worlds())
+def test_cash_is_never_borrowed(world: World) -> None:
+    assert (world.run().cash >= 0.0).all()
+
+
+@UNHURRIED
+@given(worlds(short=False, invested=True))
+def test_a_fully_invested_account_holds_its_weights(world: World) -> None:
+    """Where every asset can be traded, the weights after a fill are the target and no cash is left."""
+    ledger, price = world.run(), seen(world)
+    for t in range(max(world.start, 1), len(world.close)):
+        decided = world.decide[t - 1] or t == world.start
+        if decided and not np.isnan(world.fill[t]).any():
+            value = ledger.shares_held[t] * price[2 * t]
+            after = ledger.pre_fill[t] - ledger.cost[t]
+            assert value / after == pytest.approx(world.target[t - 1], abs=1e-8)
+            assert ledger.cash[t] == pytest.approx(0.0, abs=1e-8 * after)
+
+
+@UNHURRIED
+@given(worlds())
+def test_nothing_frozen_trades(world: World) -> None:
+    assert not world.run().traded[np.isnan(world.fill)].any()
+
+
+@UNHURRIED
+@given(worlds())
+def test_a_repeated_target_right_after_its_fill_is_no_order(world: World) -> None:
+    flat = np.ones_like(world.close)
+    decide = np.ones_like(world.decide)
+    target = np.broadcast_to(world.target[0], world.target.shape)
+    quiet = World(flat, flat, target, decide, 1, Costs(world.costs.commission, world.costs.slippage, 0.0))
+    ledger = quiet.run()
+    assert not ledger.traded[2:].any()
+    assert np.array_equal(ledger.equity[2:], np.full(len(flat) - 2, ledger.equity[1]))
+
+
+@UNHURRIED
+@given(worlds(short=False), st.integers(0, 2**32 - 1))
+def test_constant_weights_without_cost_compound(world: World, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    weights = rng.dirichlet(np.ones(world.close.shape[1]))
+    close = np.exp(rng.standard_normal(world.close.shape).cumsum(0) * 0.02)
+    target = np.broadcast_to(weights, close.shape)
+    ledger = World(close, close, target, np.ones(len(close), np.bool_), 1, FREE).run()
+    growth = np.cumprod((close[2:] / close[1:-1]) @ weights)
+    assert ledger.equity[2:] == pytest.approx(1e6 * growth, rel=1e-12)
+
+
+@UNHURRIED
+@given(worlds(), st.sampled_from([-20, -1, 1, 30]))
+def test_the_price_unit_does_not_matter(world: World, power: int) -> None:
+    base, scaled = world.run(), world.run(scale=2.0**power)
+    for name in HISTORIES:
+        expected = getattr(base, name) * (2.0**-power if name in ("shares_held", "traded") else 1.0)
+        assert np.array_equal(getattr(scaled, name), expected, equal_nan=True), name
+    assert np.array_equal(base.trips, scaled.trips)
+
+
+@UNHURRIED
+@given(worlds())
+def test_twice_the_capital_is_twice_the_money(world: World) -> None:
+    base, doubled = world.run(), world.run(initial=2e6)
+    for name in HISTORIES:
+        factor = 2.0 if name in MONEY else 1.0
+        assert np.array_equal(getattr(doubled, name), getattr(base, name) * factor, equal_nan=True), name
+    assert np.array_equal(doubled.trips, base.trips * [1, 1, 2, 2, 1, 1, 1])
+
+
+@UNHURRIED
+@given(worlds(), st.integers(1, 38))
+def test_the_past_does_not_know_the_future(world: World, cut: int) -> None:
+    until = min(world.start + cut, len(world.close))
+    full, short = world.run(), world.run(until=until)
+    for name in HISTORIES:
+        assert np.array_equal(getattr(full, name)[:until], getattr(short, name), equal_nan=True), name
+    known = max(until - 2, 0)
+    expected = decision_return(full.pre_fill, world.start)[:known]
+    assert np.array_equal(expected, decision_return(short.pre_fill, world.start)[:known], equal_nan=True)
+
+
+@UNHURRIED
+@given(worlds(), st.integers(0, 2**32 - 1))
+def test_the_order_of_the_symbols_does_not_matter(world: World, seed: int) -> None:
+    order = np.random.default_rng(seed).permutation(world.close.shape[1])
+    turned = World(
+        world.fill[:, order], world.close[:, order], world.target[:, order], world.decide, world.start, world.costs
+    )
+    base, other = world.run(), turned.run()
+    assert other.equity == pytest.approx(base.equity, rel=1e-12)
+    assert other.turnover == pytest.approx(base.turnover, abs=1e-9)

@@ -1,0 +1,271 @@
+"""The kernels and their readable twin give the same numbers, to 1e-12."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from numpy.typing import NDArray
+
+from regimefolio.kernels import metrics, replay, simulate
+from tests.reference import twin
+
+Float = NDArray[np.float64]
+Bool = NDArray[np.bool_]
+
+PPY, RF, CAPITAL = 252.0, 0.00005, 1e6
+TEN_BP = simulate.Costs(0.0005, 0.0005, 0.0)
+
+
+def same(kernel: float, reference: float, what: object) -> None:
+    """Equal to 1e-12 relative; both may be undefined."""
+    if math.isnan(reference) or math.isnan(kernel):
+        assert math.isnan(kernel), what
+        assert math.isnan(reference), what
+        return
+    assert kernel == pytest.approx(reference, rel=1e-12, abs=1e-12), what
+
+
+@cache
+def real_prices() -> Float:
+    """Adjusted closes of 20 stocks, 1990-2022, as skfolio bundles them."""
+    spec = find_spec("skfolio")
+    assert spec is not None
+    assert spec.origin is not None
+    path = Path(spec.origin).parent / "datasets" / "data" / "sp500_dataset.csv.gz"
+    return pl.read_csv(path).drop("Date").cast(pl.Float64).to_numpy().astype(np.float64, order="C")
+
+
+@dataclass(frozen=True)
+class Case:
+    """A history of prices and targets, for both sides."""
+
+    fill: Float
+    close: Float
+    target: Float
+    decide: Bool
+    start: int
+    costs: simulate.Costs
+
+
+def case(
+    name: str,
+    first: int,
+    start: int = 5,
+    missing: float = 0.0,
+    costs: simulate.Costs = TEN_BP,
+    at_open: bool = False,
+    short: bool = False,
+    every: int = 3,
+    n_bars: int = 260,
+) -> Case:
+    """Real closes, from bar `first` on, with opens, missing bars and targets drawn from the case's own name."""
+    rng = np.random.default_rng(list(name.encode()))
+    close = real_prices()[first : first + n_bars].copy()
+    n = close.shape[1]
+    fill = close.copy()
+    if at_open:
+        share = rng.random((n_bars - 1, n))
+        fill[1:] = close[:-1] ** share * close[1:] ** (1.0 - share)
+    gone = rng.random(close.shape) < missing
+    close[gone], fill[gone] = np.nan, np.nan
+    if missing:
+        close[:40, 0], fill[:40, 0] = np.nan, np.nan  # listed late
+        close[200:, 1], fill[200:, 1] = np.nan, np.nan  # gone for good
+    fill.setflags(write=False)
+    close.setflags(write=False)
+    target = rng.standard_normal(close.shape) if short else np.maximum(rng.standard_normal(close.shape), 0.0)
+    target /= np.abs(target).sum(axis=1, keepdims=True)
+    target[rng.random(n_bars) < 0.2] *= 0.6  # part in cash
+    target[rng.random(n_bars) < 0.1] = np.nan
+    target[rng.random(close.shape) < 0.02] = np.nan
+    return Case(fill, close, target, np.arange(n_bars) % every == 0, start, costs)
+
+
+CASES = {
+    "closes": case("closes", 0),
+    "every bar": case("every bar", 3000, every=1, n_bars=130),
+    "from bar 0": case("from bar 0", 6000, start=0),
+    "no costs": case("no costs", 1000, costs=simulate.Costs(0.0, 0.0, 0.0)),
+    "open, interest": case("open", 2000, at_open=True, costs=simulate.Costs(0.001, 0.002, 0.0001)),
+    "missing bars": case("missing", 4000, missing=0.1, at_open=True),
+    "long and short": case("short", 5000, short=True, missing=0.05, costs=simulate.Costs(0.001, 0.001, 0.0002)),
+}
+
+
+def prices_at(row: Float) -> dict[str, float]:
+    return {str(n): float(p) for n, p in enumerate(row) if not math.isnan(p)}
+
+
+def run_kernel(c: Case) -> tuple[int, simulate.Ledger]:
+    ledger = simulate.empty_ledger(len(c.close), c.close.shape[1], record=True)
+    status = simulate.simulate(c.fill, c.close, c.target, c.decide, c.start, CAPITAL, c.costs, ledger)
+    return status, ledger
+
+
+def run_twin(c: Case) -> tuple[twin.Account, list[twin.Bar]]:
+    account = twin.Account(CAPITAL, c.costs.commission + c.costs.slippage, c.costs.cash_rate)
+    deciding = [t for t in range(len(c.decide)) if c.decide[t] or t == c.start - 1]
+    bars = twin.simulate(
+        [prices_at(row) for row in c.fill],
+        [prices_at(row) for row in c.close],
+        {t: prices_at(c.target[t]) for t in deciding},
+        c.start,
+        account,
+    )
+    return account, bars
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_every_bar_agrees(name: str) -> None:
+    c = CASES[name]
+    status, ledger = run_kernel(c)
+    _, bars = run_twin(c)
+    assert status == simulate.OK
+    assert len(bars) == len(c.close) - c.start
+    for t, bar in enumerate(bars, c.start):
+        for field in ("turnover", "gross"):
+            same(getattr(ledger, field)[t], getattr(bar, field), (name, t, field))
+        for field in ("equity", "cash", "cost", "pre_fill"):
+            same(getattr(ledger, field)[t] / CAPITAL, getattr(bar, field) / CAPITAL, (name, t, field))
+        for n in range(c.close.shape[1]):
+            price = bar.equity / max(bar.shares.get(str(n), 1.0), 1.0)  # one share's scale
+            same(ledger.shares_held[t, n] / price, bar.shares.get(str(n), 0.0) / price, (name, t, n))
+            same(ledger.traded[t, n] / price, bar.traded.get(str(n), 0.0) / price, (name, t, n))
+            same(ledger.weights[t, n], bar.weights.get(str(n), 0.0), (name, t, n))
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_every_metric_agrees(name: str) -> None:
+    c = CASES[name]
+    _, ledger = run_kernel(c)
+    account, bars = run_twin(c)
+    index = np.nanmean(c.close / np.nanmean(c.close, axis=0), axis=1)
+    benchmark = np.concatenate(([np.nan], index[1:] / index[:-1] - 1.0))
+    benchmark[::17] = np.nan
+    values = np.empty(len(metrics.NAMES))
+    metrics.all_metrics(ledger, CAPITAL, c.start, benchmark, PPY, RF, values)
+    equity = [bar.equity for bar in bars]
+    expected = {
+        **twin.equity_metrics(equity, CAPITAL, PPY, RF),
+        **twin.ledger_metrics(bars, account, CAPITAL, PPY),
+        **twin.benchmark_metrics(equity, CAPITAL, benchmark[c.start :].tolist(), PPY, RF),
+    }
+    assert set(expected) == set(metrics.NAMES)
+    for metric, value in zip(metrics.NAMES, values, strict=True):
+        scale = CAPITAL if metric in ("costs", "average_win", "average_loss") else 1.0
+        same(value / scale, expected[metric] / scale, (name, metric))
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_every_regime_metric_agrees(name: str) -> None:
+    c = CASES[name]
+    _, ledger = run_kernel(c)
+    _, bars = run_twin(c)
+    label = np.repeat(np.random.default_rng(1).integers(-1, 3, 60), 5)[: len(c.close)]
+    label = np.resize(label, len(c.close)).astype(np.int64)
+    returns = simulate.decision_return(ledger.pre_fill, c.start)
+    expected = twin.decision_returns(bars, c.start)
+    assert set(np.flatnonzero(~np.isnan(returns))) == set(expected)
+    for t, value in expected.items():
+        same(returns[t], value, (name, t))
+    table = np.empty((3, len(metrics.REGIME_NAMES)))
+    metrics.regime_metrics(returns, label, 3, PPY, RF, table)
+    for k in range(3):
+        reference = twin.regime_metrics(expected, label.tolist(), k, PPY, RF)
+        assert set(reference) == set(metrics.REGIME_NAMES)
+        for metric, value in zip(metrics.REGIME_NAMES, table[k], strict=True):
+            same(value, reference[metric], (name, k, metric))
+
+
+def rules(name: str) -> twin.Rules:
+    sector = {str(n): "abcde"[n % 5] for n in range(20)}
+    return {
+        "weighted": twin.Rules(sector=sector),
+        "by confidence": twin.Rules(confidence_weighted=True, sector=sector, max_gross=0.9),
+        "limits": twin.Rules(sector=sector, max_position=0.12, max_sector=0.3, max_gross=0.95),
+        "top 7": twin.Rules(sector=sector, top_n=7, max_position=0.2, max_sector=0.35),
+        "equal weight": twin.Rules(equal_weight=True, sector=sector, max_sector=0.15),
+        "no gross limit": twin.Rules(sector=sector, max_gross=math.inf, max_position=0.07),
+    }[name]
+
+
+def settings(rules: twin.Rules) -> replay.Settings:
+    codes = sorted(set(rules.sector.values()))
+    return replay.Settings(
+        replay.CONFIDENCE_WEIGHTED if rules.confidence_weighted else replay.WEIGHTED,
+        replay.EQUAL_WEIGHT if rules.equal_weight else replay.PROPORTIONAL,
+        rules.top_n,
+        np.array([codes.index(rules.sector[str(n)]) for n in range(20)]),
+        replay.Limits(rules.max_position, rules.max_sector, rules.max_gross),
+    )
+
+
+def opinions(alpha: NDArray[np.float32], confidence: NDArray[np.float32]) -> Mapping[str, list[twin.Opinion]]:
+    return {
+        str(n): [twin.Opinion(float(a), float(c)) for a, c in zip(alpha[:, n], confidence[:, n], strict=True)]
+        for n in range(alpha.shape[1])
+    }
+
+
+@pytest.mark.parametrize("name", ["weighted", "by confidence", "limits", "top 7", "equal weight", "no gross limit"])
+def test_every_target_agrees(name: str) -> None:
+    rng = np.random.default_rng(7)
+    n_bars, n_strategies, n = 60, 4, 20
+    shape = (n_bars, n_strategies, n)
+    confidence = (rng.random(shape) * (rng.random(shape) < 0.7)).astype(np.float32)
+    confidence[5] = 0.0
+    alpha = np.where(confidence > 0, np.clip(rng.standard_normal(shape), -1.0, 1.0), 0.0).astype(np.float32)
+    alpha = np.where(rng.random(shape) < 0.1, np.float32(0.5), alpha) * (confidence > 0)  # ties
+    weights = rng.dirichlet(np.ones(n_strategies), 3).astype(np.float32)
+    weights[1, 2] = 0.0
+    row = rng.integers(0, 3, n_bars)
+    decide = rng.random(n_bars) < 0.8
+    tradable = rng.random((n_bars, n)) < 0.9
+    tradable[7] = False
+    out = np.full((n_bars, n), np.nan)
+    r = rules(name)
+    replay.target_weights(alpha, confidence, weights, row, decide, tradable, settings(r), out)
+    for t in range(n_bars):
+        if not decide[t]:
+            assert np.isnan(out[t]).all()
+            continue
+        able = {str(i) for i in np.flatnonzero(tradable[t])}
+        reference = twin.target(opinions(alpha[t], confidence[t]), weights[row[t]].tolist(), able, r)
+        for i in range(n):
+            same(out[t, i], reference[str(i)], (name, t, i))
+
+
+def test_bankruptcy_agrees() -> None:
+    close = np.array([[100.0, 50.0], [100.0, 50.0], [250.0, 50.0], [260.0, 50.0], [260.0, 50.0]])
+    close.setflags(write=False)
+    target = np.array([[-0.9, 0.1]] * 5)
+    c = Case(close, close, target, np.zeros(5, np.bool_), 1, simulate.Costs(0.0005, 0.0005, 0.0))
+    status, ledger = run_kernel(c)
+    account, bars = run_twin(c)
+    assert status == simulate.BANKRUPT
+    assert len(bars) == 2
+    same(ledger.equity[2] / CAPITAL, bars[-1].equity / CAPITAL, "equity")
+    assert ledger.equity[2] < 0.0
+    for after in (ledger.equity[3:], ledger.cash[3:], ledger.weights[2:], ledger.shares_held[2:]):
+        assert not after.any()
+    assert not ledger.shares.any()
+    assert ledger.trips[5] == len(account.open_trips) == 2
+    values = np.empty(len(metrics.NAMES))
+    metrics.all_metrics(ledger, CAPITAL, 1, np.empty(0), PPY, 0.0, values)
+    expected = {
+        **twin.equity_metrics([bar.equity for bar in bars], CAPITAL, PPY, 0.0),
+        **twin.ledger_metrics(bars, account, CAPITAL, PPY),
+    }
+    got = dict(zip(metrics.NAMES, values.tolist(), strict=True))
+    for metric, value in expected.items():
+        scale = CAPITAL if metric == "costs" else 1.0
+        same(got[metric] / scale, value / scale, metric)
+    assert got["total_return"] == got["cagr"] == got["max_drawdown"] == -1.0

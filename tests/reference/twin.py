@@ -1,0 +1,399 @@
+"""The slow, readable twin of the kernels: what a target, a fill and a metric mean, in plain Python.
+
+It is written from the definitions of the documentation, one asset and one bar at a time, with dictionaries and floats.
+Roots are found by bisection, quantiles by sorting. Nothing here is fast, and nothing is shared with the kernels.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+import numpy as np
+
+Prices = Mapping[str, float]
+"""Symbol to price; a symbol without a bar is absent."""
+
+Weights = Mapping[str, float]
+"""Symbol to fraction of equity; a symbol without an order is absent."""
+
+
+def root(rising: Callable[[float], float], low: float, high: float) -> float:
+    """Where a rising function crosses zero, to the last bit."""
+    for _ in range(2000):
+        middle = 0.5 * (low + high)
+        if middle in (low, high):
+            break
+        if rising(middle) <= 0.0:
+            low = middle
+        else:
+            high = middle
+    return low
+
+
+# --- targets
+
+
+@dataclass(frozen=True)
+class Opinion:
+    """One strategy's alpha and confidence in one asset at one bar, as float32 numbers."""
+
+    alpha: float
+    confidence: float
+
+
+@dataclass(frozen=True)
+class Rules:
+    """How opinions become weights."""
+
+    confidence_weighted: bool = False
+    equal_weight: bool = False
+    top_n: int = 0
+    sector: Mapping[str, str] = field(default_factory=dict)
+    max_position: float = math.inf
+    max_sector: float = math.inf
+    max_gross: float = 1.0
+
+
+def combined_alpha(opinions: Sequence[Opinion], weights: Sequence[float], rules: Rules) -> float:
+    """One asset's alpha: strategies in order, every operation in float32, as signals are saved."""
+    f = np.float32
+    total, belief = f(0), f(0)
+    for opinion, weight in zip(opinions, weights, strict=True):
+        share = f(weight) * f(opinion.confidence) if rules.confidence_weighted else f(weight)
+        total += share * f(opinion.alpha)
+        belief += share
+    if not rules.confidence_weighted:
+        return float(total)
+    return float(total / belief) if belief > 0 else 0.0
+
+
+def wished_weights(alpha: Mapping[str, float], rules: Rules) -> dict[str, float]:
+    """Long-only weights of the tradable assets before any limit."""
+    chosen = dict(alpha)
+    if rules.top_n and len(alpha) > rules.top_n:
+        worst = sorted(alpha.values(), reverse=True)[rules.top_n - 1]
+        chosen = {symbol: a for symbol, a in alpha.items() if a >= worst}
+    gross = rules.max_gross if math.isfinite(rules.max_gross) else 1.0
+    size = {symbol: 1.0 if rules.equal_weight else max(a, 0.0) for symbol, a in chosen.items()}
+    total = math.fsum(size.values())
+    return {symbol: gross * s / total if total > 0.0 else 0.0 for symbol, s in size.items()}
+
+
+def constrained_weights(wished: Weights, rules: Rules) -> dict[str, float]:
+    """Scale a sector that is too large, then everything, positions capped throughout; the rest is cash."""
+
+    def capped(symbol: str, scale: float) -> float:
+        return min(rules.max_position, abs(wished[symbol]) * scale)
+
+    def excess(symbols: Sequence[str], most: float) -> Callable[[float], float]:
+        return lambda x: math.fsum(capped(s, min(x, scale[s])) for s in symbols) - most
+
+    scale = dict.fromkeys(wished, 1.0)
+    for sector in sorted(set(rules.sector.values())):
+        inside = [symbol for symbol in wished if rules.sector.get(symbol) == sector]
+        if math.fsum(capped(s, 1.0) for s in inside) > rules.max_sector:
+            b = root(excess(inside, rules.max_sector), 0.0, 1.0)
+            scale.update(dict.fromkeys(inside, b))
+    if math.fsum(capped(s, scale[s]) for s in wished) > rules.max_gross:
+        a = root(excess(list(wished), rules.max_gross), 0.0, 1.0)
+        scale = {s: min(a, b) for s, b in scale.items()}
+    return {symbol: math.copysign(capped(symbol, scale[symbol]), w) for symbol, w in wished.items()}
+
+
+def target(
+    opinions: Mapping[str, Sequence[Opinion]], weights: Sequence[float], tradable: set[str], rules: Rules
+) -> dict[str, float]:
+    """Target weights of every asset; one that cannot be traded now gets 0."""
+    alpha = {s: combined_alpha(o, weights, rules) for s, o in opinions.items() if s in tradable}
+    weight = constrained_weights(wished_weights(alpha, rules), rules)
+    return {symbol: weight.get(symbol, 0.0) for symbol in opinions}
+
+
+# --- simulation
+
+
+@dataclass
+class Trip:
+    """One position from flat to flat."""
+
+    opened: int
+    profit: float = 0.0
+    dust: float = 0.0
+    closed: int | None = None
+
+
+@dataclass
+class Bar:
+    """What the account looked like at a bar's close."""
+
+    equity: float
+    cash: float
+    gross: float
+    turnover: float
+    cost: float
+    pre_fill: float
+    shares: dict[str, float]
+    traded: dict[str, float]
+    weights: dict[str, float]
+
+
+@dataclass
+class Account:
+    """An account that trades target weights; `cost` is a fraction of traded value, `interest` per bar."""
+
+    cash: float
+    cost: float = 0.0
+    interest: float = 0.0
+    shares: dict[str, float] = field(default_factory=dict)
+    last: dict[str, float] = field(default_factory=dict)
+    open_trips: dict[str, Trip] = field(default_factory=dict)
+    closed_trips: list[Trip] = field(default_factory=list)
+
+    def value(self, symbol: str) -> float:
+        """Money held in an asset at the last price seen."""
+        return self.shares[symbol] * self.last[symbol] if symbol in self.shares else 0.0
+
+    @property
+    def equity(self) -> float:
+        return math.fsum([self.cash, *(self.value(s) for s in self.shares)])
+
+    def orders(self, weights: Weights, fill: Prices) -> dict[str, float]:
+        """Money to buy (or sell, negative) of every asset that has an order and a price."""
+        equity = self.equity
+        held = {s: self.value(s) for s in weights if s in fill}
+
+        def too_much(after: float) -> float:
+            return after - equity + self.cost * math.fsum(abs(weights[s] * after - held[s]) for s in held)
+
+        after = root(too_much, 0.0, equity) if self.cost else equity
+        wanted = {s: weights[s] * after - held[s] for s in held}
+        orders = {s: d for s, d in wanted.items() if abs(d) >= 1e-10 * equity}
+        buys = math.fsum(d for d in orders.values() if d > 0)
+        sells = -math.fsum(d for d in orders.values() if d < 0)
+        means, needs = self.cash + sells * (1 - self.cost), buys * (1 + self.cost)
+        if needs > means + 1e-12 * equity:
+            orders = {s: d * means / needs if d > 0 else d for s, d in orders.items()}
+        return {s: d for s, d in orders.items() if abs(d) >= 1e-10 * equity}
+
+    def trade(self, bar: int, symbol: str, money: float, price: float, equity: float) -> None:
+        """One piece of an order, which does not pass through flat."""
+        trip = self.open_trips.setdefault(symbol, Trip(bar))
+        trip.profit -= money + self.cost * abs(money)
+        self.cash -= money + self.cost * abs(money)
+        if money == -self.value(symbol):
+            self.shares.pop(symbol)
+            trip.closed, trip.dust = bar, 1e-10 * equity
+            self.closed_trips.append(self.open_trips.pop(symbol))
+        else:
+            self.shares[symbol] = (self.value(symbol) + money) / price
+
+    def fill(self, bar: int, weights: Weights, prices: Prices) -> float:
+        """Fill every order, in two pieces where it turns a position over; returns the traded value."""
+        orders, equity = self.orders(weights, prices), self.equity
+        for symbol, money in orders.items():
+            held = self.value(symbol)
+            if held and held * (held + money) < 0:
+                self.trade(bar, symbol, -held, prices[symbol], equity)
+                self.trade(bar, symbol, held + money, prices[symbol], equity)
+            else:
+                self.trade(bar, symbol, money, prices[symbol], equity)
+        if abs(self.cash) < 1e-11 * self.equity:
+            self.cash = max(self.cash, 0.0)
+        return math.fsum(abs(money) for money in orders.values())
+
+
+def simulate(
+    fill: Sequence[Prices],
+    close: Sequence[Prices],
+    targets: Mapping[int, Weights],
+    start: int,
+    account: Account,
+) -> list[Bar]:
+    """Trade from bar `start` on the targets decided at the bars before, until the end or bankruptcy."""
+    bars = []
+    for t in range(start, len(close)):
+        account.cash *= 1.0 + account.interest
+        account.last.update(fill[t])
+        pre_fill = account.equity
+        if pre_fill <= 0:
+            bars.append(Bar(pre_fill, pre_fill, 0.0, 0.0, 0.0, pre_fill, {}, {}, {}))
+            break
+        before = dict(account.shares)
+        traded_value = account.fill(t, targets[t - 1], fill[t]) if t - 1 in targets else 0.0
+        traded = {s: account.shares.get(s, 0.0) - before.get(s, 0.0) for s in {*before, *account.shares}}
+        account.last.update(close[t])
+        equity = account.equity
+        turnover, cost = traded_value / 2 / pre_fill, traded_value * account.cost
+        if equity <= 0:
+            bars.append(Bar(equity, equity, 0.0, turnover, cost, pre_fill, {}, traded, {}))
+            break
+        weights = {s: account.value(s) / equity for s in account.shares}
+        gross = math.fsum(map(abs, weights.values()))
+        bars.append(Bar(equity, account.cash, gross, turnover, cost, pre_fill, dict(account.shares), traded, weights))
+    return bars
+
+
+def decision_returns(bars: Sequence[Bar], start: int) -> dict[int, float]:
+    """Bar of decision t to the return from the fill at t + 1 to the fill at t + 2."""
+    return {
+        start - 1 + i: max(after.pre_fill, 0.0) / before.pre_fill - 1.0
+        for i, (before, after) in enumerate(pairwise(bars))
+        if before.pre_fill > 0 and start - 1 + i >= 0
+    }
+
+
+# --- metrics
+
+
+def mean(x: Sequence[float]) -> float:
+    return math.fsum(x) / len(x)
+
+
+def deviation(x: Sequence[float]) -> float:
+    """Sample standard deviation."""
+    m = mean(x)
+    return math.sqrt(math.fsum((v - m) ** 2 for v in x) / (len(x) - 1))
+
+
+def ratio(above: float, below: float) -> float:
+    """A quotient, undefined where its denominator is no more than rounding."""
+    return above / below if below > 1e-14 else math.nan
+
+
+def linear_quantile(x: Sequence[float], share: float) -> float:
+    ordered = sorted(x)
+    place = share * (len(x) - 1)
+    low = ordered[math.floor(place)]
+    high = ordered[math.ceil(place)]
+    return low + (place - math.floor(place)) * (high - low)
+
+
+def drawdown(values: Sequence[float]) -> tuple[float, int]:
+    """The worst fall from a peak, and bars from that peak until it is reached again or the values end."""
+    worst, length = 0.0, 0
+    for i, value in enumerate(values):
+        peak = max(values[: i + 1])
+        if value / peak - 1.0 < worst:
+            worst = value / peak - 1.0
+            top = max(j for j in range(i) if values[j] == peak)
+            recovery = [j for j in range(i, len(values)) if values[j] >= peak]
+            length = (recovery[0] if recovery else len(values) - 1) - top
+    return worst, length
+
+
+def equity_metrics(equity: Sequence[float], initial: float, ppy: float, rf: float) -> dict[str, float]:
+    """Metrics of at least two bars of equity, the capital before them being the first peak."""
+    curve = [initial, *(max(e, 0.0) for e in equity)]
+    r = [after / before - 1.0 for before, after in pairwise(curve)]
+    n, year = len(r), math.sqrt(ppy)
+    excess = [x - rf for x in r]
+    total, (worst, length) = curve[-1] / initial - 1.0, drawdown(curve)
+    cagr = (1.0 + total) ** (ppy / n) - 1.0
+    centred = [x - mean(r) for x in r]
+    m2, m3, m4 = (mean([c**k for c in centred]) for k in (2, 3, 4))
+    varies = deviation(r) > 1e-14
+    skew = m3 / m2**1.5 if varies else math.nan
+    kurtosis = m4 / m2**2 - 3.0 if varies else math.nan
+    s = ratio(mean(excess), deviation(r))
+    error = math.sqrt((1.0 + 0.5 * s**2 - skew * s + kurtosis / 4.0 * s**2) / n)
+    value_at_risk = linear_quantile(r, 0.05)
+    return {
+        "total_return": total,
+        "cagr": cagr,
+        "volatility": deviation(r) * year,
+        "sharpe": s * year,
+        "sharpe_low": (s - 1.959963984540054 * error) * year,
+        "sharpe_high": (s + 1.959963984540054 * error) * year,
+        "sortino": ratio(mean(excess), math.sqrt(mean([min(x, 0.0) ** 2 for x in excess]))) * year,
+        "calmar": ratio(cagr, -worst),
+        "max_drawdown": worst,
+        "max_drawdown_bars": length,
+        "var_95": value_at_risk,
+        "cvar_95": mean([x for x in r if x <= value_at_risk]),
+        "skew": skew,
+        "kurtosis": kurtosis,
+    }
+
+
+def benchmark_metrics(
+    equity: Sequence[float], initial: float, benchmark: Sequence[float], ppy: float, rf: float
+) -> dict[str, float]:
+    """Metrics against the returns per bar of a benchmark, over the bars where it has one (NaN = none)."""
+    curve = [initial, *(max(e, 0.0) for e in equity)]
+    r = [after / before - 1.0 for before, after in pairwise(curve)]
+    pairs = [(x, b) for x, b in zip(r, benchmark, strict=True) if not math.isnan(b)]
+    x, b = [p[0] for p in pairs], [p[1] for p in pairs]
+    covariance = math.fsum((p - mean(x)) * (q - mean(b)) for p, q in pairs) / (len(pairs) - 1)
+    beta = covariance / deviation(b) ** 2
+    active = [p - q for p, q in pairs]
+    return {
+        "alpha": ppy * mean([(p - rf) - beta * (q - rf) for p, q in pairs]),
+        "beta": beta,
+        "information_ratio": ratio(mean(active), deviation(active)) * math.sqrt(ppy),
+    }
+
+
+def ledger_metrics(bars: Sequence[Bar], account: Account, initial: float, ppy: float) -> dict[str, float]:
+    """Metrics of orders and round trips."""
+    trading = [i for i, bar in enumerate(bars) if bar.turnover > 0]
+    rebalancing = [bar.turnover for i, bar in enumerate(bars) if trading and i > trading[0]]
+    costs = math.fsum(bar.cost for bar in bars)
+    profits = [trip.profit for trip in account.closed_trips]
+    wins = [trip.profit for trip in account.closed_trips if trip.profit >= trip.dust]
+    losses = [trip.profit for trip in account.closed_trips if trip.profit <= -trip.dust]
+    holding = [trip.closed - trip.opened for trip in account.closed_trips if trip.closed is not None]
+    return {
+        "exposure": mean([bar.gross for bar in bars]),
+        "turnover": math.fsum(rebalancing) / len(bars) * ppy,
+        "costs": costs,
+        "cost_fraction": costs / initial,
+        "win_rate": len(wins) / len(profits) if profits else math.nan,
+        "profit_factor": math.fsum(wins) / -math.fsum(losses) if losses else math.nan,
+        "average_win": mean(wins) if wins else math.nan,
+        "average_loss": mean(losses) if losses else math.nan,
+        "average_holding_bars": mean(holding) if holding else math.nan,
+        "round_trips": len(profits),
+        "open_trips": len(account.open_trips),
+    }
+
+
+def episodes(returns: Mapping[int, float], label: Sequence[int], regime: int) -> list[list[float]]:
+    """Returns of each maximal run of bars that have this label and a return."""
+    runs: list[list[float]] = []
+    for t in range(len(label)):
+        if label[t] != regime or t not in returns:
+            continue
+        continues = t > 0 and label[t - 1] == regime and t - 1 in returns
+        if not continues:
+            runs.append([])
+        runs[-1].append(returns[t])
+    return runs
+
+
+def regime_metrics(
+    returns: Mapping[int, float], label: Sequence[int], regime: int, ppy: float, rf: float
+) -> dict[str, float]:
+    """Metrics of the decision returns of a regime of at least two bars."""
+    runs = episodes(returns, label, regime)
+    r = [x for run in runs for x in run]
+    excess, year = [x - rf for x in r], math.sqrt(ppy)
+    total = math.prod(1.0 + x for x in r) - 1.0
+    cagr = (1.0 + total) ** (ppy / len(r)) - 1.0
+    curves = [[math.prod(1.0 + x for x in run[:i]) for i in range(len(run) + 1)] for run in runs]
+    worst = min(drawdown(curve)[0] for curve in curves)
+    return {
+        "bars": len(r),
+        "episodes": len(runs),
+        "mean_return": mean(r) * ppy,
+        "volatility": deviation(r) * year,
+        "sharpe": ratio(mean(excess), deviation(r)) * year,
+        "sortino": ratio(mean(excess), math.sqrt(mean([min(x, 0.0) ** 2 for x in excess]))) * year,
+        "total_return": total,
+        "cagr": cagr,
+        "calmar": ratio(cagr, -worst),
+        "max_drawdown": worst,
+        "hit_rate": mean([1.0 if x > 0 else 0.0 for x in r]),
+    }
