@@ -80,11 +80,11 @@ class Coordinator:
         steps: list[PhaseStep] = []
         for phase in self.phases:
             earlier = [step.phase for step in steps if step.action == "run"]
-            why = self._why(phase, data, first)
+            why = self._why_itself(phase, data, first)
             if why is None and earlier:
-                steps.append(PhaseStep(phase.name, "run", f"if {earlier[-1]} writes other files than before"))
-            else:
-                steps.append(PhaseStep(phase.name, "run" if why else "reuse", why or "nothing changed"))
+                why = f"if {earlier[-1]} writes other files than before"
+            why = why or self._why_inputs(phase)
+            steps.append(PhaseStep(phase.name, "run" if why else "reuse", why or "nothing changed"))
         return steps
 
     def run(self, first: str | None = None) -> list[PhaseStep]:
@@ -110,7 +110,7 @@ class Coordinator:
             job = Job(self.spec, workspace, dataset, market, self._progress, self._threads)
             steps = []
             for phase in self.phases:
-                why = self._why(phase, data, first)
+                why = self._why_itself(phase, data, first) or self._why_inputs(phase)
                 if why is None:
                     self._notice_edits(phase)
                     workspace.audit.record("reused", phase=phase.name)
@@ -140,8 +140,8 @@ class Coordinator:
         configuration = fingerprint(phase.configuration(self.spec))
         return Checkpoint(phase.name, configuration, data, code_version(), {}, {})
 
-    def _why(self, phase: Phase, data: str, first: str | None) -> str | None:
-        """Why a phase must run, or None when what it made can be used."""
+    def _why_itself(self, phase: Phase, data: str, first: str | None) -> str | None:
+        """Why a phase must run whatever its inputs are, or None."""
         names = [each.name for each in self.phases]
         if first is not None and names.index(phase.name) >= names.index(first):
             return "asked for"
@@ -157,6 +157,12 @@ class Coordinator:
         for name in done.outputs:
             if not (self.workspace.root / name).is_file():
                 return f"{name} is missing"
+        return None
+
+    def _why_inputs(self, phase: Phase) -> str | None:
+        """Why a finished phase must run again for the sake of its inputs, or None when what it made can be used."""
+        done = self.workspace.checkpoint(phase.name)
+        assert done is not None
         paths = list(phase.inputs(self.workspace, self.spec))
         missing = [path for path in paths if not path.is_file()]
         if missing:
@@ -212,5 +218,9 @@ class Coordinator:
         )
         write_json(
             workspace.metadata / "axes.json",
-            {"timestamps": [str(stamp) for stamp in panel.timestamps], "symbols": list(panel.symbols)},
+            {
+                "timestamps": [str(stamp) for stamp in panel.timestamps],
+                "symbols": panel.symbols,
+                "sectors": panel.sectors,
+            },
         )

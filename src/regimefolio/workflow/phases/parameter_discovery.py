@@ -45,7 +45,7 @@ class ParameterDiscovery(Phase):
         return ()
 
     def run(self, job: Job) -> None:
-        """Run all trials; a failed one is a failed result, unless all fail."""
+        """Run all trials; a failed one is a failed result, unless all of a strategy fail."""
         trials = trials_of(job.spec)
         start = first_bar(trials, job.n_fit)
         self._announce(job, trials, start)
@@ -66,8 +66,10 @@ class ParameterDiscovery(Phase):
         for trial, result in failed:
             job.workspace.audit.record("failed trial", trial=trial.number, details=result.details)
             job.progress.say(f"trial {trial.number} ({trial.strategy.kind}) failed: {result.outcome.message}")
-        if len(failed) == len(trials):
-            raise ModelError(f"all {len(trials)} trials failed; the first one: {results[0].outcome.message}")
+        for kind in dict.fromkeys(trial.strategy.kind for trial, _ in failed):
+            messages = [result.outcome.message for trial, result in failed if trial.strategy.kind == kind]
+            if len(messages) == sum(trial.strategy.kind == kind for trial in trials):
+                raise ModelError(f"all {len(messages)} trials of {kind} failed; the first one: {messages[0]}")
         outcomes = [
             _with_coefficient(result.outcome, coefficients.get(trial.number), job.workspace, trial)
             for trial, result in zip(trials, results, strict=True)
@@ -90,7 +92,7 @@ class ParameterDiscovery(Phase):
         panel = job.training.panel
         megabytes = len(trials) * 2 * 4 * panel.n_bars * panel.n_assets / 1e6
         job.progress.say(
-            f"parameter discovery: {len(trials)} trials, {megabytes:.0f} MB of signals, about {seconds:.1f} s"
+            f"parameter discovery: {len(trials)} trials, {megabytes:.0f} MB of signals, about {max(seconds, 0.1):.1f} s"
         )
 
     def _write(self, job: Job, trials: list[Trial], outcomes: list[Outcome], results: list[TrialResult]) -> None:

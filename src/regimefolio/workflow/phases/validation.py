@@ -96,10 +96,11 @@ class Validation(Phase):
             name: ensemble_of(job, choices, name, weights["classifiers"][name]["weights"]) for name in (*paths, STATIC)
         }
         ensembles[BEST_TRIAL] = Ensemble.static([_best_trial(job)], [1.0])
-        runs = {name: runner.run(each, start, paths.get(name)) for name, each in ensembles.items()}
-        job.progress.advance()
-        runs[EQUAL_WEIGHT] = _equal_weight(job, market, start)
         selected = str(weights["selected"])
+        # What does not adapt is measured in the chosen classifier's regimes all the same, to show where adapting pays.
+        runs = {name: runner.run(each, start, paths.get(name, paths[selected])) for name, each in ensembles.items()}
+        job.progress.advance()
+        runs[EQUAL_WEIGHT] = _equal_weight(job, market, start, paths[selected])
         order = (selected, *(name for name in runs if name != selected))
         return Validated({name: runs[name] for name in order}, paths, ensembles, selected, market.index)
 
@@ -134,14 +135,16 @@ def _best_trial(job: Job) -> Strategy:
     return trials[max(range(len(trials)), key=score)].strategy
 
 
-def _equal_weight(job: Job, market: Market, start: int) -> Run:
+def _equal_weight(job: Job, market: Market, start: int, regimes: RegimePath) -> Run:
     """The same stocks in equal parts, on the same schedule and at the same costs."""
     spec = job.spec
     portfolio = PortfolioSpec(allocator=EqualWeight(), rebalance=spec.portfolio.rebalance)
     runner = BacktestRunner(market, portfolio, spec.execution, spec.initial_capital, spec.risk_free)
     silence = np.zeros((market.panel.n_bars, 1, market.panel.n_assets), dtype=np.float32)
     silence.flags.writeable = False
-    return runner.replay(SignalStack(silence, silence), Ensemble.static(spec.strategies[:1], [1.0]), start, record=True)
+    return runner.replay(
+        SignalStack(silence, silence), Ensemble.static(spec.strategies[:1], [1.0]), start, regimes, record=True
+    )
 
 
 def _holds_up(job: Job, run: Run, training: Float) -> Check:

@@ -1,0 +1,480 @@
+"""What a finished workspace says: its files, checked, with the SHA-256 of each."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self, TypeVar
+
+import numpy as np
+import yaml
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
+
+from regimefolio.core.errors import CorruptError, StaleError
+from regimefolio.core.files import read_json, read_npy, sha256_of
+from regimefolio.core.types import Float, Int, Json, Times
+
+STATIC, BEST_TRIAL, EQUAL_WEIGHT, INDEX, ALL_BARS = "static", "best_trial", "equal_weight", "index", "all"
+
+WORKFLOW = "metadata/workflow.json"
+CONFIGURATION = "metadata/workflow.yaml"
+AXES = "metadata/axes.json"
+RESULTS = "performance/validation_results.json"
+EQUITY = "performance/validation_equity.npy"
+WEIGHTS = "performance/validation_weights.npy"
+LABELS = "performance/validation_labels.npy"
+TRIAL_RETURNS = "performance/returns.npy"
+ENSEMBLE_RETURNS = "performance/ensemble_returns.npy"
+CHOICES = "analysis/regime_optimal_params.json"
+SHARES = "analysis/ensemble_weights.json"
+OVERFITTING = "analysis/overfitting.json"
+
+Number = float | None
+"""A number, or None where it is undefined."""
+
+
+class _Part(BaseModel):
+    """A piece of a file; what else the file says is not the report's business."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class RunResult(_Part):
+    """One run on the test bars."""
+
+    status: str
+    metrics: dict[str, Number]
+    reasons: dict[str, str]
+    regime_metrics: dict[str, dict[str, Number]]
+
+
+class Difference(_Part):
+    """The selected run's Sharpe ratio minus another's, with its interval."""
+
+    point: Number
+    low: Number
+    high: Number
+    level: float
+    share_positive: Number
+
+
+class Span(_Part):
+    """Some bars in a row."""
+
+    first: datetime.datetime
+    last: datetime.datetime
+    bars: int
+
+
+class Window(_Part):
+    """Which bars were used for what."""
+
+    training: Span
+    parameters_chosen_on: Span
+    weights_chosen_on: Span
+    embargo_bars: int
+    test: Span
+    first_test_bar: int
+    periods_per_year: float
+
+
+class Check(_Part):
+    """One thing that had to hold."""
+
+    name: str
+    passed: bool
+    details: str
+
+
+class Episode(_Part):
+    """Bars of one regime in a row, counted from the first test bar."""
+
+    label: int
+    first: int
+    last: int
+
+    @property
+    def bars(self) -> int:
+        return self.last - self.first + 1
+
+
+class Regimes(_Part):
+    """What one classifier saw on the test bars."""
+
+    names: list[str] = Field(min_length=1)
+    episodes: list[Episode]
+    transitions: list[list[int]]
+
+    @model_validator(mode="after")
+    def _of_one_size(self) -> Self:
+        size = len(self.names)
+        if [len(row) for row in self.transitions] != [size] * size:
+            raise ValueError(f"transitions are not {size} x {size}")
+        if any(not 0 <= each.label < size for each in self.episodes):
+            raise ValueError(f"an episode's label is not one of {size}")
+        return self
+
+
+class Position(_Part):
+    """One symbol at the last bar, as fractions of equity; no target, no order."""
+
+    symbol: str
+    held: float
+    target: Number
+
+
+class Orders(_Part):
+    """What was decided at the last bar."""
+
+    decided_at: datetime.datetime
+    positions: list[Position]
+
+
+class Results(_Part):
+    """validation_results.json."""
+
+    selected: str
+    objective: str
+    window: Window
+    runs: dict[str, RunResult]
+    selected_minus: dict[str, Difference]
+    probabilistic_sharpe_ratio: Number
+    checks: list[Check]
+    regimes: dict[str, Regimes]
+    orders: Orders
+    index: RunResult | None = None
+
+
+class Evidence(_Part):
+    """What a choice rests on; `fallback` says why it is not the regime's own, or is empty."""
+
+    bars: int
+    episodes: int
+    score: Number
+    score_all: Number
+    shrunk: Number = None
+    fallback: str
+
+
+class Choice(_Part):
+    """The parameters of one strategy in one regime."""
+
+    parameters: dict[str, Json]
+    trial: int
+    evidence: Evidence
+
+
+class Shares(_Part):
+    """The strategy weights of one classifier, by regime."""
+
+    weights: dict[str, dict[str, float]]
+    evidence: dict[str, Evidence]
+
+
+class EnsembleWeights(_Part):
+    """ensemble_weights.json."""
+
+    objective: str
+    selected: str
+    classifiers: dict[str, Shares]
+
+
+class Overfitting(_Part):
+    """overfitting.json."""
+
+    bars: int
+    trials: int
+    trials_by_phase: dict[str, int]
+    sharpe_per_bar: Number
+    variance_of_trial_sharpes: Number
+    expected_maximum_sharpe_per_bar: Number
+    deflated_sharpe_ratio: Number
+
+
+class DataOrigin(_Part):
+    """Where the prices came from."""
+
+    source: str
+    fingerprint: str
+    about: str
+
+
+class Workflow(_Part):
+    """workflow.json."""
+
+    id: str
+    created_at: str
+    phases: list[str]
+    configuration: str
+    data: DataOrigin
+    versions: dict[str, str]
+
+
+class Axes(_Part):
+    """axes.json; sectors where they are known."""
+
+    timestamps: list[str]
+    symbols: list[str]
+    sectors: list[str] | None = None
+
+
+class _Execution(_Part):
+    fill: str | None = None
+    commission_bps: float = 0.0
+    slippage_bps: float = 0.0
+
+
+class _Portfolio(_Part):
+    rebalance: str | dict[str, int]
+
+
+class Settings(_Part):
+    """The part of the resolved configuration that the page speaks of."""
+
+    benchmark: str
+    initial_capital: float
+    risk_free: float
+    execution: _Execution
+    portfolio: _Portfolio
+    phases: list[dict[str, Any]] = Field(min_length=2)
+
+    @property
+    def searched(self) -> Mapping[str, Mapping[str, Json]]:
+        """The parameters that phase 1 varied, by strategy."""
+        spaces: Mapping[str, Mapping[str, Json]] = self.phases[0].get("config", {}).get("parameter_space", {})
+        return spaces
+
+    @property
+    def selection(self) -> str:
+        """The metric by which phase 2 chose."""
+        return str(self.phases[1].get("config", {}).get("select_by", "its metric"))
+
+    @property
+    def schedule(self) -> str:
+        """When the strategy rebalances, in words."""
+        rebalance = self.portfolio.rebalance
+        return rebalance if isinstance(rebalance, str) else f"every {rebalance.get('every')} bars"
+
+
+class _Checkpoint(_Part):
+    phase: str
+    inputs: dict[str, str]
+    outputs: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Source:
+    """One file that the page was made from; `phase` wrote it, and `edited` says that it was changed since."""
+
+    path: str
+    sha256: str
+    phase: str
+    edited: bool
+
+    @property
+    def digits(self) -> str:
+        return self.sha256[:12]
+
+
+@dataclass(frozen=True, eq=False)
+class Record:
+    """Everything that the page shows.
+
+    Parameters
+    ----------
+    timestamps : ndarray of shape (B,)
+        The test bars; `equity` has them as columns, `weights` and `labels` as rows and columns.
+    equity : mapping of run to ndarray of shape (B,)
+        In the order of the page; the index comes last where there is one.
+    weights : ndarray of shape (B, N)
+        Of the selected run, fractions of equity at the close.
+    labels : mapping of classifier to ndarray of shape (B,)
+    trial_returns : mapping of phase to ndarray of shape (trials, bars)
+        NaN before the first bar that traded and for failed trials.
+    sources : mapping of path to Source
+    """
+
+    workflow: Workflow
+    configuration: str
+    settings: Settings
+    results: Results
+    choices: dict[str, dict[str, dict[str, Choice]]]
+    shares: EnsembleWeights
+    overfitting: Overfitting
+    timestamps: Times
+    symbols: list[str]
+    sectors: list[str] | None
+    equity: dict[str, Float]
+    weights: Float
+    labels: dict[str, Int]
+    trial_returns: dict[str, Float]
+    sources: dict[str, Source]
+
+    @property
+    def selected(self) -> str:
+        return self.results.selected
+
+    @property
+    def others(self) -> list[str]:
+        """The classifiers that were not selected."""
+        return [name for name in self.results.regimes if name != self.selected]
+
+    @property
+    def runs(self) -> dict[str, RunResult]:
+        """All runs in the order of the page, the index last."""
+        index = {} if self.results.index is None else {INDEX: self.results.index}
+        return {**self.results.runs, **index}
+
+    def title(self, run: str) -> str:
+        """What a run is called on the page."""
+        if run in self.results.regimes:
+            return f"Adaptive ({run})"
+        return {STATIC: "Static", BEST_TRIAL: "Best single trial", EQUAL_WEIGHT: "Equal weight", INDEX: "Index"}.get(
+            run, run
+        )
+
+
+T = TypeVar("T")
+M = TypeVar("M", bound=BaseModel)
+
+_AGAIN = "run the phase that writes it again"
+
+
+class _Reader:
+    """Reads the files of one workspace and remembers which."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.used: list[str] = []
+
+    def json(self, name: str, model: type[M]) -> M:
+        return self._checked(name, TypeAdapter(model), read_json(self._path(name)))
+
+    def choices(self) -> dict[str, dict[str, dict[str, Choice]]]:
+        adapter = TypeAdapter(dict[str, dict[str, dict[str, Choice]]])
+        return self._checked(CHOICES, adapter, read_json(self._path(CHOICES)))
+
+    def settings(self) -> tuple[str, Settings]:
+        try:
+            text = self._path(CONFIGURATION).read_text(encoding="utf-8")
+            data = yaml.safe_load(text)["workflow"]
+        except (OSError, ValueError, KeyError, TypeError, yaml.YAMLError) as error:
+            raise CorruptError(f"{self.root / CONFIGURATION}: is not a workflow ({error}); run it again") from None
+        return text, self._checked(CONFIGURATION, TypeAdapter(Settings), data)
+
+    def npy(self, name: str, shape: tuple[int | None, ...]) -> NDArray[Any]:
+        array = read_npy(self._path(name))
+        fits = len(shape) == array.ndim and all(n in (None, m) for n, m in zip(shape, array.shape, strict=True))
+        if not fits:
+            expected = " x ".join("any" if n is None else str(n) for n in shape)
+            raise CorruptError(f"{self.root / name}: has shape {array.shape}, but {expected} is expected; {_AGAIN}")
+        return array
+
+    def _path(self, name: str) -> Path:
+        if name not in self.used:
+            self.used.append(name)
+        return self.root / name
+
+    def _checked(self, name: str, adapter: TypeAdapter[T], value: Any) -> T:
+        try:
+            return adapter.validate_python(value)
+        except ValidationError as error:
+            first = error.errors()[0]
+            place = " / ".join(map(str, first["loc"])) or "the file"
+            raise CorruptError(f"{self.root / name}: {place}: {first['msg'].lower()}; {_AGAIN}") from None
+
+
+def read_record(root: Path) -> Record:
+    """Read a finished workspace.
+
+    Parameters
+    ----------
+    root : Path
+        The workflow's folder, `<output_dir>/<name>`.
+
+    Raises
+    ------
+    CorruptError
+        A phase is not finished, or a file is missing or not what its phase writes.
+    StaleError
+        A phase was run again and those after it were not.
+    """
+    reader = _Reader(root)
+    workflow = reader.json(WORKFLOW, Workflow)
+    checkpoints = _checkpoints(root, workflow.phases)
+    text, settings = reader.settings()
+    axes = reader.json(AXES, Axes)
+    results = reader.json(RESULTS, Results)
+    names = [*results.runs, *([] if results.index is None else [INDEX])]
+    bars = results.window.test.bars
+    choices, shares = reader.choices(), reader.json(SHARES, EnsembleWeights)
+    _must_hold(root / RESULTS, results.runs, STATIC, EQUAL_WEIGHT, *results.regimes)
+    _must_hold(root / RESULTS, results.regimes, results.selected)
+    _must_hold(root / RESULTS, results.selected_minus, STATIC, EQUAL_WEIGHT)
+    _must_hold(root / CHOICES, choices, STATIC, *results.regimes)
+    _must_hold(root / CHOICES, choices[STATIC], ALL_BARS)
+    _must_hold(root / SHARES, shares.classifiers, STATIC, *results.regimes)
+    timestamps = np.array(axes.timestamps, dtype="datetime64[ns]")[results.window.first_test_bar :]
+    if len(timestamps) != bars:
+        raise CorruptError(f"{root / AXES}: has {len(timestamps)} test bars, but {RESULTS} has {bars}; {_AGAIN}")
+    equity = reader.npy(EQUITY, (len(names), bars))
+    labels = reader.npy(LABELS, (len(results.regimes), bars))
+    return Record(
+        workflow=workflow,
+        configuration=text,
+        settings=settings,
+        results=results,
+        choices=choices,
+        shares=shares,
+        overfitting=reader.json(OVERFITTING, Overfitting),
+        timestamps=timestamps,
+        symbols=axes.symbols,
+        sectors=axes.sectors,
+        equity=dict(zip(names, equity, strict=True)),
+        weights=reader.npy(WEIGHTS, (bars, len(axes.symbols))),
+        labels=dict(zip(results.regimes, labels, strict=True)),
+        trial_returns={
+            "parameter_discovery": reader.npy(TRIAL_RETURNS, (None, None)),
+            "ensemble_optimization": reader.npy(ENSEMBLE_RETURNS, (None, None)),
+        },
+        sources=_sources(root, reader.used, checkpoints),
+    )
+
+
+def _checkpoints(root: Path, phases: list[str]) -> list[_Checkpoint]:
+    """The checkpoints of all phases; each must have been made from what the ones before it wrote."""
+    found: list[_Checkpoint] = []
+    written: dict[str, str] = {}
+    for phase in phases:
+        path = root / "checkpoints" / f"{phase}.json"
+        if not path.is_file():
+            raise CorruptError(f"{path}: is missing: {phase} is not finished; run the workflow, it resumes by itself")
+        try:
+            checkpoint = _Checkpoint.model_validate(read_json(path))
+        except ValidationError:
+            raise CorruptError(f"{path}: is not a checkpoint; delete it and run the workflow again") from None
+        for name, digest in checkpoint.inputs.items():
+            if written.get(name) != digest:
+                raise StaleError(f"{root}: {phase} was made from another {name} than is there now; run the workflow")
+        written.update(checkpoint.outputs)
+        found.append(checkpoint)
+    return found
+
+
+def _must_hold(path: Path, found: Mapping[str, object], *names: str) -> None:
+    for name in names:
+        if name not in found:
+            raise CorruptError(f"{path}: holds nothing about {name!r}; {_AGAIN}")
+
+
+def _sources(root: Path, names: list[str], checkpoints: list[_Checkpoint]) -> dict[str, Source]:
+    sources = {}
+    for name in names:
+        writer = next((each for each in checkpoints if name in each.outputs), None)
+        digest = sha256_of(root / name)
+        edited = writer is not None and writer.outputs[name] != digest
+        sources[name] = Source(name, digest, writer.phase if writer else "", edited)
+    return sources

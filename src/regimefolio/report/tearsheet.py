@@ -1,0 +1,168 @@
+"""The page: one file that explains the result, offline, in light and dark."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from regimefolio.core.errors import WorkspaceError
+from regimefolio.core.files import write_text
+from regimefolio.report import tables, verdict
+from regimefolio.report.figures import all_figures
+from regimefolio.report.record import EQUAL_WEIGHT, STATIC, Record, read_record
+from regimefolio.report.words import count, day, metric_name, number, percent, probability
+
+TEMPLATES = Path(__file__).parent / "templates"
+REPORT = "report.html"
+MAX_BYTES = 3_000_000
+
+
+def write_report(root: Path) -> Path:
+    """Write `report.html` into a finished workspace, from that workspace's files alone.
+
+    Parameters
+    ----------
+    root : Path
+        The workflow's folder, `<output_dir>/<name>`.
+
+    Returns
+    -------
+    Path
+        Of the report: one file of at most 3 MB that asks for nothing from outside.
+
+    Raises
+    ------
+    CorruptError
+        A phase is not finished, or a file is missing or not what its phase writes.
+    StaleError
+        A phase was run again and those after it were not.
+    """
+    page = render(read_record(root))
+    size = len(page.encode())
+    if size > MAX_BYTES:
+        raise WorkspaceError(
+            f"{root / REPORT}: would have {size:,} bytes, more than the {MAX_BYTES:,} that are allowed"
+        )
+    write_text(root / REPORT, page)
+    return root / REPORT
+
+
+def render(record: Record) -> str:
+    """The page as text; the same record gives the same bytes."""
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(count=count, day=day, metric_name=metric_name, probability=probability)
+    figures = all_figures(record)
+    scripts = [_text("plotly-cartesian.min.js"), _text("report.js")]
+    return environment.get_template("report.html.j2").render(
+        record=record,
+        results=record.results,
+        verdict=verdict,
+        tables=tables,
+        tiles=_tiles(record),
+        timeline=_timeline(record),
+        holdings=_holdings(record),
+        figures=figures,
+        sources=record.sources,
+        edited=[source.path for source in record.sources.values() if source.edited],
+        specs=_embedded({name: figure.spec for name, figure in figures.items()}),
+        style=Markup(_text("report.css")),
+        scripts=[Markup(script) for script in scripts],
+        policy=_policy(scripts),
+    )
+
+
+@dataclass(frozen=True)
+class Tile:
+    """One of the few numbers at the top, and what it must be read with."""
+
+    title: str
+    value: str
+    beside: str
+
+
+@dataclass(frozen=True)
+class Segment:
+    """One use of bars on the line of time."""
+
+    title: str
+    bars: int
+    first: str
+    last: str
+    kind: str
+
+
+def _tiles(record: Record) -> list[Tile]:
+    ours, found = record.selected, record.overfitting
+
+    def beside(name: str) -> str:
+        static, equal = (percent(verdict.metric(record, run, name)) for run in (STATIC, EQUAL_WEIGHT))
+        return f"static {static}, equal weight {equal}"
+
+    low, high = (number(verdict.metric(record, ours, f"sharpe_{end}")) for end in ("low", "high"))
+    return [
+        Tile("Sharpe ratio", number(verdict.metric(record, ours, "sharpe")), f"95% interval {low} to {high}"),
+        Tile("Return a year", percent(verdict.metric(record, ours, "cagr")), beside("cagr")),
+        Tile("Maximum drawdown", percent(verdict.metric(record, ours, "max_drawdown")), beside("max_drawdown")),
+        Tile(
+            "Probabilistic Sharpe",
+            probability(record.results.probabilistic_sharpe_ratio),
+            "that the true one is above 0, on test bars",
+        ),
+        Tile(
+            "Deflated Sharpe",
+            probability(found.deflated_sharpe_ratio),
+            f"that it is more than luck of {count(found.trials)} trials, on training bars",
+        ),
+    ]
+
+
+def _timeline(record: Record) -> list[Segment]:
+    window = record.results.window
+    spans = [
+        ("Parameters chosen", window.parameters_chosen_on, "parameters"),
+        ("Weights chosen", window.weights_chosen_on, "weights"),
+        ("Test", window.test, "test"),
+    ]
+    return [Segment(title, span.bars, day(span.first), day(span.last), kind) for title, span, kind in spans]
+
+
+def _holdings(record: Record) -> str:
+    """What the weights figure shows, in a sentence."""
+    held = np.abs(record.weights)
+    exposure, names = held.sum(axis=1), (held >= tables.DUST).sum(axis=1)
+    idle = float((exposure < tables.DUST).mean())
+    return (
+        f"On average {percent(float(exposure.mean()))} of equity was invested, in {number(float(names.mean()), 1)} "
+        f"of {len(record.symbols)} symbols; on {percent(idle)} of the bars everything was cash."
+    )
+
+
+def _text(name: str) -> str:
+    return (TEMPLATES / name).read_text(encoding="utf-8")
+
+
+def _policy(scripts: list[str]) -> str:
+    """Nothing may be fetched, and only our own scripts may run."""
+    digests = (base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts)
+    allowed = " ".join(f"'sha256-{digest}'" for digest in digests)
+    return f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+
+
+def _embedded(value: Mapping[str, object]) -> Markup:
+    """JSON that cannot end the element that it stands in."""
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return Markup(text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029"))

@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from regimefolio.report import figures
+from regimefolio.report.record import STATIC, Record
+
+
+def spec(figure: figures.Figure) -> Any:
+    return json.loads(json.dumps(figure.spec, allow_nan=False))
+
+
+def test_growth_and_drawdown_are_those_of_the_curves(record: Record) -> None:
+    drawn = spec(figures.equity(record))
+    adaptive = [trace for trace in drawn["data"] if trace["name"] == "Adaptive"]
+    growth, under = (np.array(trace["y"]) for trace in adaptive)
+    curve = record.equity[record.selected] / record.settings.initial_capital
+    assert growth == pytest.approx(curve, rel=1e-5)
+    assert under == pytest.approx(curve / np.maximum(np.maximum.accumulate(curve), 1.0) - 1, rel=1e-5, abs=1e-9)
+    assert [trace["name"] for trace in drawn["data"]][-1] == "Adaptive"  # drawn last: on top
+    assert adaptive[0]["x"][0] == str(record.timestamps[0].astype("datetime64[D]"))
+
+
+def test_values_have_six_significant_digits(record: Record) -> None:
+    for figure in figures.all_figures(record).values():
+        for trace in spec(figure)["data"]:
+            for value in trace["y"]:
+                assert value is None or value == float(f"{value:.6g}")
+
+
+def test_what_follows_a_bankruptcy_is_a_gap(record: Record) -> None:
+    curve = record.equity[STATIC].copy()
+    curve[100:] = 0.0
+    drawn = spec(figures.equity(replace(record, equity={**record.equity, STATIC: curve})))
+    growth, under = (trace["y"] for trace in drawn["data"] if trace["name"] == "Static")
+    assert growth[99] is not None
+    assert growth[100] is None
+    assert under[100] == -1
+
+
+def test_every_bar_is_shaded_once(record: Record) -> None:
+    drawn = spec(figures.equity(record))
+    boxes = [box for shape in drawn["layout"]["shapes"] for box in shape["path"].split("Z") if box]
+    found = sorted(tuple(box.removeprefix("M").removesuffix("V0").replace(",0V1H", " ").split()) for box in boxes)
+    assert len(found) == len(record.results.regimes[record.selected].episodes)
+    assert [left for left, _ in found[1:]] == [right for _, right in found[:-1]]  # no gap, no overlap
+    assert found[0][0].startswith(str(record.timestamps[0].astype("datetime64[D]")))
+    assert found[-1][1].startswith(str(record.timestamps[-1].astype("datetime64[D]")))
+
+
+@pytest.mark.parametrize(("n", "shades"), [(1, [1]), (2, [1, 5]), (3, [1, 3, 5]), (4, [1, 2, 4, 5]), (9, [1, 5])])
+def test_the_last_regime_is_always_the_darkest(n: int, shades: list[int]) -> None:
+    found = [figures.shade(k, n) for k in range(n)]
+    assert found == sorted(found)
+    assert shades == (found if n < 5 else [found[0], found[-1]])
+
+
+def test_long_curves_are_thinned_and_say_so(record: Record, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = figures.equity(record)
+    monkeypatch.setattr(figures, "MAX_POINTS", 50)
+    thinned = figures.equity(record)
+    x = spec(thinned)["data"][0]["x"]
+    assert len(x) <= 52
+    assert x[-1] == spec(whole)["data"][0]["x"][-1]
+    assert "th bar is drawn" in thinned.caption
+    assert "th bar is drawn" not in whole.caption
+
+
+def test_areas_add_up_to_the_exposure(record: Record) -> None:
+    *areas, exposure = spec(figures.weights(record))["data"]
+    total = np.sum([area["y"] for area in areas], axis=0)
+    assert total == pytest.approx(np.array(exposure["y"]), abs=1e-5)
+    assert {area["name"] for area in areas} == set(record.symbols)
+
+
+def test_the_smallest_of_many_symbols_are_drawn_together(record: Record) -> None:
+    bars = len(record.timestamps)
+    held = np.tile(np.linspace(0.01, 0.07, 25) / 1.0, (bars, 1))
+    many = replace(record, symbols=[f"S{n:02}" for n in range(25)], weights=held)
+    figure = figures.weights(many)
+    names = [trace["name"] for trace in spec(figure)["data"]]
+    assert names[0] == "S24"
+    assert names[-2:] == ["16 others", "Exposure"]
+    assert len(names) == 11
+    assert "by symbol" in figure.caption
+
+
+def test_sectors_are_drawn_where_they_are_known(record: Record) -> None:
+    known = replace(record, sectors=["Energy", "Energy", "Utilities", "Utilities"])
+    figure = figures.weights(known)
+    assert {trace["name"] for trace in spec(figure)["data"]} == {"Energy", "Utilities", "Exposure"}
+    assert "by sector" in figure.caption
+
+
+def test_every_trial_with_a_ratio_is_in_the_histogram(record: Record) -> None:
+    drawn = spec(figures.trials(record))
+    counts = {trace["name"]: sum(trace["y"]) for trace in drawn["data"]}
+    assert counts == {name.replace("_", " "): number for name, number in record.overfitting.trials_by_phase.items()}
+    year = record.results.window.periods_per_year**0.5
+    chosen, noise = (shape["x0"] for shape in drawn["layout"]["shapes"])
+    assert chosen == pytest.approx((record.overfitting.sharpe_per_bar or 0) * year, rel=1e-5)
+    assert noise == pytest.approx((record.overfitting.expected_maximum_sharpe_per_bar or 0) * year, rel=1e-5)
+
+
+def test_trials_without_any_ratio_are_no_reason_to_fail(record: Record) -> None:
+    nothing = {phase: np.full_like(rows, np.nan) for phase, rows in record.trial_returns.items()}
+    drawn = spec(figures.trials(replace(record, trial_returns=nothing)))
+    assert [sum(trace["y"]) for trace in drawn["data"]] == [0, 0]
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "ticks"),
+    [(0.9, 5.2, [1, 1.5, 2, 3, 4, 5]), (0.5, 60.0, [0.5, 1, 2, 5, 10, 20, 50]), (0.01, 90.0, [0.01, 0.1, 1, 10])],
+)
+def test_a_logarithmic_axis_has_round_ticks(low: float, high: float, ticks: list[float]) -> None:
+    assert figures._log_ticks(low, high)["tickvals"] == pytest.approx(ticks)

@@ -1,0 +1,167 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from regimefolio.core.files import read_json, write_json
+from regimefolio.report import tables
+from regimefolio.report.record import EQUAL_WEIGHT, INDEX, STATIC, Position, Record, read_record
+from regimefolio.report.tables import Cell, Table
+
+ALL: tuple[Callable[[Record], Table | None], ...] = (
+    tables.differences,
+    tables.results,
+    tables.all_metrics,
+    lambda record: tables.regimes(record, record.selected),
+    lambda record: tables.transitions(record, record.selected),
+    lambda record: tables.episodes(record, record.selected),
+    lambda record: tables.choices(record, record.selected),
+    tables.years,
+    tables.drawdowns,
+    tables.checks,
+    tables.orders,
+    tables.files,
+)
+
+
+def cells(table: Table | None, head: str) -> dict[str, Cell]:
+    assert table is not None
+    row = next(row for group in table.groups for row in group.rows if row.head == head)
+    return dict(zip(table.columns[1:], row.cells, strict=True))
+
+
+def with_positions(record: Record, *positions: tuple[str, float, float | None]) -> Record:
+    listed = [Position(symbol=symbol, held=held, target=target) for symbol, held, target in positions]
+    orders = record.results.orders.model_copy(update={"positions": listed})
+    return replace(record, results=record.results.model_copy(update={"orders": orders}))
+
+
+@pytest.mark.parametrize("make", ALL)
+def test_rows_have_as_many_cells_as_there_are_columns(make: Callable[[Record], Table | None], record: Record) -> None:
+    table = make(record)
+    assert table is not None
+    for group in table.groups:
+        assert group.rows
+        for row in group.rows:
+            assert len(row.cells) == len(table.columns) - 1
+            assert all(cell.text != "–" or cell.reason for cell in row.cells)
+
+
+def test_the_results_are_those_of_the_file(record: Record, finished: Path) -> None:
+    metrics = read_json(finished / "performance" / "validation_results.json")["runs"][record.selected]["metrics"]
+    row = cells(tables.results(record), f"Adaptive ({record.selected})")
+    assert row["CAGR"].text.replace("−", "-") == f"{metrics['cagr']:.1%}"
+    assert row["Sharpe"].text.replace("−", "-") == f"{metrics['sharpe']:.2f}"
+    assert row["Max. drawdown"].text.replace("−", "-") == f"{metrics['max_drawdown']:.1%}"
+
+
+def test_an_undefined_metric_says_why(record: Record) -> None:
+    row = cells(tables.all_metrics(record), "Win rate")
+    assert row["Equal weight"].text == "–"
+    assert row["Equal weight"].reason == record.results.runs[EQUAL_WEIGHT].reasons["win_rate"]
+
+
+def test_an_index_has_no_costs(record: Record) -> None:
+    static = record.results.runs[STATIC]
+    metrics = {name: value for name, value in static.metrics.items() if name not in ("turnover", "costs", "exposure")}
+    index = static.model_copy(update={"metrics": metrics})
+    changed = replace(
+        record,
+        results=record.results.model_copy(update={"index": index}),
+        equity={**record.equity, INDEX: record.equity[STATIC]},
+    )
+    row = cells(tables.results(changed), "Index")
+    assert row["Costs a year"].reason == row["Turnover a year"].reason == "an index is not simulated"
+    assert row["Sharpe"].text == cells(tables.results(changed), "Static")["Sharpe"].text
+
+
+def test_intervals_share_one_scale(record: Record) -> None:
+    rows = tables.differences(record).groups[0].rows
+    assert [row.head for row in rows][:2] == ["static", "equal weight"]
+    sparks = [cell.spark for row in rows for cell in row.cells if cell.kind == "spark"]
+    assert all(spark is not None and 0 <= spark.low <= spark.point <= spark.high <= 100 for spark in sparks)
+    assert len({spark.zero for spark in sparks if spark is not None}) == 1
+
+
+def test_years_multiply_to_the_total_return(record: Record) -> None:
+    table = tables.years(record)
+    growth = np.prod([1 + float(row.cells[1].text.replace("−", "-").rstrip("%")) / 100 for row in table.groups[0].rows])
+    total = record.results.runs[record.selected].metrics["total_return"]
+    assert total is not None
+    assert growth == pytest.approx(1 + total, abs=0.003)
+    assert sum(int(row.cells[0].text) for row in table.groups[0].rows) == len(record.timestamps)
+
+
+def test_the_others_are_measured_from_the_same_peak_to_the_same_trough(record: Record) -> None:
+    falls = tables.drawdowns(record).groups[0].rows
+    twin = replace(record, equity={**record.equity, STATIC: record.equity[record.selected]})
+    for row, same in zip(falls, tables.drawdowns(twin).groups[0].rows, strict=True):
+        assert same.cells[4].text == same.cells[3].text == row.cells[3].text
+
+
+def test_transitions_are_counts_and_shares(record: Record) -> None:
+    seen = record.results.regimes[record.selected]
+    row = cells(tables.transitions(record, record.selected), seen.names[0])
+    stays, total = seen.transitions[0][0], sum(seen.transitions[0])
+    assert row[f"to {seen.names[0]}"].text == f"{stays:,} ({stays / total:.1%})"
+
+
+def test_a_very_long_list_of_episodes_is_cut_and_says_so(record: Record, monkeypatch: pytest.MonkeyPatch) -> None:
+    number = len(record.results.regimes[record.selected].episodes)
+    assert tables.episodes(record, record.selected).notes == []
+    monkeypatch.setattr(tables, "EPISODES_SHOWN", 2)
+    table = tables.episodes(record, record.selected)
+    assert len(table.groups[0].rows) == 2
+    assert table.notes == [f"{number - 2} earlier episodes are not shown."]
+    assert table.groups[0].rows[-1].cells[0].text == str(record.timestamps[-1].astype("datetime64[D]"))
+
+
+def test_choices_show_parameters_weights_and_every_fallback(workspace: Path) -> None:
+    path = workspace / "analysis" / "regime_optimal_params.json"
+    chosen = read_json(path)
+    classifier = read_record(workspace).selected
+    regime, strategies = next(iter(chosen[classifier].items()))
+    strategies["momentum_rank"]["evidence"]["fallback"] = "3 bars of evidence are fewer than 30"
+    write_json(path, chosen)
+    path = workspace / "analysis" / "ensemble_weights.json"
+    shares = read_json(path)
+    shares["classifiers"][classifier]["evidence"][regime]["fallback"] = "1 episodes of evidence are fewer than 2"
+    shares["classifiers"][classifier]["weights"][regime] = {"bollinger_mean_reversion": 0.0, "momentum_rank": 1.0}
+    write_json(path, shares)
+    record = read_record(workspace)
+    group = tables.choices(record, classifier).groups[0]
+    assert group.head == regime
+    assert group.warning.endswith("over all bars: 1 episodes of evidence are fewer than 2")
+    idle, ruling = group.rows
+    assert (idle.tone, idle.cells[0].text) == ("faint", "0%")
+    assert ruling.cells[0].text == "100%"
+    assert ruling.cells[1].text == f"lookback {strategies['momentum_rank']['parameters']['lookback']}"
+    assert ruling.cells[1].warning.endswith("3 bars of evidence are fewer than 30")
+    assert tables.choices(record, classifier).groups[-1].head == "no regime known, and static"
+
+
+def test_orders_lead_from_what_is_held_to_what_is_wanted(record: Record) -> None:
+    positions = (("A", 0.5, 0.1), ("B", 0.0, 0.55), ("C", 0.0, 0.00001), ("D", 0.2, None), ("E", 0.001, 0.001))
+    table = tables.orders(with_positions(record, *positions))
+    assert table is not None
+    assert [row.head for row in table.groups[0].rows] == ["B", "A", "D", "E", "Cash"]
+    assert [cell.text for cell in cells(table, "A").values()] == ["50.0%", "10.0%", "−40.0%"]
+    assert [cell.text for cell in cells(table, "D").values()] == ["20.0%", "20.0%", "0.0%"]
+    assert [cell.text for cell in cells(table, "Cash").values()] == ["29.9%", "14.9%", "−15.0%"]
+    assert table.notes[0].startswith("Fractions of equity. 1 symbols")
+
+
+def test_no_decision_is_no_order(record: Record) -> None:
+    assert tables.orders(with_positions(record, ("A", 0.5, None), ("B", 0.0, None))) is None
+
+
+def test_a_failed_check_says_so(record: Record) -> None:
+    failed = [record.results.checks[0].model_copy(update={"passed": False}), *record.results.checks[1:]]
+    changed = replace(record, results=record.results.model_copy(update={"checks": failed}))
+    verdicts = [row.cells[0].text for row in tables.checks(changed).groups[0].rows]
+    assert verdicts[0] == "failed"
+    assert verdicts[1] == "passed"
