@@ -87,8 +87,12 @@ class Coordinator:
             steps.append(PhaseStep(phase.name, "run" if why else "reuse", why or "nothing changed"))
         return steps
 
-    def run(self, first: str | None = None) -> list[PhaseStep]:
+    def run(
+        self, first: str | None = None, finished: Callable[[PhaseStep], None] = lambda step: None
+    ) -> list[PhaseStep]:
         """Run what is not finished; `first` and the phases after it run in any case.
+
+        `finished` is called after every phase, with what was done about it.
 
         Raises
         ------
@@ -111,18 +115,20 @@ class Coordinator:
             steps = []
             for phase in self.phases:
                 why = self._why_itself(phase, data, first) or self._why_inputs(phase)
-                if why is None:
-                    self._notice_edits(phase)
-                    workspace.audit.record("reused", phase=phase.name)
-                    steps.append(PhaseStep(phase.name, "reuse", "nothing changed"))
-                    continue
-                steps.append(self._run(phase, job, data, why))
+                step = self._reuse(phase) if why is None else self._run(phase, job, data, why)
+                finished(step)
+                steps.append(step)
             return steps
 
     def _check(self, first: str | None) -> None:
         names = [phase.name for phase in self.phases]
         if first is not None and first not in names:
             raise ConfigError(f"unknown phase {first!r}; {did_you_mean(first, names)}")
+
+    def _reuse(self, phase: Phase) -> PhaseStep:
+        self._notice_edits(phase)
+        self.workspace.audit.record("reused", phase=phase.name)
+        return PhaseStep(phase.name, "reuse", "nothing changed")
 
     def _run(self, phase: Phase, job: Job, data: str, why: str) -> PhaseStep:
         workspace, started = self.workspace, time.perf_counter()
