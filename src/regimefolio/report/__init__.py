@@ -1,5 +1,7 @@
 """Draws what the workflow wrote: figures, tables, and one page that explains the result; computes nothing new."""
 
+from regimefolio.report.record import Record, read_record
 from regimefolio.report.tearsheet import write_report
+from regimefolio.report.verdict import first_sentence
 
-__all__ = ["write_report"]
+__all__ = ["Record", "first_sentence", "read_record", "write_report"]

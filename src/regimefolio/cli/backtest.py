@@ -1,0 +1,67 @@
+"""`regimefolio backtest`: one strategy file, run once."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from regimefolio.cli.door import Debug, Json, Quiet, door
+
+if TYPE_CHECKING:
+    from regimefolio.api import Simulation
+    from regimefolio.core.types import Json as Value
+
+EPILOG = """\b
+regimefolio backtest results/demo/analysis/adaptive_strategy.yaml
+
+That file was written by the demo. A backtest trades from the first bar after the warm-up to the last one, those that
+its strategy was searched on included; what it is worth on other bars stands in the report. Relative paths start in
+the present folder."""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command(epilog=EPILOG)(backtest)
+
+
+@door
+def backtest(
+    file: Annotated[Path, typer.Argument(metavar="FILE.yaml", help="A file with a section `backtest:`.")],
+    json: Json = False,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """Run one strategy file; show metrics and orders."""
+    from regimefolio import api
+    from regimefolio.cli import backtest_tables
+    from regimefolio.cli.display import console, tell_data
+    from regimefolio.core.files import json_text, jsonable
+
+    spec = api.read_backtest(file)
+    dataset, outcome, run = api.run_backtest(spec)
+    if json:
+        result = jsonable(outcome)
+        assert isinstance(result, dict)
+        typer.echo(json_text({**result, "orders": orders_of(run.simulation)}), nl=False)
+        return
+    screen = console()
+    if not quiet:
+        tell_data(dataset, lambda text: screen.print(text, markup=False))
+    backtest_tables.show(screen, spec, outcome, run.simulation, orders_of(run.simulation))
+
+
+def orders_of(simulation: Simulation) -> dict[str, Value]:
+    """What was decided at the last bar, to be filled at the next one: weights held and wanted, of what has either."""
+    assert simulation.weights is not None
+    held, target = simulation.weights[-1].tolist(), simulation.pending.tolist()
+    return {
+        "decided_at": str(simulation.timestamps[-1].astype("datetime64[s]")),
+        "positions": [
+            {"symbol": symbol, "held": now, "target": None if math.isnan(then) else then}
+            for symbol, now, then in zip(simulation.symbols, held, target, strict=True)
+            if now != 0 or then > 0
+        ],
+    }

@@ -1,0 +1,100 @@
+"""The tables of one backtest: its metrics by group, its regimes, its next orders."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from regimefolio.cli.tables import label, number, table
+
+if TYPE_CHECKING:
+    from regimefolio.api import BacktestSpec, Outcome, Simulation
+
+LEFT: dict[str, tuple[str, ...]] = {
+    "Return": ("total_return", "cagr", "volatility", "exposure"),
+    "Return for risk": ("sharpe", "sharpe_low", "sharpe_high", "sortino", "calmar"),
+    "Losses": ("max_drawdown", "max_drawdown_bars", "var_95", "cvar_95", "skew", "kurtosis"),
+}
+RIGHT: dict[str, tuple[str, ...]] = {
+    "Trading": ("turnover", "costs", "cost_fraction", "average_holding_bars"),
+    "Round trips": ("round_trips", "open_trips", "win_rate", "profit_factor", "average_win", "average_loss"),
+    "Against the benchmark": ("alpha", "beta", "information_ratio"),
+}
+BY_REGIME = {
+    "bars": "bars",
+    "episodes": "episodes",
+    "mean_return": "a year",
+    "volatility": "volatility",
+    "sharpe": "Sharpe",
+    "max_drawdown": "drawdown",
+    "hit_rate": "hit rate",
+}
+
+
+def show(
+    screen: Console, spec: BacktestSpec, outcome: Outcome, simulation: Simulation, orders: Mapping[str, Any]
+) -> None:
+    """Everything that is known of one backtest."""
+    stamps = simulation.timestamps.astype("datetime64[D]")
+    bars = len(stamps) - simulation.start
+    against = f", benchmark {spec.benchmark}" if spec.benchmark else ""
+    screen.print()
+    screen.print(
+        f"{spec.name}: {bars:,} bars, {stamps[simulation.start]} to {stamps[-1]}{against}", style="bold", markup=False
+    )
+    if outcome.status != "ok":
+        screen.print(outcome.status, style="bold red")
+    sides = Table.grid(padding=(0, 4))
+    sides.add_row(_groups(LEFT, outcome.metrics), _groups(RIGHT, outcome.metrics))
+    screen.print(sides)
+    for reason, names in _why(outcome.reasons).items():
+        screen.print(f"– {', '.join(map(label, names))}: {reason}", style="dim", markup=False)
+    if outcome.regime_metrics:
+        rows = [
+            (regime, *(number(name, metrics[name]) for name in BY_REGIME))
+            for regime, metrics in outcome.regime_metrics.items()
+        ]
+        columns = ["regime", *(f">{head}" for head in BY_REGIME.values())]
+        screen.print(table("By the regime that was known when it was decided", columns, rows))
+    _show_orders(screen, orders)
+
+
+def _groups(groups: Mapping[str, tuple[str, ...]], metrics: Mapping[str, float]) -> Table:
+    made = Table.grid(padding=(0, 2))
+    made.add_column()
+    made.add_column(justify="right")
+    for title, names in groups.items():
+        made.add_row(Text(f"\n{title}", style="dim"), "")
+        for name in names:
+            made.add_row(label(name), number(name, metrics.get(name)))
+    return made
+
+
+def _why(reasons: Mapping[str, str]) -> dict[str, list[str]]:
+    """Undefined metrics by the reason that they share."""
+    found: dict[str, list[str]] = {}
+    for name, reason in reasons.items():
+        found.setdefault(reason, []).append(name)
+    return found
+
+
+def _show_orders(screen: Console, orders: Mapping[str, Any]) -> None:
+    day = orders["decided_at"].removesuffix("T00:00:00")
+    rows = []
+    for each in orders["positions"]:
+        held, target = each["held"], each["target"]
+        change = None if target is None else target - held
+        rows.append((each["symbol"], _weight(held), _weight(target), "–" if change is None else f"{change:+.2%}"))
+    if rows:
+        title = f"Pending: decided at {day}, filled at the next bar if that is a day to rebalance"
+        screen.print(table(title, ["symbol", ">held", ">target", ">change"], rows))
+    else:
+        screen.print(f"\nPending: nothing is held, and nothing was wanted at {day}.", markup=False)
+
+
+def _weight(value: float | None) -> str:
+    return "–" if value is None or abs(value) < 5e-5 else f"{value:.2%}"

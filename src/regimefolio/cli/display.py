@@ -1,0 +1,143 @@
+"""What a person sees while work is done: bars on a terminal, lines in a log."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections.abc import Callable
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as RichProgress
+
+from regimefolio.core.progress import Progress
+
+if TYPE_CHECKING:
+    from regimefolio.api import Dataset
+
+LINE_EVERY = 10.0
+"""Seconds between two lines about the same stage in a log."""
+
+DEFECTS_SHOWN = 5
+
+
+def console(stderr: bool = False) -> Console:
+    """Where text goes: as wide as the terminal, 80 columns in a log; numbers are not painted."""
+    return Console(file=sys.stderr if stderr else sys.stdout, highlight=False)
+
+
+def tell_data(dataset: Dataset, say: Callable[[str], None]) -> None:
+    """Say what the prices are, and which of them were masked."""
+    say(dataset.about)
+    for defect in dataset.defects[:DEFECTS_SHOWN]:
+        place = "" if defect.row is None else f" {defect.row}"
+        bar = " ".join(part for part in (defect.symbol, defect.timestamp) if part)
+        say(f"masked{place}: {bar}: {f'{defect.column} {defect.value}'.strip()}: {defect.problem}")
+    if len(dataset.defects) > DEFECTS_SHOWN:
+        say(f"and {len(dataset.defects) - DEFECTS_SHOWN:,} more; `regimefolio data check FILE` lists them")
+
+
+class Display(Progress):
+    """Shows stages on a console."""
+
+    def __init__(self, screen: Console) -> None:
+        self.screen = screen
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.end()
+
+    def stage(self, name: str, total: int) -> None:
+        self.end()
+        self.begin(name, total)
+
+    def say(self, text: str) -> None:
+        self.screen.print(text, markup=False)
+
+    def begin(self, name: str, total: int) -> None:
+        """Show that a stage begins."""
+
+    def end(self) -> None:
+        """Show that the present stage, if any, is over."""
+
+
+class Bars(Display):
+    """For a terminal: one bar a stage, which stays when it is full."""
+
+    _bars: RichProgress | None = None
+
+    def __enter__(self) -> Self:
+        self._open(transient=True).add_task("getting ready", total=None)
+        return self
+
+    def begin(self, name: str, total: int) -> None:
+        self._open(transient=False).add_task(name, total=total)
+
+    def advance(self, steps: int = 1) -> None:
+        if self._bars is not None:
+            self._bars.advance(self._bars.task_ids[0], steps)
+
+    def end(self) -> None:
+        if self._bars is not None:
+            self._bars.stop()
+            self._bars = None
+
+    def _open(self, transient: bool) -> RichProgress:
+        bar = BarColumn(28, complete_style="cyan", finished_style="green", pulse_style="cyan")
+        columns = (TextColumn("{task.description:<24}"), bar, MofNCompleteColumn(), TimeElapsedColumn())
+        self._bars = RichProgress(*columns, console=self.screen, transient=transient)
+        self._bars.start()
+        return self._bars
+
+
+class Lines(Display):
+    """For a log: a line when a stage is over, and one from time to time before that."""
+
+    _name = ""
+    _total = _done = 0
+    _began = _told = 0.0
+
+    def __init__(self, screen: Console) -> None:
+        super().__init__(screen)
+        self._lock = threading.Lock()
+
+    def begin(self, name: str, total: int) -> None:
+        self._name, self._total, self._done = name, total, 0
+        self._began = self._told = time.monotonic()
+
+    def advance(self, steps: int = 1) -> None:
+        with self._lock:
+            self._done += steps
+            now = time.monotonic()
+            if now - self._told >= LINE_EVERY and self._done < self._total:
+                self._told = now
+                self._tell(now)
+
+    def end(self) -> None:
+        if self._name:
+            self._tell(time.monotonic())
+            self._name = ""
+
+    def _tell(self, now: float) -> None:
+        self.say(f"{self._name}: {self._done} of {self._total}, {now - self._began:.1f} s")
+
+
+class Silence(Display):
+    """For `--quiet`."""
+
+    def say(self, text: str) -> None:
+        """Nothing."""
+
+
+def display(screen: Console, quiet: bool) -> Display:
+    """What fits the console."""
+    if quiet:
+        return Silence(screen)
+    return (Bars if screen.is_terminal else Lines)(screen)

@@ -1,0 +1,81 @@
+"""`backtest`: metrics, regimes and orders of one file."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import pytest
+
+from regimefolio import api
+from tests.unit.cli.conftest import Call
+from tests.workflows import BARS, DAYS
+
+BACKTEST = """backtest:
+  name: ranks
+  data: {source: "file:prices.csv"}
+  benchmark: equal_weight
+  strategies: [{kind: momentum_rank, lookback: 16, skip: 3}]
+  regime_detector: {kind: trend, average: 40, slope: 5, high: 60, "on": equal_weight}
+"""
+
+
+@pytest.fixture
+def file(folder: Path) -> Path:
+    path = folder / "ranks.yaml"
+    path.write_text(BACKTEST)
+    return path
+
+
+def test_metrics_regimes_and_orders_are_shown(file: Path, call: Call) -> None:
+    code, out, err = call("backtest", "ranks.yaml")
+    assert (code, err) == (0, "")
+    _, outcome, _ = api.run_backtest(api.read_backtest(file))
+    text = " ".join(out.split())
+    assert f"ranks: {BARS - 20} bars, {DAYS[20]} to {DAYS[-1]}, benchmark equal_weight" in text
+    assert f"Sharpe ratio {outcome.metrics['sharpe']:.2f}" in text
+    assert f"maximum drawdown {outcome.metrics['max_drawdown']:.1%}" in text
+    assert f"costs paid {outcome.metrics['costs']:,.0f}" in text
+    for regime in ("bull", "neutral", "bear"):
+        assert f"{regime} {outcome.regime_metrics[regime]['bars']:,.0f} " in text
+    assert f"Pending: decided at {DAYS[-1]}" in text
+    assert max(map(len, out.splitlines())) <= 80
+
+
+def test_json_is_the_outcome_and_its_orders(file: Path, call: Call) -> None:
+    code, out, err = call("backtest", "ranks.yaml", "--json")
+    assert (code, err) == (0, "")
+    found = json.loads(out)
+    _, outcome, run = api.run_backtest(api.read_backtest(file))
+    assert found["fingerprint"] == outcome.fingerprint
+    assert found["metrics"] == {name: None if math.isnan(v) else v for name, v in outcome.metrics.items()}
+    wanted = dict(zip(run.simulation.symbols, run.simulation.pending.tolist(), strict=True))
+    held = dict(zip(run.simulation.symbols, run.simulation.weights[-1].tolist(), strict=True))  # type: ignore[index]
+    assert found["orders"]["decided_at"] == f"{DAYS[-1]}T00:00:00"
+    assert found["orders"]["positions"] == [
+        {"symbol": name, "held": held[name], "target": wanted[name]} for name in wanted if wanted[name] or held[name]
+    ]
+    assert found["orders"]["positions"]
+
+
+def test_undefined_metrics_come_with_their_reason(file: Path, call: Call) -> None:
+    file.write_text(
+        BACKTEST.replace("momentum_rank, lookback: 16, skip: 3", "bollinger_mean_reversion, width: 50")
+    )  # never beyond its band: never in the market
+    code, out, _ = call("backtest", "ranks.yaml")
+    assert code == 0
+    text = " ".join(out.split())
+    assert "Sharpe ratio –" in text
+    assert "– Calmar ratio: equity was never below its peak" in text
+    assert f"nothing is held, and nothing was wanted at {DAYS[-1]}" in text
+
+
+def test_bad_prices_are_a_mistake(file: Path, folder: Path, call: Call) -> None:
+    prices = (folder / "prices.csv").read_text().splitlines()
+    prices[7] = prices[7].rsplit(",", 1)[0] + ",zero"
+    (folder / "prices.csv").write_text("\n".join(prices))
+    code, out, err = call("backtest", "ranks.yaml")
+    assert (code, out) == (2, "")
+    assert "prices.csv: line 8, column DDD: not a number, found 'zero'" in err
+    assert "regimefolio data check prices.csv" in err
