@@ -227,7 +227,7 @@ TRADE = np.dtype([("bar", "i8"), ("asset", "i8"), ("shares", "f8"), ("price", "f
 class Simulation:
     """What happened to the money, bar by bar.
 
-    Bars before `start` did not trade: equity and cash are the initial capital, everything else 0; they belong to no result.
+    Bars before `start` did not trade and belong to no result: equity and cash are the initial capital, all else is 0.
 
     Parameters
     ----------
