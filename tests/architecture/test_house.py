@@ -51,9 +51,7 @@ def long_file(path: str, source: str) -> list[str]:
 def long_functions(path: str, source: str) -> list[str]:
     limit = MAX_KERNEL if inside("kernels", path) else MAX_FUNCTION
     length = {f: (f.end_lineno or f.lineno) - f.lineno + 1 for f in functions(source)}
-    return [
-        f"{path}:{f.lineno}: {f.name} has {n} lines, at most {limit}" for f, n in length.items() if n > limit
-    ]
+    return [f"{path}:{f.lineno}: {f.name} has {n} lines, at most {limit}" for f, n in length.items() if n > limit]
 
 
 def many_parameters(path: str, source: str) -> list[str]:
@@ -142,9 +140,7 @@ def catches_everything(handler: ast.ExceptHandler) -> bool:
     if isinstance(last, ast.Raise) and last.exc is None:
         return False
     kinds = handler.type.elts if isinstance(handler.type, ast.Tuple) else [handler.type]
-    return any(
-        k is None or (isinstance(k, ast.Name) and k.id in ("Exception", "BaseException")) for k in kinds
-    )
+    return any(k is None or (isinstance(k, ast.Name) and k.id in ("Exception", "BaseException")) for k in kinds)
 
 
 SOURCE_RULES: list[Rule] = [
@@ -219,9 +215,7 @@ def git_files(*options: str) -> list[str]:
     if not (ROOT / ".git").exists():
         pytest.skip("not a git checkout")
     command = ["git", "-C", str(ROOT), "ls-files", "-z", *options]
-    return [
-        p for p in subprocess.run(command, capture_output=True, text=True, check=True).stdout.split("\0") if p
-    ]
+    return [p for p in subprocess.run(command, capture_output=True, text=True, check=True).stdout.split("\0") if p]
 
 
 # The house keeps them.
@@ -328,17 +322,13 @@ def test_what_is_allowed_passes(rule: Rule, path: str, source: str) -> None:
     assert rule(path, source) == []
 
 
-@pytest.mark.parametrize(
-    "path", ["src/utils/a.py", "tests/test_misc.py", "docs/NewStart.md", "a-v2.yaml", "runFixed"]
-)
+@pytest.mark.parametrize("path", ["src/utils/a.py", "tests/test_misc.py", "docs/NewStart.md", "a-v2.yaml", "runFixed"])
 def test_empty_path_is_found(path: str) -> None:
     assert empty_path(path)
 
 
 def test_paths_with_longer_words_pass() -> None:
-    assert [
-        c for path in ("renewal/prefixed.py", "docs/newest.md", "miscount.py") for c in empty_path(path)
-    ] == []
+    assert [c for path in ("renewal/prefixed.py", "docs/newest.md", "miscount.py") for c in empty_path(path)] == []
 
 
 @pytest.mark.parametrize(

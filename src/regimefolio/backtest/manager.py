@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from regimefolio.backtest.executors import in_order
 from regimefolio.backtest.runner import BacktestRunner
 from regimefolio.core.component import fingerprint
+from regimefolio.core.errors import WorkspaceError
 from regimefolio.core.progress import Progress
 from regimefolio.core.types import Float, Json, Outcome, Signals
 from regimefolio.portfolio import Ensemble, SignalStack
@@ -80,6 +81,8 @@ class BacktestManager:
             bars = self._runner.market.panel.n_bars
             stack = SignalStack(signals.alpha[:bars, None, :], signals.confidence[:bars, None, :])
             run = self._runner.replay(stack, Ensemble.static([trial.strategy], [1.0]), self._start)
+        except WorkspaceError:
+            raise  # a full disk is no failure of the trial
         except Exception as error:  # a door: one trial
             text = f"{type(error).__name__}: {error}"
             failed = Outcome(fingerprint(trial.parameters), "failed", trial.parameters, {}, message=text)

@@ -8,8 +8,9 @@ from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 from pydantic import Field, PlainSerializer, PlainValidator, model_validator
+from pydantic_core import PydanticCustomError
 
-from regimefolio.core.component import Model, Part
+from regimefolio.core.component import Model, Part, placed_error
 from regimefolio.core.errors import ConfigError
 from regimefolio.core.types import Float, Json
 from regimefolio.market import Dataset, DataSpec, Market, load_data
@@ -67,7 +68,7 @@ def _strategy(value: Any) -> Strategy:
     try:
         return Strategy.of(value)
     except ConfigError as error:
-        raise ValueError(str(error)) from None
+        raise PydanticCustomError("part", "{text}", {"text": str(error)}) from None
 
 
 class BacktestSpec(Model):
@@ -90,6 +91,17 @@ class BacktestSpec(Model):
     def _adaptive_needs_regimes(self) -> Self:
         if self.adaptive is not None and self.regime_detector is None:
             raise ValueError("`adaptive` needs a `regime_detector`")
+        return self
+
+    @model_validator(mode="after")
+    def _ensemble_is_possible(self) -> Self:
+        place = "strategies"
+        try:
+            Ensemble.static([entry.strategy for entry in self.strategies], [entry.weight for entry in self.strategies])
+            place = "adaptive"
+            self.ensemble()
+        except ConfigError as error:
+            raise placed_error((place,), str(error)) from None
         return self
 
     def ensemble(self) -> Ensemble:

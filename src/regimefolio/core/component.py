@@ -17,8 +17,8 @@ from abc import ABC
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, model_validator
-from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, ValidationError, model_validator
+from pydantic_core import CoreSchema, InitErrorDetails, PydanticCustomError, core_schema
 
 from regimefolio.core.errors import ConfigError
 from regimefolio.core.types import Json
@@ -53,9 +53,16 @@ class Model(BaseModel):
     @classmethod
     def _known_keys(cls, value: Any) -> Any:
         if isinstance(value, Mapping):
-            for key in value:
-                if key not in cls.model_fields:
-                    raise placed_error([str(key)], f"unknown key {key!r}; {did_you_mean(str(key), cls.model_fields)}")
+            mistakes = [
+                placed_error([str(key)], f"unknown key {key!r}; {did_you_mean(str(key), cls.model_fields)}")
+                for key in value
+                if key not in cls.model_fields
+            ]
+            if len(mistakes) == 1:
+                raise mistakes[0]
+            if mistakes:
+                details = [InitErrorDetails(type=mistake, input=value) for mistake in mistakes]
+                raise ValidationError.from_exception_data(cls.__name__, details)
         return value
 
     def plain(self) -> dict[str, Json]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import math
 import re
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
@@ -19,8 +20,10 @@ Place = tuple[str | int, ...]
 M = TypeVar("M", bound=BaseModel)
 
 MAX_DEPTH = 40
+MAX_DIGITS = 300
+MAX_SHOWN = 300
 _INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]*)")
-_NUMBER = re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?")
+_NUMBER = re.compile(r"[-+]?((0|[1-9][0-9]*)(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
@@ -34,9 +37,12 @@ class Mark:
     text: str
 
     def error(self, message: str) -> ConfigError:
-        """The message with its place and the line it speaks of."""
+        """The message with its place and the line it speaks of, where a person can take that in."""
+        place = f"{self.path}:{self.line}:{self.column}: {message}"
+        if len(self.text) > MAX_SHOWN:
+            return ConfigError(place)
         pointer = " " * (self.column - 1) + "^"
-        return ConfigError(f"{self.path}:{self.line}:{self.column}: {message}\n  {self.text}\n  {pointer}")
+        return ConfigError(f"{place}\n  {self.text}\n  {pointer}")
 
 
 @dataclass(frozen=True)
@@ -84,8 +90,11 @@ class Document:
 def _flatten(error: ValidationError) -> list[tuple[Place, str]]:
     """The mistakes of a validation with their whole place, those inside parts included."""
     found: list[tuple[Place, str]] = []
-    for item in error.errors():
+    items = error.errors()
+    for item in items:
         place: Place = item["loc"]
+        if item["type"] == "too_short" and any(place == other["loc"][: len(place)] != other["loc"] for other in items):
+            continue  # only because of items that are mistakes themselves
         context = item.get("ctx", {})
         inner = context.get("error")
         if isinstance(inner, ValidationError):
@@ -105,8 +114,8 @@ def _flatten(error: ValidationError) -> list[tuple[Place, str]]:
 def read_document(path: Path) -> Document:
     """Read a configuration file, and the one that it `extends`.
 
-    Plain YAML with fewer surprises: `no`, `on`, `0o17` and `12:30` are text; `1e-6` is a number;
-    repeated keys, anchors and aliases are errors.
+    Plain YAML with fewer surprises: `no`, `on`, `010`, `0o17` and `12:30` are text; `1e-6` is a number;
+    repeated keys, anchors, aliases and tags are errors.
 
     Raises
     ------
@@ -117,7 +126,7 @@ def read_document(path: Path) -> Document:
 
 
 def _read(path: Path, children: tuple[Path, ...]) -> Document:
-    if path in children:
+    if path.resolve() in (child.resolve() for child in children):
         raise ConfigError(f"{path}: extends itself through {' → '.join(map(str, children))}")
     try:
         text = path.read_text(encoding="utf-8")
@@ -133,14 +142,57 @@ def _read(path: Path, children: tuple[Path, ...]) -> Document:
         return document
     if not isinstance(parent, str):
         raise document.marks[("extends",)].error("`extends` must name a file")
-    base = _read(path.parent / parent, (*children, path))
-    return Document(path, _merge(base.data, document.data), {**base.marks, **document.marks})
+    try:
+        base = _read(path.parent / parent, (*children, path))
+    except ConfigError as error:
+        error.add_note(f"{path}:{document.marks[('extends',)].line}: it is extended here")
+        raise
+    kept = {place: mark for place, mark in base.marks.items() if not _replaced(place, document.data)}
+    return Document(path, _merge(base.data, document.data), {**kept, **document.marks})
 
 
 def _merge(base: Any, over: Any) -> Any:
     if isinstance(base, dict) and isinstance(over, dict):
         return {key: _merge(base.get(key), over[key]) if key in over else base[key] for key in {**base, **over}}
     return over
+
+
+def _replaced(place: Place, over: Any) -> bool:
+    """Whether a value of the extended file lies inside one that `over` puts another in the place of."""
+    for step in place:
+        if not isinstance(over, dict):
+            return True
+        if step not in over:
+            return False
+        over = over[step]
+    return False
+
+
+class _Refused(yaml.MarkedYAMLError):
+    """YAML that a configuration file may not use."""
+
+
+class _Loader(yaml.SafeLoader):
+    """Plain YAML: no anchor, alias or tag, and no endless nesting."""
+
+    _depth = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        event = self.peek_event()  # type: ignore[no-untyped-call]
+        assert isinstance(event, yaml.NodeEvent)
+        assert isinstance(event.start_mark, yaml.Mark)
+        if event.anchor is not None:
+            text = "anchors and aliases are not supported; write the value out"
+        elif getattr(event, "tag", None) is not None:
+            text = "tags are not supported; write the value alone, in quotes where it is text"
+        elif self._depth > MAX_DEPTH:
+            text = f"nested deeper than {MAX_DEPTH} levels"
+        else:
+            self._depth += 1
+            node = super().compose_node(parent, index)
+            self._depth -= 1
+            return node
+        raise _Refused(problem=text, problem_mark=event.start_mark)
 
 
 def _compose(path: Path, text: str) -> Document:
@@ -151,28 +203,24 @@ def _compose(path: Path, text: str) -> Document:
         return Mark(path, line + 1, (at.column if at else 0) + 1, lines[line])
 
     try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        node = yaml.compose(text, Loader=_Loader)
     except yaml.MarkedYAMLError as error:
-        raise mark(error.problem_mark).error(f"not YAML: {error.problem}") from None
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{path}: not YAML: {error}") from None
-    except RecursionError:
-        raise ConfigError(f"{path}: nested too deeply") from None
+        what = "" if isinstance(error, _Refused) else "not YAML: "
+        raise mark(error.problem_mark).error(f"{what}{error.problem}") from None
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position)
+        character = f"character {text[error.position]!r}"
+        raise ConfigError(f"{path}:{line + 1}:1: not YAML: the line holds the {character}; take it out") from None
     if not isinstance(node, yaml.MappingNode):
         raise mark(node.start_mark if node else None).error("the file must be a mapping of keys to values")
     marks: dict[Place, Mark] = {(): mark(node.start_mark)}
-    data = _construct(node, (), marks, mark, set())
+    data = _construct(node, (), marks, mark)
     return Document(path, data, marks)
 
 
 def _construct(
-    node: yaml.Node, place: Place, marks: dict[Place, Mark], mark: Callable[[yaml.Mark | None], Mark], seen: set[int]
+    node: yaml.Node, place: Place, marks: dict[Place, Mark], mark: Callable[[yaml.Mark | None], Mark]
 ) -> Any:
-    if id(node) in seen:
-        raise mark(node.start_mark).error("anchors and aliases are not supported; write the value out")
-    if len(place) > MAX_DEPTH:
-        raise mark(node.start_mark).error(f"nested deeper than {MAX_DEPTH} levels")
-    seen.add(id(node))
     if isinstance(node, yaml.MappingNode):
         mapping: dict[Hashable, Any] = {}
         for key_node, value_node in node.value:
@@ -183,13 +231,13 @@ def _construct(
                 first = marks[(*place, key)].line
                 raise mark(key_node.start_mark).error(f"key {key!r} was already given in line {first}")
             marks[(*place, key)] = mark(key_node.start_mark)
-            mapping[key] = _construct(value_node, (*place, key), marks, mark, seen)
+            mapping[key] = _construct(value_node, (*place, key), marks, mark)
         return mapping
     if isinstance(node, yaml.SequenceNode):
         items = []
         for index, item in enumerate(node.value):
             marks[(*place, index)] = mark(item.start_mark)
-            items.append(_construct(item, (*place, index), marks, mark, seen))
+            items.append(_construct(item, (*place, index), marks, mark))
         return items
     return _scalar(node, mark)
 
@@ -203,10 +251,13 @@ def _scalar(node: yaml.Node, mark: Callable[[yaml.Mark | None], Mark]) -> Any:
         return None
     if text in ("true", "false"):
         return text == "true"
-    if _INTEGER.fullmatch(text):
+    if _INTEGER.fullmatch(text) and len(text) < MAX_DIGITS:
         return int(text)
     if _NUMBER.fullmatch(text):
-        return float(text)
+        number = float(text)
+        if math.isinf(number):
+            raise mark(node.start_mark).error("the number is too large")
+        return number
     if _DATE.fullmatch(text):
         try:
             return datetime.date.fromisoformat(text)

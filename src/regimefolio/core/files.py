@@ -11,12 +11,13 @@ import io
 import json
 import os
 import socket
+import tokenize
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import fields, is_dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, BinaryIO, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -70,17 +71,24 @@ def _flush_folder(folder: Path) -> None:
 
 
 def write_bytes(path: Path, data: bytes) -> None:
-    """Put a whole file in place, or leave what was there."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Put a whole file in place, or leave what was there.
+
+    Raises
+    ------
+    WorkspaceError
+        It cannot be written: a full disk, no permission, no folder.
+    """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         with temporary.open("wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink()
         raise WorkspaceError(f"{path}: cannot be written ({error.strerror}); what was there is unchanged") from error
     _flush_folder(path.parent)
 
@@ -103,16 +111,25 @@ def write_npy(path: Path, array: NDArray[Any]) -> None:
 
 
 def append_line(path: Path, line: str) -> None:
-    """Add one line to a log and flush it; a torn last line of a killed process is ended first."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("ab+") as file:
-        if file.tell():
-            file.seek(-1, os.SEEK_END)
-            if file.read(1) != b"\n":
-                file.write(b"\n")
-        file.write(line.encode() + b"\n")
-        file.flush()
-        os.fsync(file.fileno())
+    """Add one line to a log and flush it; a torn last line of a killed process is ended first.
+
+    Raises
+    ------
+    WorkspaceError
+        It cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("ab+") as file:
+            if file.tell():
+                file.seek(-1, os.SEEK_END)
+                if file.read(1) != b"\n":
+                    file.write(b"\n")
+            file.write(line.encode() + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise WorkspaceError(f"{path}: cannot be written ({error.strerror})") from error
 
 
 def remove(path: Path) -> None:
@@ -132,6 +149,10 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def _no_number(name: str) -> Any:
+    raise ValueError(f"{name} is no number; NaN is written as null")
+
+
 def read_json(path: Path) -> Any:
     """The value in a JSON file.
 
@@ -141,11 +162,15 @@ def read_json(path: Path) -> Any:
         The file is missing or is not JSON.
     """
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(path.read_text(encoding="utf-8"), parse_constant=_no_number)
     except FileNotFoundError as error:
         raise CorruptError(f"{path}: is missing; run the phase that writes it again") from error
-    except ValueError as error:
+    except (ValueError, RecursionError, OSError) as error:
         raise CorruptError(f"{path}: is not JSON ({error}); restore it or run its phase again") from error
+
+
+_NOT_AN_ARRAY = (ValueError, TypeError, EOFError, OSError, MemoryError, OverflowError, SyntaxError, tokenize.TokenError)
+"""What numpy raises for a header or a body that is torn, flipped or not its own."""
 
 
 def read_npy(path: Path, mmap_mode: Literal["r"] | None = None) -> NDArray[Any]:
@@ -157,12 +182,15 @@ def read_npy(path: Path, mmap_mode: Literal["r"] | None = None) -> NDArray[Any]:
         The file is missing, torn or not an array.
     """
     try:
-        array: NDArray[Any] = np.load(path, mmap_mode=mmap_mode, allow_pickle=False)
+        if mmap_mode is not None:
+            return np.lib.format.open_memmap(path, mode=mmap_mode)
+        with path.open("rb") as file:  # np.load would take other kinds of files too
+            array: NDArray[Any] = np.lib.format.read_array(file, allow_pickle=False)
+            return array
     except FileNotFoundError as error:
         raise CorruptError(f"{path}: is missing; run the phase that writes it again") from error
-    except (ValueError, EOFError, OSError) as error:
+    except _NOT_AN_ARRAY as error:
         raise CorruptError(f"{path}: is not a whole .npy file ({error}); run its phase again") from error
-    return array
 
 
 @contextmanager
@@ -173,17 +201,25 @@ def lock(path: Path) -> Iterator[None]:
     ------
     LockedError
         Another process holds it; the message names its pid and host.
+    WorkspaceError
+        The folder cannot be written.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a+") as file:
+    with ExitStack() as stack:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            file.seek(0)
-            holder = file.read().strip() or "another process"
-            raise LockedError(f"{path.parent}: {holder} works here; wait for it or end it") from None
-        file.seek(0)
-        file.truncate()
-        file.write(f"process {os.getpid()} on {socket.gethostname()}")
-        file.flush()
+            path.parent.mkdir(parents=True, exist_ok=True)
+            file = stack.enter_context(path.open("ab+", buffering=0))
+            _take(path, file)
+        except OSError as error:
+            raise WorkspaceError(f"{path.parent}: cannot be written ({error.strerror})") from error
         yield
+
+
+def _take(path: Path, file: BinaryIO) -> None:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.seek(0)
+        holder = file.read().decode().strip() or "another process"
+        raise LockedError(f"{path.parent}: {holder} works here; wait for it or end it") from None
+    file.truncate(0)
+    file.write(f"process {os.getpid()} on {socket.gethostname()}".encode())

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, ValidationError
 
 from regimefolio.core.component import Model, did_you_mean
 from regimefolio.core.errors import ConfigError
@@ -57,7 +57,8 @@ class Ensemble:
         Raises
         ------
         ConfigError
-            A regime or strategy that is not there, a strategy named twice, or weights that cannot be normalised.
+            A regime or strategy that is not there, a strategy named twice, parameters that it refuses, or weights
+            that cannot be normalised.
         """
         kinds = [strategy.kind for strategy in strategies]
         if len(set(kinds)) != len(kinds):
@@ -72,7 +73,7 @@ class Ensemble:
             for kind in (*chosen.strategies, *(chosen.weights or {})):
                 if kind not in kinds:
                     raise ConfigError(f"regime {regime!r}: unknown strategy {kind!r}; {did_you_mean(kind, kinds)}")
-            adapted = [s.adapt_to_regime(regime, chosen.strategies.get(s.kind, {})) for s in strategies]
+            adapted = [_adapted(s, regime, chosen.strategies.get(s.kind, {})) for s in strategies]
             named = base if chosen.weights is None else {kind: chosen.weights.get(kind, 0.0) for kind in kinds}
             rows.append((adapted, _normalised(named, f"regime {regime!r}")))
         return cls._stack(rows, tuple(regimes))
@@ -119,6 +120,16 @@ class Ensemble:
             for strategy, weight in zip(self.strategies, self.weights[row], strict=True)
             if weight != 0
         }
+
+
+def _adapted(strategy: Strategy, regime: str, parameters: Mapping[str, Json]) -> Strategy:
+    try:
+        return strategy.adapt_to_regime(regime, parameters)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = "".join(f"{step}: " for step in first["loc"])
+        text = f"regime {regime!r}: {strategy.kind} refuses {dict(parameters)}: {name}{first['msg']}"
+        raise ConfigError(text) from None
 
 
 def _normalised(weights: Mapping[str, float], where: str) -> list[float]:

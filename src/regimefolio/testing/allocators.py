@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from regimefolio.core.types import Bool, Float, Float32
+from regimefolio.core.types import Bool, Float32, Int
 from regimefolio.market.view import Market, View
 from regimefolio.portfolio import Allocator, Ensemble, PortfolioManager, PortfolioSpec, SignalStack
 from regimefolio.strategies import MomentumRank
@@ -121,7 +121,7 @@ def _alphas() -> Float32:
     return out
 
 
-def _reordered(market: Market, order: Float) -> Market:
+def _reordered(market: Market, order: Int) -> Market:
     panel = market.panel
     names = ("open", "high", "low", "close", "volume", "member")
     cells: dict[str, Any] = {name: np.ascontiguousarray(getattr(panel, name)[:, order]) for name in names}

@@ -10,11 +10,12 @@ from pydantic import Field, field_validator, model_validator
 
 from regimefolio.backtest import ExecutionSpec
 from regimefolio.core.component import Model, Part, did_you_mean, placed_error
+from regimefolio.core.errors import ConfigError
 from regimefolio.core.types import Json
 from regimefolio.market import DataSpec
 from regimefolio.portfolio import PortfolioSpec
 from regimefolio.regimes import RegimeDetector
-from regimefolio.research import ParameterSpace
+from regimefolio.research import ParameterSpace, simplex
 from regimefolio.strategies import Strategy
 
 REGIME_METRICS = ("sharpe", "sortino", "max_drawdown", "total_return", "volatility")
@@ -150,7 +151,8 @@ class WorkflowSpec(Model):
     def _phases_in_order(self) -> Self:
         names = tuple(phase.name for phase in self.phases)
         if names != ORDER:
-            raise ValueError(f"phases must be {', '.join(ORDER)}, in this order, but are {', '.join(names)}")
+            found = ", ".join(names) or "none"
+            raise placed_error(("phases",), f"phases must be {', '.join(ORDER)}, in this order, but are {found}")
         return self
 
     @model_validator(mode="after")
@@ -163,6 +165,15 @@ class WorkflowSpec(Model):
                 raise placed_error((*section, kind), text)
             for place, text in space.mistakes(type(kinds[kind]), kinds[kind].plain()):
                 raise placed_error((*section, kind, *place), text)
+        return self
+
+    @model_validator(mode="after")
+    def _weights_fit(self) -> Self:
+        limits = self.ensemble.weight_constraints
+        try:
+            simplex(len(self.strategies), limits.step, limits.min_weight)
+        except ConfigError as error:
+            raise placed_error(("phases", 2, "config", "weight_constraints"), str(error)) from None
         return self
 
     @property

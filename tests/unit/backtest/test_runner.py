@@ -1,0 +1,348 @@
+"""One backtest: four bars computed by hand, what `start` means, regimes, and replay to the bit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from regimefolio.backtest import BacktestRunner, ExecutionSpec, Run
+from regimefolio.core.errors import ConfigError, DataError
+from regimefolio.core.files import read_npy, write_npy
+from regimefolio.market.view import Market
+from regimefolio.portfolio import Ensemble, PortfolioSpec, RegimeSettings, SignalStack
+from regimefolio.regimes import Trend
+from regimefolio.strategies import BollingerMeanReversion, MacdRsiConfluence, MomentumRank
+from regimefolio.testing import synthetic_market
+from tests.scripted import Scripted, Second, regimes, written
+
+CLOSE = [[100.0, 50.0], [110.0, 50.0], [121.0, 45.0], [121.0, 54.0]]
+OPEN = [[99.0, 50.0], [100.0, 40.0], [110.0, 50.0], [130.0, 45.0]]
+ALL_A_THEN_HALVES_THEN_CASH = Scripted(alpha=((1.0, 0.0), (0.5, 0.5), (-1.0, -1.0), (0.0, 1.0)))
+TEN_BP = ExecutionSpec(commission_bps=4, slippage_bps=6)
+DAILY = PortfolioSpec(rebalance="daily")
+
+
+def runner(
+    market: Market, execution: ExecutionSpec = TEN_BP, capital: float = 1000.0, **portfolio: object
+) -> BacktestRunner:
+    return BacktestRunner(market, PortfolioSpec.model_validate({"rebalance": "daily", **portfolio}), execution, capital)
+
+
+def run(
+    market: Market, strategy: Scripted, start: int = 1, execution: ExecutionSpec = TEN_BP, **portfolio: object
+) -> Run:
+    return runner(market, execution, 1000.0, **portfolio).run(Ensemble.static([strategy], [1.0]), start)
+
+
+def same(first: Run, second: Run) -> None:
+    """Equal to the bit in everything that a run is."""
+    for name in ("equity", "cash", "turnover", "cost", "decision_return", "shares", "pending", "weights", "trades"):
+        ours, theirs = getattr(first.simulation, name), getattr(second.simulation, name)
+        assert (ours is None) == (theirs is None), name
+        assert ours is None or ours.tobytes() == theirs.tobytes(), name
+    assert first.target.tobytes() == second.target.tobytes()
+    assert np.array_equal(list(first.metrics.values()), list(second.metrics.values()), equal_nan=True)
+
+
+# By hand: everything is filled at the next close, and costs 10 basis points.
+
+
+def test_four_bars_by_hand() -> None:
+    found = run(written(CLOSE), ALL_A_THEN_HALVES_THEN_CASH).simulation
+    # Bar 1: 1000 buys A for X, and X + 0.001 X = 1000.
+    x1 = 1000 / 1.001
+    # Bar 2: A made 10%. Selling what is above X/2 and buying B for X/2 trades E in all: X + 0.001 E = E.
+    e2 = 1.1 * x1
+    x2 = 0.999 * e2
+    # Bar 3: A stays, B makes 20%: 1.1 X. All is sold.
+    e3 = 1.1 * x2
+    x3 = 0.999 * e3
+    assert found.equity == pytest.approx([1000, x1, x2, x3], rel=1e-14)
+    assert found.cash == pytest.approx([1000, 0, 0, x3], rel=1e-14, abs=1e-9)
+    assert found.cost == pytest.approx([0, 0.001 * x1, 0.001 * e2, 0.001 * e3], rel=1e-13)
+    assert found.turnover == pytest.approx([0, 0.5 * x1 / 1000, 0.5, 0.5], rel=1e-13)
+    assert found.weights is not None
+    assert found.weights == pytest.approx(np.array([[0, 0], [1, 0], [0.5, 0.5], [0, 0]]), rel=1e-14, abs=1e-14)
+    # From the fill at bar 1 to the fill at bar 2, and on to that at bar 3; the last two decisions have no exit.
+    assert found.decision_return[:2] == pytest.approx([e2 / 1000 - 1, e3 / e2 - 1], rel=1e-12)
+    assert np.isnan(found.decision_return[2:]).all()
+    assert found.returns == pytest.approx([x1 / 1000 - 1, x2 / x1 - 1, x3 / x2 - 1], rel=1e-12)
+    assert found.shares.tolist() == [0.0, 0.0]
+    assert found.pending.tolist() == [0.0, 1.0]
+
+
+def test_the_trades_of_the_four_bars() -> None:
+    trades = run(written(CLOSE), ALL_A_THEN_HALVES_THEN_CASH).simulation.trades
+    assert trades is not None
+    x1 = 1000 / 1.001
+    x2 = 0.999 * 1.1 * x1
+    expected = [
+        (1, 0, x1 / 110, 110.0),
+        (2, 0, 0.5 * x2 / 121 - x1 / 110, 121.0),
+        (2, 1, 0.5 * x2 / 45, 45.0),
+        (3, 0, -0.5 * x2 / 121, 121.0),
+        (3, 1, -0.5 * x2 / 45, 54.0),
+    ]
+    assert [(int(t["bar"]), int(t["asset"])) for t in trades] == [(bar, asset) for bar, asset, _, _ in expected]
+    assert trades["shares"] == pytest.approx([shares for _, _, shares, _ in expected], rel=1e-12)
+    assert trades["price"].tolist() == [price for _, _, _, price in expected]
+    assert trades["value"] == pytest.approx(trades["shares"] * trades["price"], rel=1e-15)
+    assert trades["cost"] == pytest.approx(0.001 * np.abs(trades["value"]), rel=1e-15)
+
+
+def test_the_metrics_of_the_four_bars() -> None:
+    metrics = run(written(CLOSE), ALL_A_THEN_HALVES_THEN_CASH).metrics
+    total = 1.1 * 1.1 * 0.999 * 0.999 / 1.001
+    assert metrics["total_return"] == pytest.approx(total - 1, rel=1e-12)
+    assert metrics["cagr"] == pytest.approx(total ** (252 / 3) - 1, rel=1e-12)
+    returns = np.array([1 / 1.001 - 1, 1.1 * 0.999 - 1, 1.1 * 0.999 - 1])
+    assert metrics["sharpe"] == pytest.approx(returns.mean() / returns.std(ddof=1) * 252**0.5, rel=1e-12)
+    assert metrics["max_drawdown"] == pytest.approx(1 / 1.001 - 1, rel=1e-12)
+    assert metrics["round_trips"] == 2
+    assert metrics["open_trips"] == 0
+
+
+def test_fills_at_the_open_where_there_are_opens() -> None:
+    """Bought at 100, valued at 110; half sold at the open of 110, and so on."""
+    free = ExecutionSpec(commission_bps=0, slippage_bps=0)
+    found = run(written(CLOSE, OPEN), ALL_A_THEN_HALVES_THEN_CASH, execution=free).simulation
+    # 10 A at 100, worth 1100 at the close; at the opens 110 and 50: 5 A and 11 B; closes 121 and 45: 605 + 495;
+    # sold at the opens 130 and 45: 650 + 495.
+    assert found.equity == pytest.approx([1000, 1100, 1100, 1145], rel=1e-14)
+    assert found.decision_return[:2] == pytest.approx([0.1, 1145 / 1100 - 1], rel=1e-12)
+    closes = run(
+        written(CLOSE, OPEN),
+        ALL_A_THEN_HALVES_THEN_CASH,
+        execution=ExecutionSpec(commission_bps=0, slippage_bps=0, fill="next_close"),
+    )
+    assert closes.simulation.equity == pytest.approx([1000, 1000, 1100, 1210], rel=1e-14)
+
+
+def test_interest_on_cash() -> None:
+    rate = ExecutionSpec(cash_rate=0.252)
+    found = run(written(CLOSE), Scripted(alpha=((-1.0, 0.0),)), execution=rate).simulation
+    assert found.equity == pytest.approx([1000, 1001, 1002.001, 1003.003001], rel=1e-14)
+
+
+def test_the_risk_free_rate_is_a_year_s() -> None:
+    market = written(CLOSE)
+    free = BacktestRunner(market, DAILY, TEN_BP, 1000.0)
+    dear = BacktestRunner(market, DAILY, TEN_BP, 1000.0, risk_free=0.252)
+    ensemble = Ensemble.static([ALL_A_THEN_HALVES_THEN_CASH], [1.0])
+    mean, deviation = (
+        free.run(ensemble, 1).simulation.returns.mean(),
+        free.run(ensemble, 1).simulation.returns.std(ddof=1),
+    )
+    assert dear.run(ensemble, 1).metrics["sharpe"] == pytest.approx((mean - 0.001) / deviation * 252**0.5, rel=1e-12)
+
+
+def test_a_missing_bar_freezes_an_asset() -> None:
+    """B has no bar when it should be bought: its order lapses, and what is left stays in cash."""
+    close = [[100.0, 50.0], [110.0, np.nan], [121.0, 45.0], [121.0, 54.0]]
+    free = ExecutionSpec(commission_bps=0, slippage_bps=0)
+    found = run(written(close), Scripted(alpha=((0.5, 0.5),)), execution=free).simulation
+    assert found.weights is not None
+    assert found.weights[1] == pytest.approx([0.5, 0.0])
+    assert found.cash[1] == pytest.approx(500.0)
+    # At bar 1 B has no bar, so the decision made there is for A alone: all 1050 into A at bar 2.
+    assert found.equity == pytest.approx([1000, 1000, 1050, 1050], rel=1e-14)
+
+
+# What `start` means
+
+
+def test_nothing_trades_before_the_start_and_the_bar_before_it_decides() -> None:
+    found = run(written(CLOSE), ALL_A_THEN_HALVES_THEN_CASH, start=2)
+    assert found.simulation.equity[:2].tolist() == [1000.0, 1000.0]
+    assert found.simulation.trades is not None
+    assert found.simulation.trades["bar"].min() == 2
+    assert found.decide.tolist() == [False, True, True, True]
+    assert np.isnan(found.target[0]).all()
+    assert found.target[1].tolist() == [0.5, 0.5]
+    assert found.simulation.returns.size == 2
+    # 1000 buys halves, X + 0.001 X = 1000; then B makes 20%, and all is sold.
+    x = 1000 / 1.001
+    assert found.simulation.equity[2:] == pytest.approx([x, 1.1 * x * 0.999], rel=1e-14)
+    assert np.isnan(found.simulation.decision_return[[0, 2, 3]]).all()
+    assert found.simulation.decision_return[1] == pytest.approx(1.1 * x / 1000 - 1, rel=1e-12)
+
+
+def test_the_bar_before_the_start_decides_whatever_the_schedule_says() -> None:
+    market = written(np.linspace(10, 20, 24).reshape(12, 2))
+    found = run(market, Scripted(alpha=((0.5, 0.5),)), start=3, rebalance="monthly")
+    assert np.flatnonzero(found.decide).tolist() == [2, 11]
+    assert found.simulation.trades is not None
+    assert set(found.simulation.trades["bar"].tolist()) == {3}
+
+
+def test_a_later_start_on_more_bars_sees_the_same_signals() -> None:
+    """Warm-up bars feed the indicators: the run from bar 300 decides there what a longer run decides there."""
+    market = synthetic_market(600)
+    ensemble = Ensemble.static([BollingerMeanReversion(), MomentumRank(lookback=120)], [1, 1])
+    early, late = (BacktestRunner(market, DAILY, TEN_BP).run(ensemble, start) for start in (150, 300))
+    assert early.target[299:].tobytes() == late.target[299:].tobytes()
+
+
+@pytest.mark.parametrize("start", [-1, 0, 3, 4])
+def test_a_start_that_leaves_nothing_to_do(start: int) -> None:
+    with pytest.raises(DataError, match=f"the first bar that trades must be 1 … 2, but is {start}; use more bars"):
+        run(written(CLOSE), ALL_A_THEN_HALVES_THEN_CASH, start=start)
+
+
+# Mistakes that appear when parts and data meet
+
+
+def test_opens_that_are_not_there() -> None:
+    with pytest.raises(ConfigError, match=r"execution\.fill is next_open, but this data has closes only"):
+        runner(written(CLOSE), ExecutionSpec(fill="next_open"))
+    assert runner(written(CLOSE)).fill == "next_close"
+    assert runner(written(CLOSE, OPEN)).fill == "next_open"
+    assert runner(written(CLOSE, OPEN), ExecutionSpec(fill="next_close")).fill == "next_close"
+
+
+def test_sectors_that_are_not_there() -> None:
+    with pytest.raises(ConfigError, match="max_sector needs data with sectors"):
+        runner(written(CLOSE), constraints={"max_sector": 0.5})
+
+
+# Regimes
+
+
+def switching() -> tuple[Market, Ensemble]:
+    """Two assets; calm holds A, turbulent holds B, no regime holds both."""
+    market = written(100.0 * np.cumprod(1 + 0.01 * np.sin(np.arange(40)).reshape(20, 2), axis=0))
+    base = [Scripted(alpha=((1.0, 0.0),)), Second(alpha=((0.0, 1.0),))]
+    settings = {
+        "calm": RegimeSettings(weights={"scripted": 1.0}),
+        "turbulent": RegimeSettings(weights={"scripted_second": 1.0}),
+    }
+    return market, Ensemble.adaptive(base, [1, 1], ("calm", "turbulent"), settings)
+
+
+def test_rows_follow_labels_and_a_change_of_regime_is_a_rebalance() -> None:
+    market, ensemble = switching()
+    path = regimes(market, ("calm", "turbulent"), [-1] * 3 + [0] * 5 + [1] * 7 + [0] * 5)
+    found = runner(market, rebalance="monthly").run(ensemble, 2, path)
+    assert found.row.tolist() == (path.label + 1).tolist()
+    assert np.flatnonzero(found.decide).tolist() == [1, 3, 8, 15, 19]
+    assert found.simulation.weights is not None
+    held = found.simulation.weights.round(12).tolist()
+    assert held[2] == [0.5, 0.5]  # decided at bar 1, when no regime was known
+    assert held[4:9] == [[1.0, 0.0]] * 5  # the regime known at bar 3 is traded at bar 4,
+    assert held[9:16] == [[0.0, 1.0]] * 7  # that of bar 8 at bar 9,
+    assert held[16:] == [[1.0, 0.0]] * 4
+
+
+def test_parameters_adapt_too() -> None:
+    market = written(np.ones((8, 2)))
+    ensemble = Ensemble.adaptive(
+        [Scripted(alpha=((0.5, 0.5),))],
+        [1.0],
+        ("calm", "turbulent"),
+        {"turbulent": RegimeSettings(strategies={"scripted": {"scale": -1.0}})},
+    )
+    path = regimes(market, ("calm", "turbulent"), [0, 0, 0, 1, 1, 1, 0, 0])
+    found = runner(market).run(ensemble, 1, path)
+    assert found.target.sum(axis=1).tolist() == [1, 1, 1, 0, 0, 0, 1, 1]
+
+
+def test_an_ensemble_that_does_not_adapt_is_only_measured_by_regime() -> None:
+    market, _ = switching()
+    path = regimes(market, ("calm", "turbulent"), [0] * 10 + [1] * 10)
+    static = Ensemble.static([Scripted(alpha=((1.0, 1.0),))], [1.0])
+    without, measured = (runner(market, rebalance="monthly").run(static, 1, each) for each in (None, path))
+    same(without, measured)
+    assert without.regime_metrics == {}
+    assert list(measured.regime_metrics) == ["calm", "turbulent"]
+    assert measured.regime_metrics["calm"]["bars"] == 10
+    assert measured.regime_metrics["turbulent"]["bars"] == 8  # the last two decisions have no exit
+
+
+def test_decision_returns_belong_to_the_regime_known_at_the_decision() -> None:
+    market, ensemble = switching()
+    path = regimes(market, ("calm", "turbulent"), [0] * 10 + [1] * 10)
+    found = runner(market).run(ensemble, 1, path)
+    calm = found.simulation.decision_return[:10]
+    assert found.regime_metrics["calm"]["total_return"] == pytest.approx(np.prod(1 + calm) - 1, rel=1e-12)
+
+
+@pytest.mark.parametrize("method", ["weighted", "confidence_weighted"])
+def test_an_adaptive_ensemble_whose_regimes_all_say_the_same_is_the_static_one(method: str) -> None:
+    """To the bit; rebalanced daily, so that a change of regime adds no decision."""
+    market = synthetic_market(700)
+    strategies = [BollingerMeanReversion(), MacdRsiConfluence(), MomentumRank(lookback=60)]
+    path = Trend(on="index", average=40, slope=5, high=60).detect(market)
+    assert len(np.unique(path.label)) == 4
+    weights = [1.0, 2.0, 3.0]
+    spelt = {
+        name: RegimeSettings(
+            strategies={s.kind: s.plain() for s in strategies},
+            weights={s.kind: w for s, w in zip(strategies, weights, strict=True)},
+        )
+        for name in ("bull", "bear")
+    }
+    portfolio = PortfolioSpec.model_validate({"rebalance": "daily", "combination_method": method})
+    backtest = BacktestRunner(market, portfolio, TEN_BP)
+    static = backtest.run(Ensemble.static(strategies, weights), 200, path)
+    adaptive = backtest.run(Ensemble.adaptive(strategies, weights, path.names, spelt), 200, path)
+    same(static, adaptive)
+    assert adaptive.row.any()
+
+
+# Replay
+
+
+@pytest.mark.parametrize("method", ["weighted", "confidence_weighted"])
+def test_a_replay_of_saved_signals_is_the_run_to_the_bit(method: str, tmp_path: Path) -> None:
+    market = synthetic_market(600)
+    strategies = [BollingerMeanReversion(lookback=10, width=1.0), MacdRsiConfluence(), MomentumRank(lookback=60)]
+    path = Trend(on="index", average=40, slope=5, high=60).detect(market)
+    settings = {
+        "bull": RegimeSettings(strategies={"momentum_rank": {"lookback": 120}}, weights={"momentum_rank": 1.0}),
+        "bear": RegimeSettings(weights={"bollinger_mean_reversion": 0.3, "macd_rsi_confluence": 0.7}),
+    }
+    ensemble = Ensemble.adaptive(strategies, [1, 1, 1], path.names, settings)
+    portfolio = {"combination_method": method, "constraints": {"max_position": 0.2, "max_sector": 0.5}, "top_n": 6}
+    spec = PortfolioSpec.model_validate({"rebalance": "weekly", **portfolio})
+    full = BacktestRunner(market, spec, TEN_BP).run(ensemble, 200, path)
+    for number, strategy in enumerate(ensemble.strategies):
+        signals = strategy.signals(market)
+        write_npy(tmp_path / f"{number}.npy", np.stack([signals.alpha, signals.confidence]))
+    panels = [read_npy(tmp_path / f"{n}.npy", mmap_mode="r") for n in range(len(ensemble.strategies))]
+    stack = SignalStack.joined([panel[0] for panel in panels], [panel[1] for panel in panels])
+    fresh = BacktestRunner(synthetic_market(600), spec, TEN_BP)
+    same(full, fresh.replay(stack, ensemble, 200, path, record=True))
+
+
+def test_recording_changes_no_number() -> None:
+    market, ensemble = switching()
+    path = regimes(market, ("calm", "turbulent"), [0, 1] * 10)
+    stack = runner(market).signals(ensemble)
+    kept, lean = (runner(market).replay(stack, ensemble, 1, path, record=record) for record in (True, False))
+    assert lean.simulation.weights is None
+    assert lean.simulation.trades is None
+    assert kept.simulation.equity.tobytes() == lean.simulation.equity.tobytes()
+    assert np.array_equal(list(kept.metrics.values()), list(lean.metrics.values()), equal_nan=True)
+
+
+def test_twice_the_capital_is_twice_the_money_to_the_bit() -> None:
+    market = synthetic_market(500)
+    ensemble = Ensemble.static([BollingerMeanReversion(), MomentumRank(lookback=60)], [1, 1])
+    one, two = (BacktestRunner(market, DAILY, TEN_BP, capital).run(ensemble, 100) for capital in (1e6, 2e6))
+    for name in ("equity", "cash", "cost", "shares"):
+        assert (2.0 * getattr(one.simulation, name)).tobytes() == getattr(two.simulation, name).tobytes(), name
+    for name in ("turnover", "decision_return", "weights"):
+        assert getattr(one.simulation, name).tobytes() == getattr(two.simulation, name).tobytes(), name
+    for name in ("sharpe", "cagr", "max_drawdown", "turnover", "profit_factor", "cost_fraction"):
+        assert one.metrics[name] == two.metrics[name], name
+    assert two.metrics["costs"] == 2.0 * one.metrics["costs"]
+
+
+def test_an_outcome_is_named_by_what_was_asked_for() -> None:
+    found = run(written(CLOSE), ALL_A_THEN_HALVES_THEN_CASH)
+    one, two = found.outcome({"a": 1, "b": 2}), found.outcome({"b": 2, "a": 1})
+    assert one.fingerprint == two.fingerprint != found.outcome({"a": 1, "b": 3}).fingerprint
+    assert one.status == "ok"
+    assert one.metrics == found.metrics

@@ -1,0 +1,233 @@
+"""A backtest as a file says it, from its text to its result."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pydantic import ValidationError
+
+from regimefolio.backtest import BacktestRunner, BacktestSpec, ExecutionSpec, StrategyEntry, load_market, run_backtest
+from regimefolio.core.component import fingerprint
+from regimefolio.core.documents import read_document
+from regimefolio.core.errors import ConfigError, MissingDataError
+from regimefolio.portfolio import Ensemble
+from regimefolio.strategies import BollingerMeanReversion, MomentumRank
+from tests.workflows import BARS, DAYS, SYMBOLS, closes, write_prices
+
+FILE = """\
+backtest:
+  name: two_alphas
+  data: {source: "file:prices.csv"}
+  benchmark: equal_weight
+  strategies:
+    - {kind: bollinger_mean_reversion, lookback: 10, weight: 3}
+    - momentum_rank
+  portfolio: {constraints: {max_position: 0.5}, rebalance: weekly}
+  execution: {commission_bps: 3, slippage_bps: 2}
+  initial_capital: 5000
+"""
+
+ADAPTIVE = """\
+  regime_detector: {kind: trend, on: equal_weight, average: 40, slope: 5, high: 60}
+  adaptive:
+    bull: {strategies: {momentum_rank: {lookback: 63}}, weights: {momentum_rank: 1.0}}
+    bear: {weights: {bollinger_mean_reversion: 1.0}}
+"""
+
+
+def read(folder: Path, text: str) -> BacktestSpec:
+    path = folder / "backtest.yaml"
+    path.write_text(text)
+    return read_document(path).parse(BacktestSpec, "backtest")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    write_prices(tmp_path)
+    return tmp_path
+
+
+# Entries
+
+
+@pytest.mark.parametrize(
+    ("text", "strategy", "weight"),
+    [
+        ("momentum_rank", MomentumRank(), 1.0),
+        ({"kind": "momentum_rank"}, MomentumRank(), 1.0),
+        ({"kind": "momentum_rank", "lookback": 63, "weight": 0}, MomentumRank(lookback=63), 0.0),
+        (MomentumRank(skip=5), MomentumRank(skip=5), 1.0),
+    ],
+)
+def test_entries(text: object, strategy: MomentumRank, weight: float) -> None:
+    entry = StrategyEntry.read(text)
+    assert (entry.strategy, entry.weight) == (strategy, weight)
+    assert StrategyEntry.read(entry) is entry
+    assert StrategyEntry.read(entry.write()) == entry
+    assert entry.write() == {**strategy.spec(), "weight": weight}
+
+
+@pytest.mark.parametrize("weight", [-1, "much", None, float("nan")])
+def test_weights_of_entries_are_checked(weight: object) -> None:
+    with pytest.raises(ValidationError):
+        StrategyEntry.read({"kind": "momentum_rank", "weight": weight})
+
+
+def test_an_entry_does_not_change_what_it_reads() -> None:
+    given = {"kind": "momentum_rank", "weight": 2}
+    StrategyEntry.read(given)
+    assert given == {"kind": "momentum_rank", "weight": 2}
+
+
+# Files
+
+
+def test_a_file_is_read_and_written(folder: Path) -> None:
+    spec = read(folder, FILE)
+    assert [entry.strategy for entry in spec.strategies] == [BollingerMeanReversion(lookback=10), MomentumRank()]
+    assert [entry.weight for entry in spec.strategies] == [3.0, 1.0]
+    assert spec.execution == ExecutionSpec(commission_bps=3, slippage_bps=2)
+    assert BacktestSpec.model_validate(spec.plain()) == spec
+    assert fingerprint(BacktestSpec.model_validate(spec.plain()).plain()) == fingerprint(spec.plain())
+    adaptive = read(folder, FILE + ADAPTIVE)
+    assert BacktestSpec.model_validate(adaptive.plain()) == adaptive
+
+
+def test_the_ensemble_of_a_file(folder: Path) -> None:
+    assert read(folder, FILE).ensemble().weights.tolist() == [[0.75, 0.25]]
+    ensemble = read(folder, FILE + ADAPTIVE).ensemble()
+    assert ensemble.regimes == ("bull", "neutral", "bear")
+    assert ensemble.strategies[2] == MomentumRank(lookback=63)
+    assert ensemble.weights.tolist() == [[0.75, 0.25, 0], [0, 0, 1], [0.75, 0.25, 0], [1, 0, 0]]
+
+
+def test_an_adaptive_run_needs_regimes(folder: Path) -> None:
+    with pytest.raises(ConfigError, match=r"backtest\.yaml:1:1: `adaptive` needs a `regime_detector`"):
+        read(folder, FILE + "  adaptive: {bull: {}}\n")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("bull:", "bul:", ":12:3: unknown regime 'bul'; did you mean 'bull'?"),
+        ("momentum_rank: 1.0", "momentum: 1.0", ":12:3: regime 'bull': unknown strategy 'momentum'; did you mean"),
+        ("momentum_rank: 1.0", "momentum_rank: 0", ":12:3: regime 'bull': strategy weights must not be negative and"),
+        ("lookback: 63", "lookback: 3", ":12:3: regime 'bull': momentum_rank refuses {'lookback': 3}: lookback: Input"),
+        (
+            "- momentum_rank",
+            "- bollinger_mean_reversion",
+            ":5:3: every strategy of an ensemble must be of another kind",
+        ),
+        ("weight: 3}\n    - momentum_rank", "weight: 0}", ":5:3: the ensemble: strategy weights must not be negative"),
+    ],
+)
+def test_mistakes_of_an_ensemble_have_their_place(old: str, new: str, message: str, folder: Path) -> None:
+    text = FILE + ADAPTIVE
+    assert old in text
+    with pytest.raises(ConfigError) as caught:
+        read(folder, text.replace(old, new))
+    assert str(caught.value).startswith(f"{folder / 'backtest.yaml'}{message}")
+
+
+@pytest.mark.parametrize(("has_opens", "fill"), [(True, "next_open"), (False, "next_close")])
+def test_the_fill_that_is_meant(has_opens: bool, fill: str) -> None:
+    assert ExecutionSpec().fill_on(has_opens) == fill
+    assert ExecutionSpec(fill="next_close").fill_on(has_opens) == "next_close"
+
+
+def test_no_opens_to_fill_at(folder: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        run_backtest(read(folder, FILE.replace("commission_bps: 3", "fill: next_open")), folder)
+    assert str(caught.value) == "execution.fill is next_open, but this data has closes only; use next_close"
+
+
+# Results
+
+
+def test_a_file_is_run(folder: Path) -> None:
+    spec = read(folder, FILE)
+    dataset, outcome, run = run_backtest(spec, folder)
+    assert run.simulation.start == MomentumRank().warmup + 1 == 274
+    assert run.simulation.initial_capital == 5000.0
+    assert outcome.status == "ok"
+    assert outcome.parameters["data_fingerprint"] == dataset.fingerprint
+    assert outcome.metrics["costs"] > 0
+    assert np.isfinite(outcome.metrics["beta"])
+    assert run.simulation.weights is not None
+    assert run.simulation.weights.max() > 0.5 - 1e-9
+    again = run_backtest(BacktestSpec.model_validate(spec.plain()), folder)[1]
+    assert again == outcome
+
+
+def test_an_adaptive_file_is_run(folder: Path) -> None:
+    spec = read(folder, FILE + ADAPTIVE)
+    _, outcome, run = run_backtest(spec, folder)
+    assert list(outcome.regime_metrics) == ["bull", "neutral", "bear"]
+    assert spec.regime_detector is not None
+    market = load_market(spec.data, spec.benchmark, folder)[1]
+    label = spec.regime_detector.detect(market).label
+    changes = np.flatnonzero(label[1:] != label[:-1]) + 1
+    changes = changes[changes >= run.simulation.start]
+    assert changes.size > 5
+    assert run.decide[changes].all()
+    alone = Ensemble.static([MomentumRank(lookback=63)], [1.0])
+    bull = BacktestRunner(market, spec.portfolio, spec.execution).run(alone, run.simulation.start)
+    both = run.decide & bull.decide & (label == 0)
+    assert both.sum() > 5
+    assert run.target[both].tobytes() == bull.target[both].tobytes()
+
+
+def test_too_few_bars_for_the_strategies(tmp_path: Path) -> None:
+    write_prices(tmp_path, closes()[:275])
+    with pytest.raises(ConfigError) as caught:
+        run_backtest(read(tmp_path, FILE), tmp_path)
+    assert str(caught.value) == (
+        "the strategies need 273 bars before their first opinion, but the data has 275; "
+        "use more data or shorter windows"
+    )
+    write_prices(tmp_path, closes()[:276])
+    assert run_backtest(read(tmp_path, FILE), tmp_path)[2].simulation.start == 274
+
+
+# Benchmarks
+
+
+def test_benchmarks(folder: Path) -> None:
+    spec = read(folder, FILE)
+    close = closes()
+    for benchmark in SYMBOLS:
+        market = load_market(spec.data, benchmark, folder)[1]
+        assert market.benchmark is not None
+        assert market.benchmark.tolist() == close[:, SYMBOLS.index(benchmark)].tolist()
+    assert load_market(spec.data, None, folder)[1].benchmark is None
+    equal = load_market(spec.data, "equal_weight", folder)[1].benchmark
+    assert equal is not None
+    assert equal[1] == pytest.approx((close[1] / close[0]).mean(), rel=1e-14)
+
+
+def test_a_benchmark_from_a_file_stands_on_the_market_s_clock(folder: Path) -> None:
+    lines = [f"{day},{number + 1}" for number, day in enumerate(DAYS) if number not in (0, 3, BARS - 1)]
+    (folder / "bench.csv").write_text("\n".join(["date,X", "1999-12-31,7", *lines, "2099-01-02,9"]) + "\n")
+    benchmark = load_market(read(folder, FILE).data, "file:bench.csv", folder)[1].benchmark
+    assert benchmark is not None
+    assert np.flatnonzero(np.isnan(benchmark)).tolist() == [0, 3, BARS - 1]
+    assert benchmark[[1, 2, 4]].tolist() == [2.0, 3.0, 5.0]
+
+
+@pytest.mark.parametrize(
+    ("benchmark", "error", "message"),
+    [
+        ("AAB", ConfigError, "unknown series 'AAB'; did you mean 'AAA'"),
+        ("index", MissingDataError, "this data has no index; use `equal_weight` or one of its symbols"),
+        ("file:prices.csv", ConfigError, "benchmark 'file:prices.csv' holds 4 symbols, but must hold one"),
+        ("flie:prices.csv", (ConfigError, ValidationError), "unknown source 'flie' in 'flie:prices.csv'; did you mean"),
+    ],
+)
+def test_benchmarks_that_are_not_there(
+    benchmark: str, error: type[Exception] | tuple[type[Exception], ...], message: str, folder: Path
+) -> None:
+    with pytest.raises(error) as caught:
+        load_market(read(folder, FILE).data, benchmark, folder)
+    assert message in str(caught.value)

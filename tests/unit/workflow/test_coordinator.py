@@ -1,0 +1,576 @@
+"""What runs again and what is reused; edits, deletions, other data, two processes."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import pytest
+
+from regimefolio.backtest import load_market
+from regimefolio.core import files
+from regimefolio.core.component import fingerprint
+from regimefolio.core.errors import ConfigError, CorruptError, LockedError, ModelError, WorkspaceError
+from regimefolio.core.progress import Progress
+from regimefolio.core.types import Json, SignalBuffer, Signals
+from regimefolio.market.view import Market
+from regimefolio.strategies import Strategy
+from regimefolio.workflow import Coordinator, WorkflowSpec, Workspace
+from regimefolio.workflow.phases import Job, Phase
+from tests.workflows import BARS, NAMES, SYMBOLS, Changes, closes, coordinator, hashes, spec, write_prices
+
+DISCOVERY, ANALYSIS, ENSEMBLE, VALIDATION = NAMES
+EVERYTHING = ("signals", "performance", "analysis", "checkpoints", "metadata")
+
+
+def actions(steps: Sequence[Any]) -> str:
+    """One letter a phase: r for run, u for used again."""
+    return "".join("r" if step.action == "run" else "u" for step in steps)
+
+
+def audited(workspace: Workspace, event: str) -> list[dict[str, Any]]:
+    lines = (workspace.metadata / "audit.jsonl").read_text("utf-8").splitlines()
+    return [entry for entry in map(json.loads, lines) if entry["event"] == event]
+
+
+# What runs
+
+
+def test_the_first_run_runs_everything(folder: Path) -> None:
+    made = coordinator(folder)
+    steps = made.run()
+    assert [step.phase for step in steps] == list(NAMES)
+    assert actions(steps) == "rrrr"
+    assert {step.reason for step in steps} == {"not finished before"}
+    assert [entry["phase"] for entry in audited(made.workspace, "finished")] == list(NAMES)
+    root = made.workspace.root
+    assert root == folder / "results" / "small"
+    assert sorted(path.name for path in root.iterdir()) == sorted(EVERYTHING)
+
+
+def test_the_second_run_reuses_everything_and_changes_no_result(finished: Path) -> None:
+    made = coordinator(finished)
+    before = hashes(made.workspace, (*EVERYTHING[:4],))
+    steps = made.run()
+    assert actions(steps) == "uuuu"
+    assert {step.reason for step in steps} == {"nothing changed"}
+    assert hashes(made.workspace, (*EVERYTHING[:4],)) == before
+    assert len(audited(made.workspace, "reused")) == 4
+
+
+@pytest.mark.parametrize(
+    ("first", "expected"), [(DISCOVERY, "rrrr"), (ANALYSIS, "urrr"), (ENSEMBLE, "uurr"), (VALIDATION, "uuur")]
+)
+def test_from_a_phase_on(first: str, expected: str, finished: Path) -> None:
+    made = coordinator(finished)
+    before = hashes(made.workspace)
+    assert actions(made.plan(first)) == expected
+    steps = made.run(first)
+    assert actions(steps) == expected
+    assert {step.reason for step in steps if step.action == "run"} == {"asked for"}
+    assert hashes(made.workspace) == before
+
+
+def test_a_phase_that_is_not_there(finished: Path) -> None:
+    for call in (coordinator(finished).run, coordinator(finished).plan):
+        with pytest.raises(ConfigError, match="unknown phase 'validaton'; did you mean 'validation'"):
+            call("validaton")
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "expected"),
+    [
+        (("phases", 0, "config", "parameter_space", "momentum_rank", "lookback"), [16, 32], "rrrr"),
+        (("phases", 0, "config", "objective"), "sortino", "rrrr"),
+        (("regime_classifiers", 1, "average"), 50, "urrr"),
+        (("phases", 1, "config", "select_by"), "sortino", "urrr"),
+        (("phases", 2, "config", "objective"), "calmar", "uurr"),
+        (("phases", 3, "config"), {"verify_transitions": False}, "uuur"),
+        (("portfolio", "rebalance"), "monthly", "rrrr"),
+        (("execution", "slippage_bps"), 7, "rrrr"),
+        (("seed",), 3, "rrrr"),
+        (("benchmark",), "AAA", "rrrr"),
+    ],
+)
+def test_a_change_of_the_configuration_runs_what_depends_on_it(
+    place: tuple[str | int, ...], value: object, expected: str, finished: Path
+) -> None:
+    made = coordinator(finished, {place: value})
+    assert actions(made.plan()) == expected
+    steps = made.run()
+    assert actions(steps) == expected
+    assert next(step.reason for step in steps if step.action == "run") == "its configuration changed"
+    fresh = finished / "fresh"
+    fresh.mkdir()
+    write_prices(fresh)
+    other = coordinator(fresh, {place: value})
+    other.run()
+    assert hashes(made.workspace) == hashes(other.workspace)  # nothing of the earlier run is left
+
+
+def test_a_smaller_search_leaves_no_trial_of_the_larger_one(finished: Path) -> None:
+    made = coordinator(finished, {("phases", 0, "config", "parameter_space", "momentum_rank", "lookback"): [16]})
+    made.run()
+    assert sorted(path.name for path in made.workspace.signals.iterdir()) == [f"trial_{n}.npy" for n in range(3)]
+    assert len(list(made.workspace.performance.glob("trial_*.json"))) == 3
+
+
+def test_other_data_runs_everything(finished: Path) -> None:
+    close = closes()
+    close[BARS - 1, 0] *= 1.01
+    write_prices(finished, close)
+    made = coordinator(finished)
+    assert actions(made.plan()) == "rrrr"
+    steps = made.run()
+    assert actions(steps) == "rrrr"
+    assert {step.reason for step in steps} == {"the data changed"}
+
+
+def test_another_benchmark_in_the_same_file_is_other_data(finished: Path) -> None:
+    lines = (finished / "prices.csv").read_text().splitlines()
+    (finished / "bench.csv").write_text("\n".join(line.rsplit(",", 3)[0] for line in lines))
+    changes: Changes = {("benchmark",): "file:bench.csv"}
+    coordinator(finished, changes).run()
+    assert actions(coordinator(finished, changes).run()) == "uuuu"
+    (finished / "bench.csv").write_text("\n".join([*(line.rsplit(",", 3)[0] for line in lines[:-1]), "2013-06-14,1"]))
+    assert {step.reason for step in coordinator(finished, changes).run()} == {"the data changed"}
+
+
+def test_the_same_prices_in_another_form_are_the_same_data(finished: Path) -> None:
+    rows = [line.split(",") for line in (finished / "prices.csv").read_text().splitlines()[1:]]
+    long = [f"{day},{name},{price}" for day, *row in rows for name, price in zip(SYMBOLS, row, strict=True)]
+    (finished / "prices.csv").write_text("\n".join(["date,symbol,close", *long]))
+    assert actions(coordinator(finished).run()) == "uuuu"
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("signals/trial_2.npy", "ruuu"),
+        ("performance/trials.parquet", "ruuu"),
+        ("analysis/regime_optimal_params.json", "uruu"),
+        ("analysis/ensemble_weights.json", "uuru"),
+        ("performance/ensemble_trial_3.json", "uuru"),
+        ("performance/validation_results.json", "uuur"),
+    ],
+)
+def test_a_deleted_output_runs_its_phase_again(name: str, expected: str, finished: Path) -> None:
+    made = coordinator(finished)
+    before = hashes(made.workspace)
+    (made.workspace.root / name).unlink()
+    plan = made.plan()
+    steps = made.run()
+    assert actions(steps) == expected
+    assert [step.reason for step in steps if step.action == "run"] == [f"{name} is missing"]
+    assert hashes(made.workspace) == before
+    at = expected.index("r")
+    assert (plan[at].action, plan[at].reason) == ("run", f"{name} is missing")
+    assert {step.reason for step in plan[at + 1 :]} <= {f"if {phase} writes other files than before" for phase in NAMES}
+
+
+@pytest.mark.parametrize("phase", NAMES)
+def test_a_deleted_checkpoint_runs_its_phase_again(phase: str, finished: Path) -> None:
+    made = coordinator(finished)
+    (made.workspace.checkpoints / f"{phase}.json").unlink()
+    assert actions(made.run()) == "".join("r" if name == phase else "u" for name in NAMES)
+
+
+def test_other_code_runs_everything(finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from regimefolio.workflow import coordinator as module
+
+    monkeypatch.setattr(module, "code_version", lambda: "0.0+other")
+    steps = coordinator(finished).run()
+    assert {step.reason for step in steps} == {"regimefolio changed"}
+
+
+def test_a_workspace_may_move(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    elsewhere = tmp_path_factory.mktemp("elsewhere") / "deep"
+    shutil.copytree(finished, elsewhere)
+    assert actions(coordinator(elsewhere).run()) == "uuuu"
+
+
+# Plans
+
+
+def test_a_plan_writes_nothing(folder: Path, finished: Path) -> None:
+    before = sorted((path, path.stat().st_mtime_ns) for path in finished.rglob("*"))
+    coordinator(finished).plan()
+    coordinator(finished).plan(ANALYSIS)
+    coordinator(finished, {("phases", 2, "config", "objective"): "calmar"}).plan()
+    assert sorted((path, path.stat().st_mtime_ns) for path in finished.rglob("*")) == before
+
+
+def test_a_plan_in_a_fresh_folder_writes_nothing(folder: Path) -> None:
+    steps = coordinator(folder).plan()
+    assert actions(steps) == "rrrr"
+    assert [step.reason for step in steps] == ["not finished before"] * 4
+    assert [path.name for path in folder.iterdir()] == ["prices.csv"]
+
+
+def test_what_a_plan_promises_to_reuse_is_reused(finished: Path) -> None:
+    """And what it says runs, runs, but for what depends on whether an earlier phase writes other files."""
+    workspace = coordinator(finished).workspace
+
+    def edit_weights() -> None:
+        path = workspace.analysis / "ensemble_weights.json"
+        path.write_text(path.read_text() + "\n")
+
+    changes: list[tuple[Changes, Callable[[], None]]] = [
+        ({}, lambda: None),
+        ({("phases", 2, "config", "objective"): "drawdown"}, lambda: None),
+        ({("phases", 2, "config", "objective"): "drawdown"}, edit_weights),
+        ({}, lambda: workspace.signal_file(0).unlink()),
+    ]
+    for change, disturb in changes:
+        disturb()
+        made = coordinator(finished, change)
+        plan, steps = made.plan(), made.run()
+        for planned, step in zip(plan, steps, strict=True):
+            if not planned.reason.startswith("if "):
+                assert (planned.phase, planned.action, planned.reason) == (step.phase, step.action, step.reason)
+
+
+# Edits by hand
+
+
+def test_an_edited_signal_is_noticed_recorded_and_used(finished: Path) -> None:
+    made = coordinator(finished)
+    workspace, said = made.workspace, Said()
+    before = hashes(workspace)
+    path = workspace.signal_file(2)
+    panel = np.load(path)
+    panel[0] = np.where(panel[0] > 0, -panel[0], panel[0])  # momentum never buys again
+    np.save(path, panel)
+    steps = coordinator(finished, progress=said).run()
+    assert actions(steps) == "uurr"
+    assert steps[2].reason == "signals/trial_2.npy changed"
+    (entry,) = audited(workspace, "edited")
+    assert entry["file"] == "signals/trial_2.npy"
+    assert entry["phase"] == DISCOVERY
+    assert entry["before"] == before["signals/trial_2.npy"] != entry["after"] == files.sha256_of(path)
+    assert any("signals/trial_2.npy was edited since parameter_discovery wrote it; it is used" in t for t in said.texts)
+    after = hashes(workspace)
+    assert after["performance/ensemble_returns.npy"] != before["performance/ensemble_returns.npy"]
+    weights = files.read_json(workspace.analysis / "ensemble_weights.json")
+    assert weights["classifiers"]["static"]["replay_equals_full_run"] is False
+    assert any("saved signals differ" in text for text in said.texts)
+    assert actions(coordinator(finished).run()) == "uuuu"
+    assert len(audited(workspace, "edited")) == 1  # once
+
+
+def test_an_edited_choice_is_used_by_both_phases_after_it(finished: Path) -> None:
+    made = coordinator(finished)
+    workspace = made.workspace
+    path = workspace.analysis / "regime_optimal_params.json"
+    choices = files.read_json(path)
+    chosen = choices["trend"]["bear"]["momentum_rank"]
+    other = 5 - chosen["trial"]  # trials 2 and 3 are momentum's
+    chosen["trial"] = other
+    chosen["parameters"] = {k: v for k, v in _parameters(workspace, other).items() if k != "kind"}
+    path.write_text(json.dumps(choices))
+    steps = made.run()
+    assert actions(steps) == "uurr"
+    assert steps[2].reason == "analysis/regime_optimal_params.json changed"
+    assert [entry["file"] for entry in audited(workspace, "edited")] == ["analysis/regime_optimal_params.json"]
+    strategy = (workspace.analysis / "adaptive_strategy.yaml").read_text()
+    weights = files.read_json(workspace.analysis / "ensemble_weights.json")
+    assert weights["selected"] == "trend"
+    from regimefolio.backtest import BacktestSpec
+    from regimefolio.core.documents import read_document
+
+    described = read_document(workspace.analysis / "adaptive_strategy.yaml").parse(BacktestSpec, "backtest")
+    assert described.adaptive is not None
+    assert described.adaptive["bear"].strategies["momentum_rank"] == chosen["parameters"], strategy
+    assert weights["classifiers"]["trend"]["replay_equals_full_run"] is True  # the saved signals are its own
+
+
+def test_parameters_that_are_not_their_trials_are_refused(finished: Path) -> None:
+    made = coordinator(finished)
+    path = made.workspace.analysis / "regime_optimal_params.json"
+    choices = files.read_json(path)
+    choices["trend"]["bear"]["momentum_rank"]["parameters"]["lookback"] = 99
+    path.write_text(json.dumps(choices))
+    with pytest.raises(ConfigError) as caught:
+        made.run()
+    assert str(path) in str(caught.value)
+    assert "trend / bear / momentum_rank has the parameters {'lookback': 99" in str(caught.value)
+    assert str(caught.value).endswith("name the trial whose signals belong to the parameters")
+
+
+@pytest.mark.parametrize("content", ["[]", '{"trend": 3}', '{"trend": {"bear": {"momentum_rank": {"trial": 2}}}}'])
+def test_choices_of_another_form_are_refused(content: str, finished: Path) -> None:
+    made = coordinator(finished)
+    (made.workspace.analysis / "regime_optimal_params.json").write_text(content)
+    with pytest.raises(CorruptError, match="has not the form classifier → regime → strategy → choice"):
+        made.run()
+
+
+def test_edited_weights_are_validated(finished: Path) -> None:
+    made = coordinator(finished)
+    path = made.workspace.analysis / "ensemble_weights.json"
+    weights = files.read_json(path)
+    weights["selected"] = "gaussian_hmm"
+    path.write_text(json.dumps(weights))
+    assert actions(made.run()) == "uuur"
+    results = files.read_json(made.workspace.performance / "validation_results.json")
+    assert results["selected"] == "gaussian_hmm"
+    assert next(iter(results["runs"])) == "gaussian_hmm"
+
+
+def test_an_edited_last_file_is_recorded_though_nothing_reads_it(finished: Path) -> None:
+    made = coordinator(finished)
+    (made.workspace.analysis / "validation_trades.json").write_text("{}")
+    assert actions(made.run()) == "uuuu"
+    assert [entry["file"] for entry in audited(made.workspace, "edited")] == ["analysis/validation_trades.json"]
+
+
+class Said(Progress):
+    """Keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+
+    def say(self, text: str) -> None:
+        self.texts.append(text)
+
+
+def _parameters(workspace: Workspace, trial: int) -> dict[str, Any]:
+    found: dict[str, Any] = files.read_json(workspace.trial_file(trial))["parameters"]
+    return found
+
+
+# Files that are not what was written
+
+
+def test_a_truncated_signal_stops_with_the_remedy(finished: Path) -> None:
+    made = coordinator(finished)
+    path = made.workspace.signal_file(1)
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(CorruptError, match=r"trial_1\.npy: is not a whole \.npy file .* run its phase again"):
+        made.run()
+    assert actions(made.run(DISCOVERY)) == "rrrr"
+
+
+def test_a_signal_of_another_shape_stops_with_the_remedy(finished: Path) -> None:
+    made = coordinator(finished)
+    path = made.workspace.signal_file(1)
+    np.save(path, np.load(path)[:, :-1])
+    with pytest.raises(
+        CorruptError, match=r"trial_1\.npy: is float32 of shape \(2, 599, 4\), .*--from parameter_discov"
+    ):
+        made.run()
+
+
+@pytest.mark.parametrize(
+    "name", ["analysis/regime_optimal_params.json", "analysis/ensemble_weights.json", "performance/trial_0.json"]
+)
+def test_truncated_json_stops_with_the_remedy(name: str, finished: Path) -> None:
+    made = coordinator(finished)
+    path = made.workspace.root / name
+    path.write_text(path.read_text()[:-20])
+    with pytest.raises(CorruptError) as caught:
+        made.run()
+    assert str(caught.value).startswith(f"{path}: is not JSON")
+    assert str(caught.value).endswith("restore it or run its phase again")
+
+
+@pytest.mark.parametrize("content", ["", '{"phase": "x"', "[]", '{"phase": 1}'])
+def test_a_broken_checkpoint_stops_and_asking_for_the_phase_mends_it(content: str, finished: Path) -> None:
+    made = coordinator(finished)
+    (made.workspace.checkpoints / f"{DISCOVERY}.json").write_text(content)
+    with pytest.raises(CorruptError, match=rf"{DISCOVERY}\.json"):
+        made.run()
+    assert actions(made.run(DISCOVERY)) == "rrrr"
+    assert actions(made.run()) == "uuuu"
+
+
+def test_a_full_disk_stops_the_run_and_is_no_failed_trial(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from regimefolio.workflow.phases import parameter_discovery
+
+    write = files.write_npy
+
+    def full(path: Path, array: np.ndarray[Any, Any]) -> None:
+        if path.name == "trial_1.npy":
+            raise WorkspaceError(f"{path}: cannot be written (No space left on device)")
+        write(path, array)
+
+    made = coordinator(folder)
+    with monkeypatch.context() as patch:
+        patch.setattr(parameter_discovery, "write_npy", full)
+        with pytest.raises(WorkspaceError, match="No space left"):
+            made.run()
+    assert not list(made.workspace.checkpoints.glob("*"))
+    assert actions(made.run()) == "rrrr"
+
+
+class Moody(Strategy, kind="scripted_moody"):
+    """Fails for some parameters."""
+
+    limit: int = 0
+
+    @property
+    def warmup(self) -> int:
+        return 0
+
+    def signals(self, market: Market, out: SignalBuffer | None = None) -> Signals:
+        if self.limit > 0:
+            raise ZeroDivisionError("by zero")
+        panels = self.buffer(market, out)
+        panels.alpha[:], panels.confidence[:] = 0.5, 0.5
+        return self.emit(market, panels, horizon=1)
+
+
+def moody(limits: list[int]) -> Changes:
+    return {
+        ("strategies",): ["scripted_moody", {"kind": "momentum_rank", "skip": 1}],
+        ("phases", 0, "config", "parameter_space"): {
+            "scripted_moody": {"limit": limits},
+            "momentum_rank": {"lookback": [16]},
+        },
+    }
+
+
+def test_a_failed_trial_is_a_failed_result(folder: Path) -> None:
+    said = Said()
+    made = coordinator(folder, moody([1, 0]), said)
+    made.run()
+    failed = files.read_json(made.workspace.trial_file(0))
+    assert (failed["status"], failed["message"]) == ("failed", "ZeroDivisionError: by zero")
+    assert failed["artifacts"] == []
+    assert not made.workspace.signal_file(0).exists()
+    (entry,) = audited(made.workspace, "failed trial")
+    assert "raise ZeroDivisionError" in entry["details"]
+    assert "trial 0 (scripted_moody) failed: ZeroDivisionError: by zero" in said.texts
+    choices = files.read_json(made.workspace.analysis / "regime_optimal_params.json")
+    assert {kinds["scripted_moody"]["trial"] for regimes in choices.values() for kinds in regimes.values()} == {1}
+
+
+def test_a_strategy_without_a_single_result_stops_the_run(folder: Path) -> None:
+    with pytest.raises(
+        ModelError, match=r"all 2 trials of scripted_moody failed; the first one: ZeroDivisionError: by"
+    ):
+        coordinator(folder, moody([1, 2])).run()
+
+
+# Two processes
+
+
+RUN = """
+import sys, pathlib
+from tests.workflows import coordinator
+made = coordinator(pathlib.Path(sys.argv[1]))
+with made.workspace.opened():
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.mark.parametrize("end", ["ends", "is killed"])
+def test_a_second_process_on_the_workspace_is_told_and_changes_nothing(end: str, finished: Path) -> None:
+    made = coordinator(finished)
+    with subprocess.Popen(
+        [sys.executable, "-c", RUN, str(finished)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as first:
+        assert first.stdout is not None
+        assert first.stdout.readline() == "held\n"
+        before = hashes(made.workspace, EVERYTHING)
+        with pytest.raises(LockedError, match=rf"process {first.pid} on \S+ works here; wait for it or end it"):
+            made.run()
+        assert hashes(made.workspace, EVERYTHING) == before
+        assert actions(made.plan()) == "uuuu"  # a plan only reads
+        if end == "is killed":
+            first.kill()
+        else:
+            first.communicate("")
+        first.wait()
+    assert actions(made.run()) == "uuuu"
+
+
+# What the workspace says of itself
+
+
+def test_the_workspace_describes_itself(finished: Path) -> None:
+    made = coordinator(finished)
+    workspace, panel = made.workspace, load_market(spec().data, None, finished)[0].panel
+    about = files.read_json(workspace.metadata / "workflow.json")
+    assert about["id"] == "small"
+    assert about["phases"] == list(NAMES)
+    assert about["configuration"] == fingerprint(spec().model_dump(mode="json"))
+    assert set(about["versions"]) >= {"regimefolio", "python", "numpy", "numba"}
+    assert not any(str(path).startswith("/") for path in about["paths"].values())
+    axes = files.read_json(workspace.metadata / "axes.json")
+    assert axes["symbols"] == list(SYMBOLS)
+    assert np.array_equal(np.array(axes["timestamps"], "datetime64[ns]"), panel.timestamps)
+    from regimefolio.core.documents import read_document
+
+    resolved = read_document(workspace.metadata / "workflow.yaml").parse(WorkflowSpec, "workflow")
+    assert resolved == spec()
+    created = about["created_at"]
+    made.run(VALIDATION)
+    assert files.read_json(workspace.metadata / "workflow.json")["created_at"] == created
+
+
+# Phases of another kind
+
+
+class Step(Phase):
+    """Copies a text."""
+
+    name: ClassVar[str] = "step"
+    owns: ClassVar[tuple[str, ...]] = ("analysis/out_*.txt",)
+
+    def __init__(self, work: Callable[[Job], None]) -> None:
+        self._work = work
+
+    def configuration(self, spec: WorkflowSpec) -> Json:
+        return None
+
+    def inputs(self, workspace: Workspace, spec: WorkflowSpec) -> Sequence[Path]:
+        return (workspace.analysis / "in.txt",)
+
+    def run(self, job: Job) -> None:
+        self._work(job)
+
+
+def test_the_coordinator_knows_files_and_no_trading(folder: Path) -> None:
+    def work(job: Job) -> None:
+        text = (job.workspace.analysis / "in.txt").read_text()
+        files.write_text(job.workspace.analysis / "out_1.txt", text.upper())
+
+    made = Coordinator(spec(), [Step(work)], lambda: load_market(spec().data, None, folder), folder)
+    with pytest.raises(CorruptError, match=r"in\.txt: is missing"):
+        made.run()
+    made.workspace.analysis.mkdir()
+    (made.workspace.analysis / "in.txt").write_text("one")
+    (made.workspace.analysis / "out_2.txt").write_text("left behind")
+    assert actions(made.run()) == "r"
+    assert sorted(path.name for path in made.workspace.analysis.iterdir()) == ["in.txt", "out_1.txt"]
+    assert actions(made.run()) == "u"
+    (made.workspace.analysis / "in.txt").write_text("two")
+    assert made.run()[0].reason == "analysis/in.txt changed"
+    assert (made.workspace.analysis / "out_1.txt").read_text() == "TWO"
+
+
+def test_a_phase_that_fails_is_not_finished(folder: Path) -> None:
+    broken = True
+
+    def work(job: Job) -> None:
+        files.write_text(job.workspace.analysis / "out_1.txt", "half")
+        if broken:
+            raise ModelError("no")
+        files.write_text(job.workspace.analysis / "out_2.txt", "whole")
+
+    made = Coordinator(spec(), [Step(work)], lambda: load_market(spec().data, None, folder), folder)
+    files.write_text(made.workspace.analysis / "in.txt", "one")
+    with pytest.raises(ModelError):
+        made.run()
+    assert made.workspace.checkpoint("step") is None
+    broken = False
+    assert actions(made.run()) == "r"
+    assert set(made.workspace.checkpoint("step").outputs) == {"analysis/out_1.txt", "analysis/out_2.txt"}  # type: ignore[union-attr]
