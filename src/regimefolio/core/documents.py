@@ -101,6 +101,8 @@ def _flatten(error: ValidationError) -> list[tuple[Place, str]]:
             found += [((*place, *rest), text) for rest, text in _flatten(inner)]
         elif item["type"] == "placed":
             found.append(((*place, *context["place"]), context["text"]))
+        elif item["type"] in ("model_type", "dict_type", "model_attributes_type"):
+            found.append((place, "a mapping of keys to values belongs here; leave the key out to take the defaults"))
         elif item["type"] == "missing":
             found.append((place, f"`{place[-1]}` is missing"))
         else:

@@ -3,10 +3,12 @@
 They may import every room; no room imports them.
 """
 
+from regimefolio.testing.allocators import AllocatorContract
 from regimefolio.testing.regimes import DetectorContract, regime_market, simulated_regimes
 from regimefolio.testing.strategies import StrategyContract, market_of, synthetic_market
 
 __all__ = [
+    "AllocatorContract",
     "DetectorContract",
     "StrategyContract",
     "market_of",

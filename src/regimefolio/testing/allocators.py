@@ -26,7 +26,7 @@ ROUNDING = 1e-12
 
 
 class AllocatorContract:
-    """Checks what DESIGN promises of any allocator; inherit it in a test file and set `allocator`.
+    """Checks what is promised of any allocator; inherit it in a test file and set `allocator`.
 
     The bars have every kind of alpha: of both signs, all negative, all zero, one alone, tiny ones, equal ones;
     and assets that have no bar or are no members.

@@ -31,7 +31,7 @@ CUT = (*PRICES, "volume", "member")
 
 
 class StrategyContract:
-    """Checks what DESIGN promises of any strategy; inherit it in a test file and set `strategy`.
+    """Checks what is promised of any strategy; inherit it in a test file and set `strategy`.
 
     The market has late listings, a delisting, missing bars, a long pause, prices that never move or stop
     moving, coarse ticks, assets that tie, and a late member. Prefixes and scaled prices must give equal

@@ -15,7 +15,7 @@ from typing import Literal
 import yaml
 
 from regimefolio.core.component import did_you_mean, fingerprint
-from regimefolio.core.errors import ConfigError
+from regimefolio.core.errors import ConfigError, CorruptError
 from regimefolio.core.files import jsonable, read_json, write_json, write_text
 from regimefolio.core.progress import Progress
 from regimefolio.core.types import Json
@@ -126,13 +126,22 @@ class Coordinator:
             raise ConfigError(f"unknown phase {first!r}; {did_you_mean(first, names)}")
 
     def _reuse(self, phase: Phase) -> PhaseStep:
-        self._notice_edits(phase)
+        for name in self._edited(phase, "edited"):
+            self._progress.say(f"{name} was edited since {phase.name} wrote it; it is used as it is")
         self.workspace.audit.record("reused", phase=phase.name)
         return PhaseStep(phase.name, "reuse", "nothing changed")
 
     def _run(self, phase: Phase, job: Job, data: str, why: str) -> PhaseStep:
         workspace, started = self.workspace, time.perf_counter()
         workspace.audit.record("started", phase=phase.name, reason=why)
+        try:
+            overwritten = self._edited(phase, "edit overwritten")
+        except CorruptError:  # a broken checkpoint cannot tell
+            overwritten = []
+        for name in overwritten:
+            self._progress.say(
+                f"{name} was edited since {phase.name} wrote it; the phase runs again and writes it anew"
+            )
         workspace.clear(phase.name, phase.owns)
         inputs = workspace.hashes(phase.inputs(workspace, self.spec))
         phase.run(job)
@@ -179,20 +188,19 @@ class Coordinator:
                 return f"{name} changed"
         return None
 
-    def _notice_edits(self, phase: Phase) -> None:
-        """Record files that a person changed since the phase wrote them; they are used as they are."""
+    def _edited(self, phase: Phase, event: str) -> list[str]:
+        """The files that a person changed since the phase wrote them, each recorded in the audit trail."""
         done = self.workspace.checkpoint(phase.name)
         if done is None:
-            return
+            return []
         now = self.workspace.hashes(phase.outputs(self.workspace))
-        edited = [name for name in sorted({*now, *done.outputs}) if now.get(name) != done.outputs.get(name)]
+        edited = [name for name in sorted(now) if now[name] != done.outputs.get(name)]
         for name in edited:
-            self._progress.say(f"{name} was edited since {phase.name} wrote it; it is used as it is")
-            self.workspace.audit.record(
-                "edited", file=name, before=done.outputs.get(name), after=now.get(name), phase=phase.name
-            )
+            before = done.outputs.get(name)
+            self.workspace.audit.record(event, file=name, before=before, after=now[name], phase=phase.name)
         if edited:
             self.workspace.finish(replace(done, outputs=now))
+        return edited
 
     def _describe(self, dataset: Dataset, data: str) -> None:
         """Write what the workspace is before anything runs in it."""

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from pydantic import TypeAdapter, ValidationError
+
 from regimefolio.core.errors import CorruptError
 from regimefolio.core.files import lock, read_json, remove, sha256_of, sweep_temporaries, write_json
 from regimefolio.workflow.audit import Audit
@@ -36,6 +38,9 @@ class Checkpoint:
     code: str
     inputs: dict[str, str]
     outputs: dict[str, str]
+
+
+_CHECKPOINT = TypeAdapter(Checkpoint)
 
 
 class Workspace:
@@ -103,9 +108,10 @@ class Workspace:
         if not path.is_file():
             return None
         try:
-            return Checkpoint(**read_json(path))
-        except TypeError as error:
-            raise CorruptError(f"{path}: is not a checkpoint ({error}); delete it to run the phase again") from None
+            return _CHECKPOINT.validate_python(read_json(path))
+        except ValidationError as error:
+            where = ".".join(map(str, error.errors()[0]["loc"]))
+            raise CorruptError(f"{path}: is not a checkpoint (see {where}); delete it to run the phase again") from None
 
     def finish(self, checkpoint: Checkpoint) -> None:
         """Write a phase's checkpoint: the last thing that it does."""

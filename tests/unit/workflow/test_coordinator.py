@@ -264,6 +264,31 @@ def test_an_edited_signal_is_noticed_recorded_and_used(finished: Path) -> None:
     assert len(audited(workspace, "edited")) == 1  # once
 
 
+def test_an_edit_that_a_phase_writes_over_is_recorded(finished: Path) -> None:
+    made, said = coordinator(finished), Said()
+    path = made.workspace.signal_file(1)
+    before = files.sha256_of(path)
+    np.save(path, np.load(path)[::-1])
+    edited = files.sha256_of(path)
+    coordinator(finished, progress=said).run(DISCOVERY)
+    (entry,) = audited(made.workspace, "edit overwritten")
+    assert (entry["file"], entry["before"], entry["after"]) == ("signals/trial_1.npy", before, edited)
+    assert any("signals/trial_1.npy was edited" in text and "writes it anew" in text for text in said.texts)
+    assert files.sha256_of(path) == before
+    assert not audited(made.workspace, "edited")
+
+
+def test_every_phase_is_told_when_it_is_over(folder: Path) -> None:
+    made = coordinator(folder)
+    told = []
+    steps = made.run(finished=lambda step: told.append((step, made.workspace.checkpoint(step.phase) is not None)))
+    assert told == [(step, True) for step in steps]
+    again = coordinator(folder)
+    told.clear()
+    again.run(finished=lambda step: told.append((step, True)))
+    assert [step.action for step, _ in told] == ["reuse"] * 4
+
+
 def test_an_edited_choice_is_used_by_both_phases_after_it(finished: Path) -> None:
     made = coordinator(finished)
     workspace = made.workspace
