@@ -60,6 +60,7 @@ __all__ = [
     "load_data",
     "load_market",
     "read_backtest",
+    "read_document",
     "read_record",
     "read_workflow",
     "registered",

@@ -11,7 +11,7 @@ from pydantic import Field, PlainSerializer, PlainValidator, model_validator
 from pydantic_core import PydanticCustomError
 
 from regimefolio.core.component import Model, Part, placed_error
-from regimefolio.core.errors import ConfigError
+from regimefolio.core.errors import ConfigError, RegimefolioError
 from regimefolio.core.types import Float, Json
 from regimefolio.market import Dataset, DataSpec, Market, load_data
 from regimefolio.portfolio import Ensemble, PortfolioSpec, RegimeSettings
@@ -25,8 +25,8 @@ class ExecutionSpec(Model):
     fill: Literal["next_open", "next_close"] | None = Field(
         None, description="where the next bar fills; next_open where the data has opens, if not said"
     )
-    commission_bps: float = Field(5.0, ge=0, description="basis points of traded value")
-    slippage_bps: float = Field(5.0, ge=0, description="basis points of traded value")
+    commission_bps: float = Field(5.0, ge=0, lt=5000, description="basis points of traded value")
+    slippage_bps: float = Field(5.0, ge=0, lt=5000, description="basis points of traded value")
     cash_rate: float = Field(0.0, description="interest on cash, a year")
 
     def fill_on(self, has_opens: bool) -> Literal["next_open", "next_close"]:
@@ -38,7 +38,9 @@ class ExecutionSpec(Model):
             `next_open` on close-only data.
         """
         if self.fill == "next_open" and not has_opens:
-            raise ConfigError("execution.fill is next_open, but this data has closes only; use next_close")
+            raise ConfigError(
+                "execution.fill is next_open, but this data has closes only; use next_close", ("execution", "fill")
+            )
         return self.fill or ("next_open" if has_opens else "next_close")
 
 
@@ -131,7 +133,11 @@ def market_of(dataset: Dataset, benchmark: str | None, folder: Path = Path()) ->
     market = Market(dataset.panel, index=dataset.index)
     if benchmark is None:
         return market
-    closes = _closes_from(benchmark, market, folder) if ":" in benchmark else market.series(benchmark)
+    try:
+        closes = _closes_from(benchmark, market, folder) if ":" in benchmark else market.series(benchmark)
+    except RegimefolioError as error:
+        error.place = ("benchmark",)
+        raise
     return Market(dataset.panel, index=dataset.index, benchmark=closes)
 
 

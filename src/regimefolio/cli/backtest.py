@@ -40,8 +40,10 @@ def backtest(
     from regimefolio.cli.display import console, tell_data
     from regimefolio.core.files import json_text, jsonable
 
-    spec = api.read_backtest(file)
-    dataset, outcome, run = api.run_backtest(spec)
+    document = api.read_document(file)
+    spec = document.parse(api.BacktestSpec, "backtest")
+    with document.placing("backtest"):
+        dataset, outcome, run = api.run_backtest(spec)
     if json:
         result = jsonable(outcome)
         assert isinstance(result, dict)

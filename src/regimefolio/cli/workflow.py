@@ -67,8 +67,10 @@ def run(
     from regimefolio import api
     from regimefolio.cli.session import Session
 
-    session = Session(api.read_workflow(workflow), threads, json, quiet)
-    if dry_run:
-        session.plan(first)
-    else:
-        session.run(first)
+    document = api.read_document(workflow)
+    session = Session(document.parse(api.WorkflowSpec, "workflow"), threads, json, quiet)
+    with document.placing("workflow"):
+        if dry_run:
+            session.plan(first)
+        else:
+            session.run(first)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import datetime
 import math
 import re
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -14,7 +15,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from regimefolio.core.component import did_you_mean
-from regimefolio.core.errors import ConfigError
+from regimefolio.core.errors import ConfigError, RegimefolioError
 
 Place = tuple[str | int, ...]
 M = TypeVar("M", bound=BaseModel)
@@ -75,9 +76,18 @@ class Document:
                 first.add_note(str(other))
             raise first from None
 
-    def error(self, place: Place, message: str) -> ConfigError:
-        """An error about a value of this file, with its place."""
-        return self._place(place).error(message)
+    @contextmanager
+    def placing(self, section: str) -> Iterator[None]:
+        """Show errors about values of this file, found when its data is there, with their file, line and column."""
+        try:
+            yield
+        except RegimefolioError as error:
+            if not error.place:
+                raise
+            placed = self._place((section, *error.place)).error(str(error))
+            for note in getattr(error, "__notes__", ()):
+                placed.add_note(note)
+            raise placed from error
 
     def _place(self, place: Place) -> Mark:
         found: Place = ()

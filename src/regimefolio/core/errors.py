@@ -20,7 +20,14 @@ from __future__ import annotations
 
 
 class RegimefolioError(Exception):
-    """Base of every error that regimefolio raises on purpose."""
+    """Base of every error that regimefolio raises on purpose.
+
+    `place` leads to the value of the configuration that is at fault, where one is: `("data", "split", "train_end")`.
+    """
+
+    def __init__(self, message: str = "", place: tuple[str | int, ...] = ()) -> None:
+        super().__init__(message)
+        self.place = place
 
 
 class ConfigError(RegimefolioError):

@@ -68,7 +68,10 @@ class PortfolioManager:
     def __init__(self, spec: PortfolioSpec, panel: Panel) -> None:
         limits = spec.constraints
         if limits.max_sector is not None and panel.sectors is None:
-            raise ConfigError("max_sector needs data with sectors, and this data names none; leave the limit out")
+            raise ConfigError(
+                "max_sector needs data with sectors, and this data names none; leave the limit out",
+                ("portfolio", "constraints", "max_sector"),
+            )
         names = panel.sectors or ("",) * panel.n_assets
         order = sorted(set(names))
         self.spec = spec

@@ -155,7 +155,8 @@ def weights(record: Record) -> Figure:
 def trials(record: Record) -> Figure:
     """The Sharpe ratios of all trials, with the chosen one and what the best of noise would show."""
     found, root = record.overfitting, record.results.window.periods_per_year**0.5
-    sharpes = {phase: _sharpes(rows) * root for phase, rows in record.trial_returns.items()}
+    risk_free = record.settings.risk_free / record.results.window.periods_per_year
+    sharpes = {phase: _sharpes(rows - risk_free) * root for phase, rows in record.trial_returns.items()}
     every = np.concatenate(list(sharpes.values()))
     marks = {"chosen": found.sharpe_per_bar, "best of noise": found.expected_maximum_sharpe_per_bar}
     at = {name: value * root for name, value in marks.items() if value is not None}
@@ -267,9 +268,9 @@ def _colour(k: int, name: str) -> int:
     return MAX_AREAS if name.endswith(" others") else k + 1
 
 
-def _sharpes(returns: Float) -> Float:
+def _sharpes(excess: Float) -> Float:
     """Per-bar Sharpe ratios of the trials that have one."""
-    whole = returns[np.isfinite(returns).all(axis=1)]
+    whole = excess[np.isfinite(excess).all(axis=1)]
     spread = whole.std(axis=1, ddof=1)
     found: Float = whole.mean(axis=1)[spread > 0] / spread[spread > 0]
     return found

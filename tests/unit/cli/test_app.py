@@ -99,7 +99,7 @@ def test_an_error_of_ours_is_named_and_leaves_with_1(call: Call, monkeypatch: py
         error.add_note("  while counting")
         raise error
 
-    monkeypatch.setattr(api, "read_backtest", broken)
+    monkeypatch.setattr(api, "read_document", broken)
     expected = "error: ValueError: three is not two\n  while counting\n  run with --debug for the traceback\n"
     assert call("backtest", "a.yaml") == (1, "", expected)
     assert "in broken" in call("backtest", "a.yaml", "--debug").err

@@ -15,7 +15,7 @@ from pydantic import Field
 from regimefolio.backtest import BacktestSpec
 from regimefolio.core.component import Model
 from regimefolio.core.documents import Document, read_document
-from regimefolio.core.errors import ConfigError
+from regimefolio.core.errors import ConfigError, DataError
 
 
 def written(folder: Path, text: str | bytes, name: str = "file.yaml") -> Path:
@@ -288,8 +288,13 @@ def test_the_file_consists_of_one_section(tmp_path: Path) -> None:
 
 def test_any_value_can_be_blamed(tmp_path: Path) -> None:
     document = read_document(written(tmp_path, "a:\n  - {b: 1, c: 2}\n"))
-    assert str(document.error(("a", 0, "c"), "no")) == f"{document.path}:2:12: no\n    - {{b: 1, c: 2}}\n             ^"
-    assert str(document.error(("a", 0, "d"), "no")).startswith(f"{document.path}:2:5: no")
+    with pytest.raises(ConfigError) as caught, document.placing("a"):
+        raise DataError("no", (0, "c"))
+    assert str(caught.value) == f"{document.path}:2:12: no\n    - {{b: 1, c: 2}}\n             ^"
+    with pytest.raises(ConfigError, match=r":2:5: no"), document.placing("a"):
+        raise DataError("no", (0, "d"))
+    with pytest.raises(DataError, match=r"^no$"), document.placing("a"):
+        raise DataError("no")
 
 
 # Files that extend others

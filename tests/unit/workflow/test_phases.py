@@ -384,14 +384,15 @@ def test_validation_stands_on_test_bars_after_the_embargo(workspace: Workspace) 
 
 def test_the_checks_pass_and_say_their_numbers(workspace: Workspace) -> None:
     checks = read_json(workspace.performance / "validation_results.json")["checks"]
-    assert len(checks) == 4
-    switches, cut, noise, _ = checks
+    assert len(checks) == 5
+    switches, cut, noise, _, file = checks
+    assert file["passed"]
     assert switches["passed"]
     assert switches["numbers"]["changes"] >= 5
     assert switches["numbers"]["missed"] == switches["numbers"]["differing"] == 0
     assert cut["passed"]
     assert noise["passed"]
-    assert cut["numbers"]["bars"] == (BARS - TEST) // 2 + 1
+    assert (BARS - TEST) // 2 - 5 < cut["numbers"]["bars"] <= (BARS - TEST) // 2 + 1  # it ends at a decision
 
 
 def test_the_best_trial_is_the_best_by_the_objective(workspace: Workspace, finished: Path) -> None:

@@ -11,7 +11,7 @@ from typing import ClassVar
 import numpy as np
 
 from regimefolio.backtest import BacktestRunner
-from regimefolio.core.errors import DataError
+from regimefolio.core.errors import DataError, RegimefolioError
 from regimefolio.core.files import read_json
 from regimefolio.core.progress import Progress
 from regimefolio.core.types import Json
@@ -40,8 +40,15 @@ class Job:
             ends = self.spec.data.split.train_end
             raise DataError(
                 f"data.split.train_end {ends} leaves {train} training bars and {max(0, bars - self.test_start)} test "
-                f"bars of {bars}; at least 378 and 3 are needed: choose another date"
+                f"bars of {bars}; at least 378 and 3 are needed: choose another date",
+                ("data", "split", "train_end"),
             )
+        for position, detector in enumerate(self.spec.regime_classifiers):
+            try:
+                self.market.series(detector.on)
+            except RegimefolioError as error:
+                error.place = ("regime_classifiers", position, "on")
+                raise
 
     @property
     def n_train(self) -> int:
@@ -58,6 +65,11 @@ class Job:
     def test_start(self) -> int:
         """The first bar that trades in validation."""
         return self.n_train + self.spec.data.split.embargo
+
+    @property
+    def risk_free(self) -> float:
+        """The risk-free return of a bar."""
+        return self.spec.risk_free / self.dataset.panel.periods_per_year
 
     @property
     def training(self) -> Market:

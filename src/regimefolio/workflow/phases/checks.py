@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -23,26 +23,21 @@ class Check:
     numbers: Mapping[str, float]
 
 
-def switches_with_regimes(runner: BacktestRunner, run: Run, ensemble: Ensemble, regimes: RegimePath) -> Check:
+def switches_with_regimes(runner: BacktestRunner, run: Run, rows: Sequence[Ensemble], regimes: RegimePath) -> Check:
     """Whether every decision is the one that its regime's own ensemble makes, and every change of regime is a decision.
 
-    The ensembles of the single regimes are run by themselves, so that a switch too late, too early or to the wrong
-    settings shows as a target that differs.
+    `rows` are the ensembles that rule where no regime is known and in each regime, made apart from the adaptive one
+    and run by themselves, so that a switch too late, too early or to the wrong settings shows as a target that differs.
     """
     start, label = run.simulation.start, regimes.label
     decided = np.flatnonzero(run.decide)
     expected = np.full(run.target.shape, np.nan)
-    for row in range(len(ensemble.weights)):
+    for row, alone in enumerate(rows):
         bars = decided[label[decided] + 1 == row]
         if bars.size:
-            used = np.flatnonzero(ensemble.weights[row])
-            alone = Ensemble.static(
-                [ensemble.strategies[column] for column in used], [float(ensemble.weights[row, c]) for c in used]
-            )
             only = np.zeros_like(run.decide)
             only[bars] = True
-            rows = alone.rows(None, len(label))
-            targets = runner.manager.targets(runner.signals(alone), alone, rows, only)
+            targets = runner.manager.targets(runner.signals(alone), alone, alone.rows(None, len(label)), only)
             expected[bars] = targets[bars]
     differ = int((run.target[decided] != expected[decided]).any(axis=1).sum())
     changes = np.flatnonzero(label[1:] != label[:-1]) + 1
@@ -66,8 +61,14 @@ def future_is_unseen(
     seed: int,
     threads: int,
 ) -> list[Check]:
-    """The run is the same, bar for bar and bit for bit, when its second half is cut off or replaced by noise."""
-    last = start + (market.panel.n_bars - start) // 2
+    """The run is the same, bar for bar and bit for bit, when its second half is cut off or replaced by noise.
+
+    The last bar that stays decides, and its decision is compared too: a strategy that looks one bar ahead shows there
+    and nowhere else.
+    """
+    middle = start + (market.panel.n_bars - start) // 2
+    deciding = np.flatnonzero(run.decide[start + 1 : middle + 1])
+    last = start + 1 + int(deciding[-1]) if deciding.size else middle
     worlds = [market.until(last + 1), with_noise_after(market, last, seed)]
     names = ("unchanged when the future is cut off", "unchanged when the future is replaced by noise")
     checks = []
@@ -78,7 +79,8 @@ def future_is_unseen(
             Check(
                 name,
                 first is None,
-                f"regimes, weights, cash and equity of {last + 1 - start} test bars compared to the bit: {same}",
+                f"regimes, decisions, weights, cash and equity of {last + 1 - start} test bars compared to the bit: "
+                f"{same}",
                 {"bars": last + 1 - start, "first_difference": -1 if first is None else first - start},
             )
         )
@@ -95,6 +97,8 @@ def _first_difference(run: Run, regimes: RegimePath, other: Run, labels: RegimeP
         | (ours.weights[: last + 1] != theirs.weights[: last + 1]).any(axis=1)
         | (regimes.label[: last + 1] != labels.label[: last + 1])
     )
+    decided = run.decide[: last + 1]
+    differs[decided] |= (run.target[: last + 1][decided] != other.target[: last + 1][decided]).any(axis=1)
     return int(np.flatnonzero(differs)[0]) if differs.any() else None
 
 

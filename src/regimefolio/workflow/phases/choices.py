@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
+from regimefolio.core.component import did_you_mean
 from regimefolio.core.errors import ConfigError, CorruptError
 from regimefolio.core.files import read_json, read_npy, write_json
 from regimefolio.core.types import Json
@@ -56,9 +58,29 @@ Shares = Mapping[str, Mapping[str, float]]
 """regime → strategy → weight, of one classifier"""
 
 
+class Found(BaseModel):
+    """What the weight search of one classifier found: weights by regime, and the number of the replay of all."""
+
+    weights: dict[str, dict[str, float]]
+    trial: int
+
+
+class Weights(BaseModel):
+    """ensemble_weights.json, as phase 4 needs it."""
+
+    objective: str
+    selected: str
+    classifiers: dict[str, Found]
+
+
 def choices_file(workspace: Workspace) -> Path:
     """Where phase 2 writes and phases 3 and 4 read."""
     return workspace.analysis / "regime_optimal_params.json"
+
+
+def weights_file(workspace: Workspace) -> Path:
+    """Where phase 3 writes and phase 4 reads."""
+    return workspace.analysis / "ensemble_weights.json"
 
 
 def write_choices(path: Path, choices: Choices) -> None:
@@ -66,7 +88,7 @@ def write_choices(path: Path, choices: Choices) -> None:
     write_json(path, choices)
 
 
-def read_choices(workspace: Workspace) -> Choices:
+def read_choices(job: Job) -> Choices:
     """The choices, each checked against its trial: a person may have edited the file.
 
     Raises
@@ -76,7 +98,7 @@ def read_choices(workspace: Workspace) -> Choices:
     ConfigError
         The parameters of a choice are not those of its trial.
     """
-    path = choices_file(workspace)
+    workspace, path = job.workspace, choices_file(job.workspace)
     try:
         choices = {
             classifier: {
@@ -85,10 +107,11 @@ def read_choices(workspace: Workspace) -> Choices:
             }
             for classifier, regimes in read_json(path).items()
         }
-    except (AttributeError, KeyError, TypeError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise CorruptError(
             f"{path}: has not the form classifier → regime → strategy → choice ({error!r}); run --from regime_analysis"
         ) from None
+    _must_hold(path, job, choices, {STATIC: (ALL_BARS,)})
     for classifier, regimes in choices.items():
         for regime, strategies in regimes.items():
             for kind, choice in strategies.items():
@@ -99,6 +122,59 @@ def read_choices(workspace: Workspace) -> Choices:
                         f"{choice.trial} is {expected}; name the trial whose signals belong to the parameters"
                     )
     return choices
+
+
+def read_weights(job: Job) -> Weights:
+    """The weights of every classifier; a person may have edited the file.
+
+    Raises
+    ------
+    CorruptError
+        The file has another form, or lacks a classifier, a regime or a strategy.
+    """
+    path = weights_file(job.workspace)
+    try:
+        found = TypeAdapter(Weights).validate_python(read_json(path))
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = " / ".join(map(str, first["loc"]))
+        raise CorruptError(f"{path}: {place}: {first['msg']}; run --from ensemble_optimization") from None
+    _must_hold(path, job, {kind: each.weights for kind, each in found.classifiers.items()}, {STATIC: (ALL_BARS,)})
+    kinds = [detector.kind for detector in job.spec.regime_classifiers]
+    if found.selected not in kinds:
+        raise ConfigError(
+            f"{path}: selected is {found.selected!r}, which is no classifier; {did_you_mean(found.selected, kinds)}"
+        )
+    return found
+
+
+def _must_hold(
+    path: Path, job: Job, found: Mapping[str, Mapping[str, Mapping[str, object]]], more: Mapping[str, tuple[str, ...]]
+) -> None:
+    """Refuse a file that lacks a classifier, one of its regimes, or a strategy in one."""
+    for classifier, regimes in {**more, **{each.kind: each.names for each in job.spec.regime_classifiers}}.items():
+        for regime in regimes:
+            for strategy in job.spec.strategies:
+                if strategy.kind not in found.get(classifier, {}).get(regime, {}):
+                    raise CorruptError(
+                        f"{path}: holds nothing about {classifier} / {regime} / {strategy.kind}; put it back, "
+                        "or run its phase again"
+                    )
+
+
+def rows_of(job: Job, choices: Choices, classifier: str, weights: Shares) -> list[Ensemble]:
+    """What rules where no regime is known, and then in each regime, each as an ensemble of its own."""
+    rows = [
+        (choices[STATIC][ALL_BARS], ALL_BARS),
+        *((chosen, regime) for regime, chosen in choices[classifier].items()),
+    ]
+    return [
+        Ensemble.static(
+            [type(each).model_validate(chosen[each.kind].parameters) for each in job.spec.strategies],
+            [weights[regime][each.kind] for each in job.spec.strategies],
+        )
+        for chosen, regime in rows
+    ]
 
 
 def _choice(item: dict[str, Any]) -> Choice:

@@ -96,7 +96,7 @@ class EnsembleOptimization(Phase):
 
     def run(self, job: Job) -> None:
         """Search the static weights, then those of every classifier; fix the strategy to be validated."""
-        spec, choices = job.spec, read_choices(job.workspace)
+        spec, choices = job.spec, read_choices(job)
         constraints = spec.ensemble.weight_constraints
         vectors = simplex(len(spec.strategies), constraints.step, constraints.min_weight)
         classifiers = [detector.kind for detector in spec.regime_classifiers]
@@ -280,13 +280,17 @@ def _rank(score: float) -> float:
 def _overfitting(job: Job, searches: Sequence[_Search], chosen: _Search) -> dict[str, Json]:
     """What the number of trials does to the chosen strategy's Sharpe ratio on the bars its weights were chosen on."""
     first = [
-        return_moments(row).sharpe
+        return_moments(row, job.risk_free).sharpe
         for row in read_npy(job.workspace.performance / "returns.npy")
         if np.isfinite(row).all()
     ]
-    third = [return_moments(tried.returns).sharpe for search in searches for tried in (*search.tried, search.assembled)]
+    third = [
+        return_moments(tried.returns, job.risk_free).sharpe
+        for search in searches
+        for tried in (*search.tried, search.assembled)
+    ]
     sharpes = np.array([*first, *third])
-    moments = return_moments(chosen.assembled.returns)
+    moments = return_moments(chosen.assembled.returns, job.risk_free)
     finite = sharpes[np.isfinite(sharpes)]
     return {
         "strategy": chosen.classifier,

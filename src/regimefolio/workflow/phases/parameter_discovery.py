@@ -49,17 +49,8 @@ class ParameterDiscovery(Phase):
         trials = trials_of(job.spec)
         start = first_bar(trials, job.n_fit)
         self._announce(job, trials, start)
-        market = job.training
-        runner = job.runner(market.until(job.n_fit))
         coefficients: dict[int, InformationCoefficient] = {}
-
-        def keep(trial: Trial, signals: Signals) -> None:
-            write_npy(job.workspace.signal_file(trial.number), np.stack([signals.alpha, signals.confidence]))
-            coefficients[trial.number] = information_coefficient(
-                signals, market.panel, runner.fill, first=start - 1, last=job.n_fit - 1
-            )
-
-        manager = BacktestManager(runner, start, lambda strategy: strategy.signals(market), keep, job.threads)
+        manager = _manager(job, start, coefficients, job.threads)
         job.progress.stage("parameter discovery", len(trials))
         results = manager.run(trials, job.progress)
         failed = [(trial, result) for trial, result in zip(trials, results, strict=True) if result.returns is None]
@@ -82,10 +73,8 @@ class ParameterDiscovery(Phase):
         for kind in dict.fromkeys(trial.strategy.kind for trial in trials):
             same = [trial for trial in trials if trial.strategy.kind == kind]
             for _ in range(2):  # the first time compiles
-                market = job.training
-                runner = job.runner(market.until(job.n_fit))
+                manager = _manager(job, start, {}, threads=1)  # on a market of its own, which remembers no indicator
                 begun = time.perf_counter()
-                manager = BacktestManager(runner, start, lambda strategy: strategy.signals(market))  # noqa: B023
                 manager.run(same[:1])
                 spent = time.perf_counter() - begun
             seconds += spent * len(same) / job.threads
@@ -104,6 +93,20 @@ class ParameterDiscovery(Phase):
         write_npy(
             workspace.performance / "decision_returns.npy", _stacked([result.decision_return for result in results])
         )
+
+
+def _manager(job: Job, start: int, coefficients: dict[int, InformationCoefficient], threads: int) -> BacktestManager:
+    """What runs trials on the first two thirds of training, saves their signals on all of it, and measures them."""
+    market = job.training
+    runner = job.runner(market.until(job.n_fit))
+
+    def keep(trial: Trial, signals: Signals) -> None:
+        write_npy(job.workspace.signal_file(trial.number), np.stack([signals.alpha, signals.confidence]))
+        coefficients[trial.number] = information_coefficient(
+            signals, market.panel, runner.fill, first=start - 1, last=job.n_fit
+        )
+
+    return BacktestManager(runner, start, lambda strategy: strategy.signals(market), keep, threads)
 
 
 def trials_of(spec: WorkflowSpec) -> list[Trial]:
@@ -129,7 +132,8 @@ def first_bar(trials: Sequence[Trial], n_bars: int) -> int:
     if start + 252 > n_bars:
         raise ConfigError(
             f"trial {longest.number} ({longest.parameters}) needs {start} bars of warm-up, but parameters are chosen "
-            f"on {n_bars} bars; use shorter windows or a later data.split.train_end"
+            f"on {n_bars} bars; use shorter windows or a later data.split.train_end",
+            ("data", "split", "train_end"),
         )
     return start
 

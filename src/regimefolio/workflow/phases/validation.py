@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
 
-from regimefolio.backtest import BacktestRunner, Run, in_order
+from regimefolio.backtest import BacktestRunner, BacktestSpec, Run, in_order
+from regimefolio.core.documents import read_document
 from regimefolio.core.files import jsonable, read_json, read_npy, write_json, write_npy
 from regimefolio.core.types import Float, Json, RegimePath, Simulation
 from regimefolio.evaluation import (
@@ -25,7 +26,16 @@ from regimefolio.regimes import RegimeDetector, episodes, transition_counts
 from regimefolio.strategies import Strategy
 from regimefolio.workflow.phases.base import Job, Phase
 from regimefolio.workflow.phases.checks import Check, future_is_unseen, switches_with_regimes
-from regimefolio.workflow.phases.choices import STATIC, Shares, choices_file, ensemble_of, read_choices
+from regimefolio.workflow.phases.choices import (
+    STATIC,
+    Weights,
+    choices_file,
+    ensemble_of,
+    read_choices,
+    read_weights,
+    rows_of,
+    weights_file,
+)
 from regimefolio.workflow.phases.parameter_discovery import trials_of
 from regimefolio.workflow.spec import WorkflowSpec
 from regimefolio.workflow.workspace import Workspace
@@ -40,6 +50,7 @@ class Validated:
     runs: dict[str, Run]
     paths: dict[str, RegimePath]
     ensembles: dict[str, Ensemble]
+    rows: list[Ensemble]
     selected: str
     index: Float | None
 
@@ -64,45 +75,45 @@ class Validation(Phase):
         """The choices, the weights, and the returns of the weights' search."""
         return (
             choices_file(workspace),
-            workspace.analysis / "ensemble_weights.json",
+            weights_file(workspace),
+            workspace.analysis / "adaptive_strategy.yaml",
             workspace.performance / "ensemble_returns.npy",
             *sorted(workspace.performance.glob("trial_*.json")),
         )
 
     def run(self, job: Job) -> None:
         """Run everything on the test bars, check it, write it."""
-        weights = read_json(job.workspace.analysis / "ensemble_weights.json")
+        weights = read_weights(job)
         done = self._validate(job, weights)
         selected, start = done.selected, job.test_start
-        training = read_npy(job.workspace.performance / "ensemble_returns.npy")[
-            weights["classifiers"][selected]["trial"]
-        ]
+        training = read_npy(job.workspace.performance / "ensemble_returns.npy")[weights.classifiers[selected].trial]
         detector = next(each for each in job.spec.regime_classifiers if each.kind == selected)
         checks = self._checks(job, done, detector, training)
-        _write(job, done, checks, weights["objective"])
+        _write(job, done, checks, weights.objective)
         job.progress.say(
             f"validation: {sum(check.passed for check in checks)} of {len(checks)} checks passed on "
             f"{job.dataset.panel.n_bars - start} test bars"
         )
 
-    def _validate(self, job: Job, weights: Mapping[str, Mapping[str, Mapping[str, Shares]]]) -> Validated:
-        spec, choices, market, start = job.spec, read_choices(job.workspace), job.market, job.test_start
+    def _validate(self, job: Job, weights: Weights) -> Validated:
+        spec, choices, market, start = job.spec, read_choices(job), job.market, job.test_start
         detectors = spec.regime_classifiers
         job.progress.stage("validation", len(detectors) + 4)
         found = in_order(lambda each: each.detect(market), detectors, job.threads, job.progress.advance)
         paths = {detector.kind: path for detector, path in zip(detectors, found, strict=True)}
         runner = job.runner(market)
         ensembles = {
-            name: ensemble_of(job, choices, name, weights["classifiers"][name]["weights"]) for name in (*paths, STATIC)
+            name: ensemble_of(job, choices, name, weights.classifiers[name].weights) for name in (*paths, STATIC)
         }
         ensembles[BEST_TRIAL] = Ensemble.static([_best_trial(job)], [1.0])
-        selected = str(weights["selected"])
+        selected = weights.selected
         # What does not adapt is measured in the chosen classifier's regimes all the same, to show where adapting pays.
         runs = {name: runner.run(each, start, paths.get(name, paths[selected])) for name, each in ensembles.items()}
         job.progress.advance()
         runs[EQUAL_WEIGHT] = _equal_weight(job, market, start, paths[selected])
         order = (selected, *(name for name in runs if name != selected))
-        return Validated({name: runs[name] for name in order}, paths, ensembles, selected, market.index)
+        rows = rows_of(job, choices, selected, weights.classifiers[selected].weights)
+        return Validated({name: runs[name] for name in order}, paths, ensembles, rows, selected, market.index)
 
     def _checks(self, job: Job, done: Validated, detector: RegimeDetector, training: Float) -> list[Check]:
         """What must hold of the chosen strategy, each with its numbers."""
@@ -110,7 +121,7 @@ class Validation(Phase):
         run, ensemble = done.runs[done.selected], done.ensembles[done.selected]
         checks = []
         if job.spec.validation.verify_transitions:
-            checks.append(switches_with_regimes(job.runner(market), run, ensemble, done.paths[done.selected]))
+            checks.append(switches_with_regimes(job.runner(market), run, done.rows, done.paths[done.selected]))
         job.progress.advance()
 
         def rerun(changed: Market) -> tuple[Run, RegimePath]:
@@ -120,6 +131,7 @@ class Validation(Phase):
         checks += future_is_unseen(market, run, done.paths[done.selected], start, rerun, job.spec.seed, job.threads)
         job.progress.advance(2)
         checks.append(_holds_up(job, run, training))
+        checks.append(_is_the_file(job, ensemble, detector))
         return checks
 
 
@@ -150,7 +162,7 @@ def _equal_weight(job: Job, market: Market, start: int, regimes: RegimePath) -> 
 def _holds_up(job: Job, run: Run, training: Float) -> Check:
     """Whether the test Sharpe is above the 5% quantile of what resampling the training bars shows."""
     year = job.dataset.panel.periods_per_year
-    interval = sharpe_interval(training, year, job.spec.seed, level=0.9)
+    interval = sharpe_interval(training, year, job.spec.seed, level=0.9, risk_free=job.risk_free)
     test = run.metrics["sharpe"]
     return Check(
         "test Sharpe above the 5% quantile of the training Sharpe",
@@ -161,11 +173,31 @@ def _holds_up(job: Job, run: Run, training: Float) -> Check:
     )
 
 
+def _is_the_file(job: Job, ensemble: Ensemble, detector: RegimeDetector) -> Check:
+    """Whether adaptive_strategy.yaml, which a person takes away, says what was validated."""
+    path = job.workspace.analysis / "adaptive_strategy.yaml"
+    described = read_document(path).parse(BacktestSpec, "backtest")
+    theirs = described.ensemble()
+    same = (
+        described.regime_detector == detector
+        and (theirs.strategies, theirs.regimes) == (ensemble.strategies, ensemble.regimes)
+        and np.array_equal(theirs.weights, ensemble.weights)
+        and (described.portfolio, described.execution) == (job.spec.portfolio, job.spec.execution)
+    )
+    text = "the same" if same else "another; run --from ensemble_optimization, or edit ensemble_weights.json alike"
+    return Check(
+        "adaptive_strategy.yaml is what was validated",
+        same,
+        f"detector, strategies, parameters and weights of {len(ensemble.weights)} rows are {text}",
+        {"rows": len(ensemble.weights)},
+    )
+
+
 def _write(job: Job, done: Validated, checks: Sequence[Check], objective: str) -> None:
     workspace, start, year = job.workspace, job.test_start, job.dataset.panel.periods_per_year
     performance, runs = workspace.performance, done.runs
     chosen = runs[done.selected]
-    moments = return_moments(chosen.simulation.returns, job.spec.risk_free / year)
+    moments = return_moments(chosen.simulation.returns, job.risk_free)
     others = [name for name in runs if name != done.selected]
     results: dict[str, object] = {
         "selected": done.selected,
@@ -174,7 +206,7 @@ def _write(job: Job, done: Validated, checks: Sequence[Check], objective: str) -
         "runs": {name: _figures(run) for name, run in runs.items()},
         "selected_minus": {
             name: paired_sharpe_difference(
-                chosen.simulation.returns, runs[name].simulation.returns, year, job.spec.seed
+                chosen.simulation.returns, runs[name].simulation.returns, year, job.spec.seed, risk_free=job.risk_free
             )._asdict()
             for name in others
         },
@@ -238,7 +270,7 @@ def _index(job: Job, closes: Float) -> tuple[Float, dict[str, object]]:
     held = closes[job.test_start :]
     equity = np.ascontiguousarray(job.spec.initial_capital * held / held[0])
     values = np.full(len(NAMES), np.nan)
-    equity_metrics(equity, job.spec.initial_capital, 0, year, job.spec.risk_free / year, values)
+    equity_metrics(equity, job.spec.initial_capital, 0, year, job.risk_free, values)
     metrics = {name: value for name, value in zip(NAMES, values.tolist(), strict=True) if not np.isnan(value)}
     return equity, {"status": "ok", "metrics": metrics, "reasons": {}, "regime_metrics": {}}
 
