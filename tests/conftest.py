@@ -4,8 +4,14 @@ import shutil
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+# No example has a deadline: the first one of a kernel compiles it.
+settings.register_profile("regimefolio", deadline=None)
+settings.load_profile("regimefolio")
+
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 

@@ -103,7 +103,15 @@ def test_money_is_conserved(world: World) -> None:
 @UNHURRIED
 @given(worlds())
 def test_cash_is_never_borrowed(world: World) -> None:
-    assert (world.run().cash >= 0.0).all()
+    """What was there pays for what was bought, and for its costs: the cash left is not merely rounded up to 0."""
+    ledger, price = world.run(), seen(world)
+    assert (ledger.cash >= 0.0).all()
+    for t in range(world.start, len(world.close)):
+        if not ledger.pre_fill[t] > 0.0:
+            break
+        before = ledger.cash[t - 1] if t > world.start else 1e6
+        spent = float(ledger.traded[t] @ price[2 * t]) + ledger.cost[t]
+        assert before * (1.0 + world.costs.cash_rate) - spent >= -1e-10 * ledger.pre_fill[t]
 
 
 @UNHURRIED

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from regimefolio.backtest.spec import BacktestSpec, ExecutionSpec, load_market
 from regimefolio.core.component import fingerprint
 from regimefolio.core.errors import ConfigError, DataError
-from regimefolio.core.types import TRADE, Bool, Float, Int, Json, Outcome, RegimePath, Simulation
+from regimefolio.core.types import TRADE, Bool, Float, Int, Json, Outcome, RegimePath, Simulation, read_only
 from regimefolio.kernels.metrics import NAMES, REGIME_NAMES, all_metrics, reasons, regime_metrics
 from regimefolio.kernels.simulate import BANKRUPT, Costs, Ledger, decision_return, empty_ledger, simulate
 from regimefolio.market import Dataset, Market
@@ -140,7 +140,7 @@ class BacktestRunner:
     def by_regime(self, decision_return: Float, label: Int, names: tuple[str, ...]) -> dict[str, dict[str, float]]:
         """The metrics of `REGIME_NAMES` in each regime, on this market's clock."""
         found = np.empty((len(names), len(REGIME_NAMES)))
-        regime_metrics(decision_return, label, len(names), self._per_year, self._risk_free, found)
+        regime_metrics(read_only(decision_return), read_only(label), len(names), self._per_year, self._risk_free, found)
         return {
             name: dict(zip(REGIME_NAMES, row.tolist(), strict=True)) for name, row in zip(names, found, strict=True)
         }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -57,13 +56,11 @@ def backtest(
 
 def orders_of(simulation: Simulation) -> dict[str, Value]:
     """What was decided at the last bar, to be filled at the next one: weights held and wanted, of what has either."""
-    assert simulation.weights is not None
-    held, target = simulation.weights[-1].tolist(), simulation.pending.tolist()
     return {
         "decided_at": str(simulation.timestamps[-1].astype("datetime64[s]")),
         "positions": [
-            {"symbol": symbol, "held": now, "target": None if math.isnan(then) else then}
-            for symbol, now, then in zip(simulation.symbols, held, target, strict=True)
-            if now != 0 or then > 0
+            {"symbol": symbol, "held": held, "target": target}
+            for symbol, held, target in simulation.positions()
+            if held != 0 or target != 0
         ],
     }

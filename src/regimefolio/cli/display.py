@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as RichProgress
 
+from regimefolio.cli.tables import printable
 from regimefolio.core.progress import Progress
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ class Display(Progress):
         self.begin(name, total)
 
     def say(self, text: str) -> None:
-        self.screen.print(text, markup=False)
+        self.screen.print(printable(text), markup=False)
 
     def begin(self, name: str, total: int) -> None:
         """Show that a stage begins."""

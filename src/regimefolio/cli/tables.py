@@ -71,6 +71,11 @@ def parameters(values: Mapping[str, Json], names: Sequence[str]) -> str:
     return ", ".join(f"{value:g}" if isinstance(value, float) else str(value) for value in map(values.get, names))
 
 
+def printable(text: str) -> str:
+    """Text from outside without what could steer a terminal."""
+    return "".join(letter if letter.isprintable() or letter == "\n" else "?" for letter in text)
+
+
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str | Text]], notes: Sequence[str] = ()) -> Group:
     """A table below its title and above its notes; a column whose name begins with `>` stands on the right."""
     made = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="dim")
@@ -78,14 +83,14 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str | Text
         justify: Literal["left", "right"] = "right" if column.startswith(">") else "left"
         made.add_column(Text(column.removeprefix(">")), justify=justify, overflow="fold")
     for row in rows:
-        made.add_row(*(Text(cell) if isinstance(cell, str) else cell for cell in row))
+        made.add_row(*(Text(printable(cell)) if isinstance(cell, str) else cell for cell in row))
     head = [Text(title, style="bold")] if title else []
     return Group(Text(), *head, made, *(Text(note, style="dim") for note in notes))
 
 
 def pair(first: str, second: str) -> Text:
     """A cell of two lines, the second one fainter, or of one where there is no second."""
-    return Text(first) + Text(f"\n{second}" if second else "", style="dim")
+    return Text(printable(first)) + Text(f"\n{printable(second)}" if second else "", style="dim")
 
 
 def verdict(passed: bool) -> Text:

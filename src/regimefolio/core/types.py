@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,8 +23,17 @@ Bool: TypeAlias = NDArray[np.bool_]
 Times: TypeAlias = NDArray[np.datetime64]
 Json: TypeAlias = JsonValue
 
+A = TypeVar("A", bound=np.generic)
+
 UNKNOWN = -1
 """The regime label of a bar before the first fit."""
+
+
+def read_only(array: NDArray[A]) -> NDArray[A]:
+    """A C-ordered view that cannot be written: kernels are compiled for this one kind of array."""
+    view = np.ascontiguousarray(array).view()
+    view.flags.writeable = False
+    return view
 
 
 def _frozen(name: str, array: NDArray[Any], shape: tuple[int, ...], dtype: str) -> NDArray[Any]:
@@ -33,9 +42,7 @@ def _frozen(name: str, array: NDArray[Any], shape: tuple[int, ...], dtype: str) 
         raise DataError(f"{name} must have shape {shape}, but has {array.shape}")
     if array.dtype != np.dtype(dtype):
         raise DataError(f"{name} must be {dtype}, but is {array.dtype}")
-    view = np.ascontiguousarray(array).view()
-    view.flags.writeable = False
-    return view
+    return read_only(array)
 
 
 def _set(instance: object, name: str, shape: tuple[int, ...], dtype: str) -> None:
@@ -88,7 +95,7 @@ class Panel:
         for name in ("close", "open", "high", "low", "volume"):
             _set(self, name, (t, n), "float64")
         _set(self, "member", (t, n), "bool")
-        if t > 1 and not (np.diff(self.timestamps) > np.timedelta64(0, "ns")).all():
+        if t > 1 and not (self.timestamps[1:] > self.timestamps[:-1]).all():
             raise DataError("Panel.timestamps must be strictly increasing")
         if len(self.symbols) != n or len(set(self.symbols)) != n:
             raise DataError(f"Panel.symbols must be {n} different names, but are {self.symbols}")
@@ -244,7 +251,7 @@ class Simulation:
     shares : ndarray of shape (N,), float64
         Held after the last bar.
     pending : ndarray of shape (N,), float64
-        Target weights decided at the last bar, to be filled at the next one.
+        Target weights decided at the last bar, to be filled at the next one; NaN is no order.
     trades : structured ndarray of dtype TRADE, or None
         In order of bar and asset; None where the run was not recorded.
     status : str
@@ -273,6 +280,13 @@ class Simulation:
         _set(self, "weights", (t, n), "float64")
         for name in ("shares", "pending"):
             _set(self, name, (n,), "float64")
+
+    def positions(self) -> list[tuple[str, float, float]]:
+        """Every symbol with the weight held after the last bar and the one wanted next, of a recorded run."""
+        assert self.weights is not None
+        held = self.weights[-1]
+        wanted = np.where(np.isnan(self.pending), held, self.pending)
+        return list(zip(self.symbols, held.tolist(), wanted.tolist(), strict=True))
 
     @property
     def returns(self) -> Float:

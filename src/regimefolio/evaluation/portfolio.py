@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from regimefolio.core.errors import DataError
-from regimefolio.core.types import Float, Int, Times
+from regimefolio.core.types import Float, Int, Times, read_only
 from regimefolio.kernels.metrics import NAMES, REGIME_NAMES, equity_metrics, regime_metrics
 
 
@@ -190,7 +190,7 @@ def regime_table(
     if len(decision_return) != len(label):
         raise DataError(f"{len(decision_return)} decision returns cannot be grouped by {len(label)} labels")
     out = np.empty((len(names), len(REGIME_NAMES)))
-    regime_metrics(decision_return, label, len(names), ppy, risk_free, out)
+    regime_metrics(read_only(decision_return), read_only(label), len(names), ppy, risk_free, out)
     total = int(np.isfinite(decision_return).sum())
     rows = []
     for name, values in zip(names, out, strict=True):

@@ -32,13 +32,13 @@ _NO_BENCHMARK = "no benchmark, or fewer than 2 bars of it"
 
 _REASONS = {
     "total_return": "no bar",
-    "cagr": "no bar",
+    "cagr": "no bar, or too few for the growth of a year to be a number",
     "volatility": _TOO_SHORT,
     "sharpe": "fewer than 2 bars, or the returns do not vary",
     "sharpe_low": "fewer than 2 bars, or the returns do not vary",
     "sharpe_high": "fewer than 2 bars, or the returns do not vary",
     "sortino": "fewer than 2 bars, or none fell below the risk-free rate",
-    "calmar": "equity was never below its peak",
+    "calmar": "equity was never below its peak, or there is no cagr",
     "max_drawdown": "no bar",
     "max_drawdown_bars": "no bar",
     "var_95": "no bar",
@@ -242,7 +242,8 @@ def equity_metrics(equity: Float, initial: float, start: int, ppy: float, rf: fl
     n = returns.size
     growth = max(equity[-1] / initial, 0.0)
     out[_TOTAL] = growth - 1.0
-    out[_CAGR] = growth ** (ppy / n) - 1.0
+    yearly = growth ** (ppy / n) - 1.0
+    out[_CAGR] = yearly if yearly < np.inf else np.nan
     _drawdown(equity, initial, start, n, out)
     if out[_DRAWDOWN] < -FLAT:
         out[_CALMAR] = out[_CAGR] / -out[_DRAWDOWN]
@@ -361,7 +362,8 @@ def _regime_row(decision_return: Float, label: Int, k: int, ppy: float, rf: floa
             below += min(r - rf, 0.0) ** 2
     out[2] = mean * ppy
     out[6] = growth - 1.0
-    out[7] = max(growth, 0.0) ** (ppy / n) - 1.0
+    yearly = max(growth, 0.0) ** (ppy / n) - 1.0
+    out[7] = yearly if yearly < np.inf else np.nan
     out[9] = worst
     out[10] = hits / n
     if worst < -FLAT:

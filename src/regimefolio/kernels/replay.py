@@ -170,7 +170,8 @@ def constrain_row(weights: Float, sector: Int, limits: Limits, out: Float) -> No
     for n in range(out.size):
         gross += out[n]
     if gross > limits.max_gross * (1.0 + ROUNDING):
-        a = _factor(size, out, sector, -1, limits.max_gross)
+        everything = -1  # a variable, since numba compiles again for a literal
+        a = _factor(size, out, sector, everything, limits.max_gross)
         for n in range(out.size):
             out[n] = min(out[n], size[n] * a)
     for n in range(out.size):

@@ -47,7 +47,11 @@ class DataSpec(Model):
     source: str = Field(description="kind:argument, such as sample:sp500_20 or file:prices.csv")
     start: date | None = Field(None, description="first date; the prices before it are not known to the work at all")
     end: date | None = Field(None, description="last date, itself included")
-    on_bad: OnBad = Field("error", description="error: the first bad bar stops; mask: bad bars become missing ones")
+    on_bad: OnBad = Field(
+        "error",
+        description="error: the first mistake stops; mask: bad bars become missing ones, of a bar given twice "
+        "the first stays, a row that stands too late is put in its place, and all are listed",
+    )
 
     @field_validator("source")
     @classmethod

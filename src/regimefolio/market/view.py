@@ -41,7 +41,6 @@ class Market:
         self.index = index
         self.benchmark = benchmark
         self._memo: OrderedDict[Hashable, NDArray[Any]] = OrderedDict()
-        self._bytes = 0
         self._lock = Lock()
 
     def until(self, n_bars: int) -> Market:
@@ -69,12 +68,14 @@ class Market:
         array = compute()
         array.flags.writeable = False
         with self._lock:
-            if key not in self._memo:
-                self._memo[key] = array
-                self._bytes += array.nbytes
-            while self._bytes > MEMO_MEGABYTES * 2**20 and len(self._memo) > 1:
-                self._bytes -= self._memo.popitem(last=False)[1].nbytes
+            self._memo[key] = array
+            while self._memo_bytes() > MEMO_MEGABYTES * 2**20 and len(self._memo) > 1:
+                self._memo.popitem(last=False)
         return array
+
+    def _memo_bytes(self) -> int:
+        """What the memo holds; an array that stands under two keys counts once."""
+        return sum({id(array): array.nbytes for array in self._memo.values()}.values())
 
     def series(self, on: str) -> Float:
         """One price series of shape (T,): `benchmark`, `index`, `equal_weight`, or a symbol.
@@ -273,15 +274,17 @@ class View(NamedTuple):
 def equal_weight_index(panel: Panel) -> Float:
     """Growth of 1 held in equal parts of all members, rebalanced at every bar, before costs.
 
-    A return needs a price at both bars and membership at the earlier one; where no asset has one, the
-    index rests.
+    A return runs from the last price seen and counts at the bar that ends it; it needs membership at the bar before
+    that one. Where no asset has one, the index rests.
 
     Returns
     -------
     ndarray of shape (T,), float64
         Starts at 1; each value depends on earlier bars only.
     """
-    previous, current = panel.close[:-1], panel.close[1:]
+    rows = np.where(np.isfinite(panel.close), np.arange(panel.n_bars)[:, None], 0)
+    last = np.take_along_axis(panel.close, np.maximum.accumulate(rows, axis=0), axis=0)  # the last price seen
+    previous, current = last[:-1], panel.close[1:]
     held = panel.member[:-1] & np.isfinite(previous) & np.isfinite(current)
     ratio = np.where(held, current / np.where(held, previous, 1.0), 0.0)
     count = held.sum(axis=1)

@@ -76,6 +76,7 @@ class PortfolioManager:
         order = sorted(set(names))
         self.spec = spec
         self.tradable: Bool = panel.member & np.isfinite(panel.close)
+        self._silent = panel.member & ~self.tradable
         self._scheduled = decision_bars(panel.timestamps, spec.rebalance)
         self._settings = Settings(
             method=_METHODS[spec.combination_method],
@@ -103,7 +104,11 @@ class PortfolioManager:
         return decide
 
     def targets(self, stack: SignalStack, ensemble: Ensemble, row: Int, decide: Bool) -> Float:
-        """Target weights of shape (T, N), fractions of equity; NaN at bars that do not decide."""
+        """Target weights of shape (T, N), fractions of equity.
+
+        NaN is no order: at bars that do not decide, and for a member without a bar, whose holding stays as it is.
+        """
         out = np.full(self.tradable.shape, np.nan)
         target_weights(stack.alpha, stack.confidence, ensemble.weights, row, decide, self.tradable, self._settings, out)
+        out[self._silent] = np.nan
         return out

@@ -101,10 +101,16 @@ class GaussianHMM(RegimeDetector, kind="gaussian_hmm"):
         due[: self.first_fit - 1] = False
         due[self.first_fit - 1 : self.first_fit] = True
         rows = np.flatnonzero(due)
-        models = np.empty(len(rows), dtype=object)
-        for i, row in enumerate(rows):
-            previous = models[i - 1] if i else None
-            models[i] = self._fit(market, features[first : row + 1], int(bars[row]), previous)
+        found: list[FittedHMM] = []
+        for row in rows:
+            previous = found[-1] if found else None
+            try:
+                found.append(self._fit(market, features[first : row + 1], int(bars[row]), previous))
+            except NotConvergedError:
+                if previous is None:
+                    raise  # later on the model before rules for another quarter: a history must not end at a refit
+        models = np.empty(len(found), dtype=object)
+        models[:] = found
         return models
 
     def _features(self, close: Float) -> tuple[Float, int]:

@@ -293,7 +293,7 @@ class Record:
         Of the selected run, fractions of equity at the close.
     labels : mapping of classifier to ndarray of shape (B,)
     trial_returns : mapping of phase to ndarray of shape (trials, bars)
-        NaN before the first bar that traded and for failed trials.
+        From the first bar that traded; NaN for failed trials.
     sources : mapping of path to Source
     """
 

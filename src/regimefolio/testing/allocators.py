@@ -87,8 +87,10 @@ class AllocatorContract:
         stack = SignalStack.joined([alpha], [np.abs(alpha)])
         targets = manager.targets(stack, ensemble, ensemble.rows(None, BARS), everywhere)
         for bar in range(0, BARS, 7):
-            view = View(market.until(bar + 1), alpha[bar], manager.tradable[bar])
-            assert self.allocator.weights(view).tobytes() == targets[bar].tobytes(), f"bar {bar}"
+            tradable = manager.tradable[bar]
+            view = View(market.until(bar + 1), alpha[bar], tradable)
+            expected = np.where(tradable, targets[bar], 0.0)  # the history has no order where a member has no bar
+            assert self.allocator.weights(view).tobytes() == expected.tobytes(), f"bar {bar}"
 
     def test_the_description_gives_the_allocator_back(self) -> None:
         described = json.loads(json.dumps(self.allocator.spec(), allow_nan=False))

@@ -208,7 +208,8 @@ class Coordinator:
         about = workspace.metadata / "workflow.json"
         created = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
         if about.is_file():
-            created = read_json(about).get("created_at", created)
+            before = read_json(about)
+            created = before.get("created_at", created) if isinstance(before, dict) else created
         resolved: dict[str, Json] = spec.model_dump(mode="json")
         write_json(
             about,

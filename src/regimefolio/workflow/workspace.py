@@ -59,7 +59,6 @@ class Workspace:
         self.performance = root / "performance"
         self.analysis = root / "analysis"
         self.checkpoints = root / "checkpoints"
-        self.report = root / "report.html"
         self.audit = Audit(self.metadata / "audit.jsonl")
 
     @contextmanager
@@ -110,7 +109,7 @@ class Workspace:
         try:
             return _CHECKPOINT.validate_python(read_json(path))
         except ValidationError as error:
-            where = ".".join(map(str, error.errors()[0]["loc"]))
+            where = ".".join(map(str, error.errors()[0]["loc"])) or "its form"
             raise CorruptError(f"{path}: is not a checkpoint (see {where}); delete it to run the phase again") from None
 
     def finish(self, checkpoint: Checkpoint) -> None:

@@ -283,3 +283,15 @@ def test_names_are_pinned() -> None:
     assert NAMES[:5] == ("total_return", "cagr", "volatility", "sharpe", "sharpe_low")
     assert len(NAMES) == len(set(NAMES)) == 28
     assert len(REGIME_NAMES) == 11
+
+
+def test_growth_that_is_no_number_is_undefined_and_not_infinite() -> None:
+    values = np.empty(len(NAMES))
+    equity_metrics(np.array([102.0, 101.5]), 100.0, 0, 98280.0, 0.0, values)
+    found = dict(zip(NAMES, values, strict=True))
+    assert np.isnan([found["cagr"], found["calmar"]]).all()
+    assert {"cagr", "calmar"} <= set(reasons(values))
+    rows = np.empty((1, len(REGIME_NAMES)))
+    regime_metrics(np.array([0.03, -0.001]), np.zeros(2, dtype=np.int64), 1, 98280.0, 0.0, rows)
+    row = dict(zip(REGIME_NAMES, rows[0], strict=True))
+    assert np.isnan([row["cagr"], row["calmar"]]).all()

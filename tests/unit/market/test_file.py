@@ -12,7 +12,7 @@ import pytest
 
 from regimefolio.core.errors import DataError, MissingDataError
 from regimefolio.core.types import Panel
-from regimefolio.market import Dataset, Defect, File, check_file
+from regimefolio.market import Dataset, Defect, File, OnBad, check_file
 
 GOOD = """\
 date,symbol,open,high,low,close,volume
@@ -430,3 +430,27 @@ def test_known_defects_of_300_stocks(shared: Path) -> None:
     for defect in data.defects:
         assert defect.row is not None
         assert lines[defect.row - 1].startswith(f"{defect.timestamp},{defect.symbol},")
+
+
+@pytest.mark.parametrize("rows", ["2020-01-02,A,1\n", ",,,,,,\n", "2020-01-02,A,1\n2020-01-03,A\n"])
+@pytest.mark.parametrize("on_bad", ["error", "mask"])
+def test_a_file_without_one_whole_row_is_refused_in_words(rows: str, on_bad: OnBad, tmp_path: Path) -> None:
+    path = write(tmp_path, "date,symbol,open,high,low,close,volume\n" + rows)
+    with pytest.raises(DataError):
+        File(path=path).load(on_bad=on_bad)
+
+
+@pytest.mark.parametrize(("close", "adj_close"), [("0", "1"), ("10", "0"), ("10", "inf"), ("0", "0")])
+def test_a_masked_row_is_not_adjusted(close: str, adj_close: str, tmp_path: Path) -> None:
+    path = write(
+        tmp_path,
+        f"date,symbol,close,adj_close\n2020-01-02,A,10,5\n2020-01-03,A,{close},{adj_close}\n2020-01-06,A,12,6\n",
+    )
+    found = masked(path)
+    assert found.defects
+    np.testing.assert_array_equal(found.panel.close[:, 0], [5.0, np.nan, 6.0])
+
+
+def test_seconds_since_1970_are_no_dates(tmp_path: Path) -> None:
+    path = write(tmp_path, "date,symbol,close\n1712121212345,A,10\n2020-01-03,A,11\n")
+    assert "1712121212345" in refusal(path)

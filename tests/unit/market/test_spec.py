@@ -116,4 +116,4 @@ def test_bad_bars_by_choice(tmp_path: Path) -> None:
     data = load_data(DataSpec(source="file:bad.csv", on_bad="mask"), tmp_path)
     np.testing.assert_array_equal(data.panel.close[:, 0], [1, np.nan])
     assert [defect.row for defect in data.defects] == [3]
-    assert data.about.endswith("; 1 mistakes masked")
+    assert data.about.endswith("; mistakes masked or mended: 1")

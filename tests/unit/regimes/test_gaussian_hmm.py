@@ -221,6 +221,23 @@ def test_a_total_failure_names_place_and_remedy(monkeypatch: pytest.MonkeyPatch)
         GaussianHMM().fit(market_of(simulated_regimes(300, 4)[0]))
 
 
+def test_a_refit_that_fails_leaves_the_model_before_in_force(monkeypatch: pytest.MonkeyPatch) -> None:
+    maximise = hmm.maximise
+    market = market_of(simulated_regimes(600, 4)[0])
+    every = GaussianHMM(**QUICK).refits(market)
+
+    def fails_once(X: Float, model: hmm.Model, limit: int, *rest: Any) -> tuple[float, int]:
+        return (float("nan"), 0) if X.shape[1] == every[1].n_bars else maximise(X, model, limit, *rest)
+
+    monkeypatch.setattr(hmm, "maximise", fails_once)
+    again = market_of(simulated_regimes(600, 4)[0])
+    kept = GaussianHMM(**QUICK).refits(again)
+    assert [model.bar for model in kept] == [model.bar for model in every if model.bar != every[1].bar]
+    path, before = GaussianHMM(**QUICK).detect(again), GaussianHMM(**QUICK).detect(again.until(every[1].bar + 1))
+    assert np.array_equal(path.label[: every[1].bar + 1], before.label)
+    assert (path.label[every[0].bar :] >= 0).all()
+
+
 def test_the_previous_model_saves_a_refit_whose_restarts_all_fail(monkeypatch: pytest.MonkeyPatch) -> None:
     maximise = hmm.maximise
 

@@ -185,6 +185,8 @@ def _symbols(table: Table, column: int) -> tuple[Int, tuple[str, ...]]:
         raise DataError(f"{table.path}: column {table.header[column]} holds {texts.dtype}, not text")
     texts = texts.cast(pl.String)
     written = texts.drop_nulls().unique()
+    if written.is_empty():  # polars would hand the texts back
+        return np.full(len(texts), -1), ()
     stripped = written.str.strip_chars().to_list()
     symbols = tuple(sorted(set(stripped) - {""}))
     number = {symbol: at for at, symbol in enumerate(symbols)}
@@ -211,13 +213,14 @@ def _read_long(table: Table, at: Mapping[str, int]) -> Bars:
     rows = np.flatnonzero(present & (asset >= 0) & ~np.isnat(time))
     clock, bar = np.unique(time[rows], return_inverse=True)
     keep = _check_order(table, found, stamp, rows, asset[rows], bar) & ~bad[rows]
+    fields = {name: values[rows[keep]] for name, values in fields.items()}
     if "adj_close" in fields:
         _adjust(fields)
     cell = (bar * len(symbols) + asset[rows])[keep]
     grids: dict[str, Float] = {}
     for name, values in fields.items():
         grids[name] = np.full((len(clock), len(symbols)), np.nan)
-        grids[name].ravel()[cell] = values[rows[keep]]
+        grids[name].ravel()[cell] = values
     return Bars(table, "long", clock, symbols, grids, found.defects())
 
 

@@ -28,7 +28,7 @@ class File(Source, kind="file"):
             f"{_text(bars, 0)} to {_text(bars, -1)} ({_form(bars)})"
         )
         if bars.defects:
-            about += f"; {len(bars.defects):,} mistakes masked"
+            about += f"; mistakes masked or mended: {len(bars.defects):,}"
         return Dataset(panel, None, about, bars.defects, data_fingerprint(panel, None))
 
 

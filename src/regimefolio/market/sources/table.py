@@ -232,8 +232,11 @@ def read_times(column: pl.Series) -> Times:
 
 
 def _moment(text: str) -> datetime | None:
+    text = text.strip()
+    if text.isdigit() and len(text) != len("20200102"):
+        return None  # seconds since 1970 are no ISO date, though Python reads some as one
     try:
-        moment = datetime.fromisoformat(text.strip())
+        moment = datetime.fromisoformat(text)
     except ValueError:
         return None
     return moment if 1678 <= moment.year <= 2261 else None  # what 64 bits of nanoseconds can hold

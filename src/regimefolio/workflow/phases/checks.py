@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from regimefolio.backtest import BacktestRunner, Run, in_order
-from regimefolio.core.types import Float, RegimePath
+from regimefolio.core.types import Bool, Float, RegimePath
 from regimefolio.market import Market
 from regimefolio.portfolio import Ensemble
 
@@ -39,7 +39,7 @@ def switches_with_regimes(runner: BacktestRunner, run: Run, rows: Sequence[Ensem
             only[bars] = True
             targets = runner.manager.targets(runner.signals(alone), alone, alone.rows(None, len(label)), only)
             expected[bars] = targets[bars]
-    differ = int((run.target[decided] != expected[decided]).any(axis=1).sum())
+    differ = int(_differ(run.target[decided], expected[decided]).any(axis=1).sum())
     changes = np.flatnonzero(label[1:] != label[:-1]) + 1
     changes = changes[changes >= start]
     missed = int((~run.decide[changes]).sum())
@@ -87,6 +87,11 @@ def future_is_unseen(
     return checks
 
 
+def _differ(ours: Float, theirs: Float) -> Bool:
+    """Where two arrays are not the same to the bit; two NaNs are, both being no order."""
+    return (ours != theirs) & ~(np.isnan(ours) & np.isnan(theirs))
+
+
 def _first_difference(run: Run, regimes: RegimePath, other: Run, labels: RegimePath, last: int) -> int | None:
     ours, theirs = run.simulation, other.simulation
     assert ours.weights is not None
@@ -98,7 +103,7 @@ def _first_difference(run: Run, regimes: RegimePath, other: Run, labels: RegimeP
         | (regimes.label[: last + 1] != labels.label[: last + 1])
     )
     decided = run.decide[: last + 1]
-    differs[decided] |= (run.target[: last + 1][decided] != other.target[: last + 1][decided]).any(axis=1)
+    differs[decided] |= _differ(run.target[: last + 1][decided], other.target[: last + 1][decided]).any(axis=1)
     return int(np.flatnonzero(differs)[0]) if differs.any() else None
 
 

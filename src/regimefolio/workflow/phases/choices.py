@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from regimefolio.core.types import Json
 from regimefolio.portfolio import Ensemble, RegimeSettings, SignalStack
 from regimefolio.strategies import Strategy
 from regimefolio.workflow.phases.base import Job, trial_parameters
+from regimefolio.workflow.spec import AnalysisConfig
 from regimefolio.workflow.workspace import Workspace
 
 STATIC = "static"
@@ -71,6 +73,20 @@ class Weights(BaseModel):
     objective: str
     selected: str
     classifiers: dict[str, Found]
+
+
+def rank(score: float) -> float:
+    """A score for comparison; an undefined one loses."""
+    return -math.inf if math.isnan(score) else score
+
+
+def too_little(bars: int, n_episodes: int, config: AnalysisConfig) -> str:
+    """Why the evidence in one regime does not suffice, or nothing."""
+    if bars < config.min_bars:
+        return f"{bars} bars of evidence are fewer than {config.min_bars}"
+    if n_episodes < config.min_episodes:
+        return f"{n_episodes} episodes of evidence are fewer than {config.min_episodes}"
+    return ""
 
 
 def choices_file(workspace: Workspace) -> Path:

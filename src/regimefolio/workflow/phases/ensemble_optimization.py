@@ -27,9 +27,11 @@ from regimefolio.workflow.phases.choices import (
     Shares,
     choices_file,
     ensemble_of,
+    rank,
     read_choices,
     saved_signals,
     settings_of,
+    too_little,
 )
 from regimefolio.workflow.spec import Objective, WorkflowSpec
 from regimefolio.workflow.workspace import Workspace
@@ -105,7 +107,7 @@ class EnsembleOptimization(Phase):
         searches = [self._search(job, runner, choices, STATIC, vectors, {})]
         static = searches[0].assembled.weights[ALL_BARS]
         searches += [self._search(job, runner, choices, kind, vectors, static) for kind in classifiers]
-        chosen = max(searches[1:], key=lambda search: _rank(search.objective))
+        chosen = max(searches[1:], key=lambda search: rank(search.objective))
         self._write(job, searches, chosen)
         write_json(job.workspace.analysis / "overfitting.json", _overfitting(job, searches, chosen))
         document = {"backtest": _strategy(job, choices, chosen).plain()}
@@ -228,17 +230,13 @@ def _best_by_regime(
     returns = [each.decision_return for each in tried]
     overall = [_scores(objective, runner, row, every_bar, (ALL_BARS,))[ALL_BARS] for row in returns]
     by_regime = [_scores(objective, runner, row, label, names) for row in returns]
-    pooled = max(range(len(tried)), key=lambda n: _rank(overall[n][0]))
+    pooled = max(range(len(tried)), key=lambda n: rank(overall[n][0]))
     weights: dict[str, Mapping[str, float]] = {}
     evidence: dict[str, Json] = {}
     for name in names:
         _, bars, runs = by_regime[0][name]
-        why = ""
-        if name != ALL_BARS and bars < config.min_bars:
-            why = f"{bars} bars of evidence are fewer than {config.min_bars}"
-        elif name != ALL_BARS and runs < config.min_episodes:
-            why = f"{runs} episodes of evidence are fewer than {config.min_episodes}"
-        best = pooled if why else max(range(len(tried)), key=lambda n: _rank(by_regime[n][name][0]))
+        why = "" if name == ALL_BARS else too_little(bars, runs, config)
+        best = pooled if why else max(range(len(tried)), key=lambda n: rank(by_regime[n][name][0]))
         weights[name] = tried[best].weights[name]
         evidence[name] = {
             "bars": bars,
@@ -272,11 +270,6 @@ def _whole(objective: Objective, runner: BacktestRunner, run: Run, label: Int, n
     return min((score for score in worst if not math.isnan(score)), default=math.nan)
 
 
-def _rank(score: float) -> float:
-    """A score for comparison; an undefined one loses."""
-    return -math.inf if math.isnan(score) else score
-
-
 def _overfitting(job: Job, searches: Sequence[_Search], chosen: _Search) -> dict[str, Json]:
     """What the number of trials does to the chosen strategy's Sharpe ratio on the bars its weights were chosen on."""
     first = [
@@ -292,17 +285,19 @@ def _overfitting(job: Job, searches: Sequence[_Search], chosen: _Search) -> dict
     sharpes = np.array([*first, *third])
     moments = return_moments(chosen.assembled.returns, job.risk_free)
     finite = sharpes[np.isfinite(sharpes)]
+    enough = finite.size > 1
     return {
         "strategy": chosen.classifier,
         "bars": moments.n_bars,
-        "trials": len(sharpes),
-        "trials_by_phase": {"parameter_discovery": len(first), "ensemble_optimization": len(third)},
+        "trials": len(finite),
+        "trials_by_phase": {
+            "parameter_discovery": int(np.isfinite(first).sum()),
+            "ensemble_optimization": int(np.isfinite(third).sum()),
+        },
         "sharpe_per_bar": jsonable(moments.sharpe),
-        "variance_of_trial_sharpes": float(np.var(finite, ddof=1)),
-        "expected_maximum_sharpe_per_bar": float(expected_maximum_sharpe(finite)),
-        "deflated_sharpe_ratio": jsonable(
-            deflated_sharpe_ratio(moments.sharpe, moments.n_bars, moments.skew, moments.kurtosis, sharpes)
-        ),
+        "variance_of_trial_sharpes": float(np.var(finite, ddof=1)) if enough else None,
+        "expected_maximum_sharpe_per_bar": expected_maximum_sharpe(finite) if enough else None,
+        "deflated_sharpe_ratio": jsonable(deflated_sharpe_ratio(*moments, finite)) if enough else None,
     }
 
 

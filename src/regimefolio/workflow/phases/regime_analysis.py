@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
@@ -15,7 +14,16 @@ from regimefolio.core.files import read_npy, write_json, write_npy
 from regimefolio.core.types import Float, Int, Json, RegimePath
 from regimefolio.regimes import RegimeDetector, episodes, transition_counts
 from regimefolio.workflow.phases.base import Job, Phase
-from regimefolio.workflow.phases.choices import ALL_BARS, STATIC, Choice, Evidence, choices_file, write_choices
+from regimefolio.workflow.phases.choices import (
+    ALL_BARS,
+    STATIC,
+    Choice,
+    Evidence,
+    choices_file,
+    rank,
+    too_little,
+    write_choices,
+)
 from regimefolio.workflow.phases.parameter_discovery import trials_of
 from regimefolio.workflow.spec import AnalysisConfig, WorkflowSpec
 from regimefolio.workflow.workspace import Workspace
@@ -103,19 +111,15 @@ class _Chooser:
     def _best(self, kind: str, regime: str, metrics: Sequence[Metrics]) -> Choice:
         config, key = self._config, self._config.select_by
         numbers = [trial.number for trial in self._trials if trial.strategy.kind == kind]
-        overall = max(numbers, key=lambda n: _rank(self._overall[n][key]))  # max keeps the first of equals
+        overall = max(numbers, key=lambda n: rank(self._overall[n][key]))  # max keeps the first of equals
         bars, runs = metrics[overall]["bars"], metrics[overall]["episodes"]
-        why = ""
-        if regime != ALL_BARS and bars < config.min_bars:
-            why = f"{bars:.0f} bars of evidence are fewer than {config.min_bars}"
-        elif regime != ALL_BARS and runs < config.min_episodes:
-            why = f"{runs:.0f} episodes of evidence are fewer than {config.min_episodes}"
+        why = "" if regime == ALL_BARS else too_little(int(bars), int(runs), config)
 
         def shrunk(n: int) -> float:
             weight = metrics[n]["bars"]
             return (weight * metrics[n][key] + config.shrinkage * self._overall[n][key]) / (weight + config.shrinkage)
 
-        best = overall if why else max(numbers, key=lambda n: _rank(shrunk(n)))
+        best = overall if why else max(numbers, key=lambda n: rank(shrunk(n)))
         evidence = Evidence(
             bars=int(metrics[best]["bars"]),
             episodes=int(metrics[best]["episodes"]),
@@ -126,11 +130,6 @@ class _Chooser:
             metrics={name: metrics[best][name] for name in config.metrics},
         )
         return Choice(self._trials[best].strategy.plain(), best, evidence)
-
-
-def _rank(score: float) -> float:
-    """A score for comparison; an undefined one loses."""
-    return -math.inf if math.isnan(score) else score
 
 
 def _about(detector: RegimeDetector, path: RegimePath) -> dict[str, Json]:

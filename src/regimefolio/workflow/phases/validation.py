@@ -277,14 +277,10 @@ def _index(job: Job, closes: Float) -> tuple[Float, dict[str, object]]:
 
 def _orders(simulation: Simulation) -> dict[str, object]:
     """What the strategy would hold next: decided at the last bar, to be filled at the one after it."""
-    assert simulation.weights is not None
     return {
         "decided_at": simulation.timestamps[-1].astype("datetime64[s]"),
         "positions": [
-            {"symbol": symbol, "held": held, "target": target}
-            for symbol, held, target in zip(
-                simulation.symbols, simulation.weights[-1].tolist(), simulation.pending.tolist(), strict=True
-            )
+            {"symbol": symbol, "held": held, "target": target} for symbol, held, target in simulation.positions()
         ],
     }
 
