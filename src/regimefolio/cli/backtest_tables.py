@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from regimefolio.cli.tables import label, number, table
+from regimefolio.cli.tables import counted, label, minus, number, table
 
 if TYPE_CHECKING:
     from regimefolio.api import BacktestSpec, Outcome, Simulation
@@ -44,7 +44,9 @@ def show(
     against = f", benchmark {spec.benchmark}" if spec.benchmark else ""
     screen.print()
     screen.print(
-        f"{spec.name}: {bars:,} bars, {stamps[simulation.start]} to {stamps[-1]}{against}", style="bold", markup=False
+        f"{spec.name}: {counted(bars, 'bar')}, {stamps[simulation.start]} to {stamps[-1]}{against}",
+        style="bold",
+        markup=False,
     )
     if outcome.status != "ok":
         screen.print(outcome.status, style="bold red")
@@ -59,8 +61,9 @@ def show(
             for regime, metrics in outcome.regime_metrics.items()
         ]
         columns = ["regime", *(f">{head}" for head in BY_REGIME.values())]
-        screen.print(table("By the regime that was known when it was decided", columns, rows))
-    _show_orders(screen, orders)
+        notes = ["hit rate: the share of bars with a gain; bars in cash count too"]
+        screen.print(table("By the regime that was known when it was decided", columns, rows, notes))
+    _show_orders(screen, orders, spec.portfolio.rebalance == "daily")
 
 
 def _groups(groups: Mapping[str, tuple[str, ...]], metrics: Mapping[str, float]) -> Table:
@@ -82,19 +85,22 @@ def _why(reasons: Mapping[str, str]) -> dict[str, list[str]]:
     return found
 
 
-def _show_orders(screen: Console, orders: Mapping[str, Any]) -> None:
+def _show_orders(screen: Console, orders: Mapping[str, Any], daily: bool) -> None:
     day = orders["decided_at"].removesuffix("T00:00:00")
     rows = []
     for each in orders["positions"]:
         held, target = each["held"], each["target"]
         change = None if target is None else target - held
-        rows.append((each["symbol"], _weight(held), _weight(target), "–" if change is None else f"{change:+.2%}"))
+        rows.append(
+            (each["symbol"], _weight(held), _weight(target), "–" if change is None else minus(f"{change:+.2%}"))
+        )
     if rows:
-        title = f"Pending: decided at {day}, filled at the next bar if that is a day to rebalance"
+        certain = "filled at the next bar" if daily else "no order unless the next bar is one to rebalance"
+        title = f"Pending: decided at {day}, {certain}"
         screen.print(table(title, ["symbol", ">held", ">target", ">change"], rows))
     else:
         screen.print(f"\nPending: nothing is held, and nothing was wanted at {day}.", markup=False)
 
 
 def _weight(value: float | None) -> str:
-    return "–" if value is None or abs(value) < 5e-5 else f"{value:.2%}"
+    return "–" if value is None or abs(value) < 5e-5 else minus(f"{value:.2%}")

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from rich.console import RenderableType
 from rich.text import Text
 
-from regimefolio.cli.results import ALL_BARS, STATIC, Results
-from regimefolio.cli.tables import label, number, pair, parameters, table, verdict
+from regimefolio.cli.results import ALL_BARS, STATIC, BestTrial, Results
+from regimefolio.cli.tables import counted, label, number, pair, parameters, table, verdict
 
 if TYPE_CHECKING:
     from regimefolio.api import PhaseStep
@@ -47,14 +47,20 @@ def _discovery(results: Results) -> list[RenderableType]:
     for best in results.best_trials():
         names = results.searched(best.strategy)
         if best.trial is None:
-            rows.append([best.strategy, f"all {best.trials} failed", "", *("" for _ in shown)])
+            rows.append([best.strategy, _without(best, objective), "", *("" for _ in shown)])
             continue
         found = parameters(best.parameters, names)
         numbers = [number(name, best.metrics.get(name)) for name in shown]
         rows.append([_named(best.strategy, names), found or "defaults", f"{best.trial}", *numbers])
-    total = len(results.trials)
     columns = ["strategy", "parameters", ">trial", *(f">{label(name)}" for name in shown)]
-    return [table(f"Best of {total} trials, by strategy", columns, rows)]
+    return [table(f"Best of {counted(len(results.trials), 'trial')}, by strategy", columns, rows)]
+
+
+def _without(best: BestTrial, objective: str) -> str:
+    """Why no trial of a strategy is the best."""
+    silent = best.trials - best.failed
+    failed = f"{best.failed:,} of {counted(best.trials, 'trial')} failed" if best.failed else ""
+    return "; ".join(part for part in (failed, f"never traded: no {label(objective)}" if silent else "") if part)
 
 
 def _analysis(results: Results) -> list[RenderableType]:
@@ -84,7 +90,7 @@ def _choice(choice: Mapping[str, Any], names: Sequence[str], metric: str, notes:
 def _ensemble(results: Results) -> list[RenderableType]:
     made: list[RenderableType] = []
     selected, classifiers = results.weights["selected"], results.weights["classifiers"]
-    objective, pooled = results.weights["objective"], classifiers[STATIC]["objective"]
+    objective = results.weights["objective"]
     for classifier, found in classifiers.items():
         if classifier == STATIC:
             continue
@@ -95,7 +101,7 @@ def _ensemble(results: Results) -> list[RenderableType]:
             [kind, *(_share(found["weights"][name][kind]) for name in (*regimes, ALL_BARS))]
             for kind in found["weights"][ALL_BARS]
         ]
-        worth = f"{label(objective)} {number(objective, found['objective'])}, static {number(objective, pooled)}"
+        worth = f"{label(objective)} {number(objective, found['objective'])}, static {number(objective, found['static_objective'])}"
         title = f"Weights by regime, {classifier}{', selected' if classifier == selected else ''} ({worth})"
         made.append(table(title, ["strategy", *heads, ">static"], rows, notes.lines))
     return made
@@ -118,7 +124,7 @@ def _validation(results: Results) -> list[RenderableType]:
                 number("max_drawdown", metrics.get("max_drawdown")),
             ]
         )
-    title = f"On {window['bars']:,} test bars, {window['first'][:10]} to {window['last'][:10]}"
+    title = f"On {counted(window['bars'], 'test bar')}, {window['first'][:10]} to {window['last'][:10]}"
     return [table(title, ["run", ">Sharpe", ">95% interval", ">a year", ">worst drawdown"], rows)]
 
 

@@ -21,7 +21,7 @@ STATIC, ALL_BARS = "static", "all"
 
 @dataclass(frozen=True)
 class BestTrial:
-    """The trial of one strategy with the best objective, of `trials` of them; None where every one failed."""
+    """The trial of one strategy with the best objective, of `trials` of them; None where none has an objective."""
 
     strategy: str
     trials: int
@@ -66,10 +66,10 @@ class Results:
         return best
 
     def searched(self, kind: str) -> list[str]:
-        """The parameters of a strategy that the trials tell apart."""
-        sets = [row["parameters"] for row in self.trials if row["strategy"] == kind]
+        """The parameters of a strategy that the workflow's search space names, if only one value of each."""
+        space = self.spec.discovery.parameter_space.get(kind)
         names = next(strategy.plain() for strategy in self.spec.strategies if strategy.kind == kind)
-        return [name for name in names if any(each[name] != sets[0][name] for each in sets)]
+        return [] if space is None else [name for name in names if name in space.root]
 
     @cached_property
     def choices(self) -> dict[str, dict[str, dict[str, Any]]]:

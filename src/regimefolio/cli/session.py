@@ -101,6 +101,10 @@ class Session:
 
     def _conclude(self) -> None:
         self._screen.print(checks_table(self._results))
+        edited = api.edited_files(self._root)
+        if edited:
+            text = f"\nEdited by hand: {', '.join(edited)}; what follows used the edited files."
+            self._screen.print(text, markup=False)
         self._screen.print(f"\n{self._results.answer()}", style="bold", markup=False)
         self._screen.print(
             f"\nThe strategy: {self._root / 'analysis' / 'adaptive_strategy.yaml'} (`regimefolio backtest` runs it)",

@@ -58,7 +58,12 @@ def number(metric: str, value: float | None) -> str:
     """A metric's value in its unit; a dash where it is undefined."""
     if value is None or math.isnan(value):
         return UNDEFINED
-    return format(value, _DECIMALS.get(metric, ",.2f"))
+    return minus(format(value, _DECIMALS.get(metric, ",.2f")))
+
+
+def minus(text: str) -> str:
+    """A formatted number with a real minus sign, and none before zero."""
+    return text.lstrip("-") if not text.strip("+-0.,%") else text.replace("-", "−")
 
 
 def counted(count: int, word: str) -> str:

@@ -1,7 +1,8 @@
 """Draws what the workflow wrote: figures, tables, and one page that explains the result; computes nothing new."""
 
+from regimefolio.report.edits import edited_files
 from regimefolio.report.record import Record, read_record
 from regimefolio.report.tearsheet import write_report
 from regimefolio.report.verdict import first_sentence
 
-__all__ = ["Record", "first_sentence", "read_record", "write_report"]
+__all__ = ["Record", "edited_files", "first_sentence", "read_record", "write_report"]

@@ -25,7 +25,7 @@ from regimefolio.report.record import (
     WEIGHTS,
     Record,
 )
-from regimefolio.report.words import count, day, number, percent
+from regimefolio.report.words import counted, day, number, percent
 
 MAX_POINTS = 3000
 """Points of a curve that are drawn; of longer ones every k-th bar and the last."""
@@ -174,10 +174,10 @@ def trials(record: Record) -> Figure:
                 "x": middle,
                 "y": [int(n) for n in np.histogram(values, edges)[0]],
                 "marker": {"color": f"var(--{_PHASE_COLOUR[phase]})", "line": {"width": 0}},
-                "hovertemplate": "%{y} trials near %{x:.2f}<extra>" + title + "</extra>",
+                "hovertemplate": "trials near %{x:.2f}: %{y}<extra>" + title + "</extra>",
             }
         )
-        keys.append(Key(title, f"area {_PHASE_COLOUR[phase]}", f"{len(values)} trials"))
+        keys.append(Key(title, f"area {_PHASE_COLOUR[phase]}", counted(len(values), "trial")))
     shapes: list[Json] = [
         {
             "type": "line",
@@ -203,7 +203,7 @@ def trials(record: Record) -> Figure:
     return Figure(
         "trials",
         {"data": data, "layout": layout},
-        f"Histogram of the Sharpe ratios of {count(len(every))} trials between {number(low)} and "
+        f"Histogram of the Sharpe ratios of {counted(len(every), 'trial')} between {number(low)} and "
         f"{number(high)}; {said}.",
         "Sharpe ratios of all trials, each on its own phase’s bars, beside the chosen strategy’s and the best that so "
         "many worthless trials are expected to show.",

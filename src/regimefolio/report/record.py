@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError,
 from regimefolio.core.errors import CorruptError, StaleError
 from regimefolio.core.files import read_json, read_npy, sha256_of
 from regimefolio.core.types import Float, Int, Json, Times
+from regimefolio.report.edits import edited_files
 
 STATIC, BEST_TRIAL, EQUAL_WEIGHT, INDEX, ALL_BARS = "static", "best_trial", "equal_weight", "index", "all"
 
@@ -267,7 +268,7 @@ class _Checkpoint(_Part):
 
 @dataclass(frozen=True)
 class Source:
-    """One file that the page was made from; `phase` wrote it, and `edited` says that it was changed since."""
+    """One file that the page rests on; `phase` wrote it, and `edited` says that a person changed it since."""
 
     path: str
     sha256: str
@@ -316,6 +317,11 @@ class Record:
     @property
     def selected(self) -> str:
         return self.results.selected
+
+    @property
+    def edited(self) -> list[str]:
+        """The files that a person edited since their phases wrote them."""
+        return [source.path for source in self.sources.values() if source.edited]
 
     @property
     def others(self) -> list[str]:
@@ -471,10 +477,10 @@ def _must_hold(path: Path, found: Mapping[str, object], *names: str) -> None:
 
 
 def _sources(root: Path, names: list[str], checkpoints: list[_Checkpoint]) -> dict[str, Source]:
+    """The files that were read, and those that a person edited and later phases may have read."""
+    edited = edited_files(root)
     sources = {}
-    for name in names:
-        writer = next((each for each in checkpoints if name in each.outputs), None)
-        digest = sha256_of(root / name)
-        edited = writer is not None and writer.outputs[name] != digest
-        sources[name] = Source(name, digest, writer.phase if writer else "", edited)
+    for name in dict.fromkeys((*names, *(each for each in edited if (root / each).is_file()))):
+        writer = next((each.phase for each in checkpoints if name in each.outputs), "")
+        sources[name] = Source(name, sha256_of(root / name), writer, name in edited)
     return sources

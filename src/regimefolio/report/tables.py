@@ -10,12 +10,25 @@ import numpy as np
 
 from regimefolio.core.types import Float
 from regimefolio.evaluation import worst_drawdowns, yearly_table
-from regimefolio.report.record import ALL_BARS, EQUAL_WEIGHT, INDEX, STATIC, Choice, Evidence, Number, Record
-from regimefolio.report.verdict import cost_a_year, metric
-from regimefolio.report.words import count, day, metric_name, number, parameter, percent, signed
+from regimefolio.report.record import (
+    ALL_BARS,
+    CHOICES,
+    EQUAL_WEIGHT,
+    INDEX,
+    SHARES,
+    STATIC,
+    Choice,
+    Evidence,
+    Number,
+    Record,
+)
+from regimefolio.report.verdict import FEWEST_BARS, cost_a_year, metric
+from regimefolio.report.words import count, counted, day, metric_name, number, parameter, percent, signed
 
 EPISODES_SHOWN = 200
 _RUINED = "it went bankrupt before"
+
+_EDITED = "A person edited parameters or weights after they were chosen: the evidence beside them need not be theirs."
 
 DUST = 5e-5
 """A weight below this is shown as 0.0%; a row of such weights is left out."""
@@ -94,7 +107,7 @@ def _metric(record: Record, run: str, name: str, shown: Format) -> Cell:
 
 def differences(record: Record) -> Table:
     """The selected run's Sharpe ratio minus that of each other run, with intervals on one scale."""
-    found = record.results.selected_minus
+    found, few = record.results.selected_minus, record.results.window.test.bars < FEWEST_BARS
     first = [name for name in (STATIC, EQUAL_WEIGHT) if name in found]
     names = [*first, *(name for name in found if name not in first)]
     edges = [v for name in names for v in (found[name].low, found[name].high, found[name].point, 0.0) if v is not None]
@@ -107,8 +120,10 @@ def differences(record: Record) -> Table:
     rows = []
     for name in names:
         each, title = found[name], record.title(name)
-        spark, interval = None, "–"
-        if each.low is not None and each.high is not None and each.point is not None:
+        spark, interval, missing = None, "–", "a Sharpe ratio is undefined"
+        if few:
+            missing = "there are too few test bars"
+        elif each.low is not None and each.high is not None and each.point is not None:
             interval = f"{signed(each.low)} to {signed(each.high)}"
             says = f"{interval}, around {signed(each.point)}"
             spark = Spark(place(each.low), place(each.point), place(each.high), place(0.0), says)
@@ -117,9 +132,9 @@ def differences(record: Record) -> Table:
                 title[0].lower() + title[1:],
                 [
                     _cell(each.point, signed, "a Sharpe ratio is undefined"),
-                    Cell("", "" if spark else "a Sharpe ratio is undefined", "spark", spark),
-                    Cell(interval, "" if spark else "a Sharpe ratio is undefined"),
-                    _cell(each.share_positive, percent, "a Sharpe ratio is undefined"),
+                    Cell("", "" if spark else missing, "spark", spark),
+                    Cell(interval, "" if spark else missing),
+                    _cell(None if few else each.share_positive, percent, missing),
                 ],
                 tone="strong" if name == STATIC else "",
             )
@@ -240,6 +255,7 @@ def regimes(record: Record, classifier: str) -> Table:
         f"Regimes of {classifier} on the test bars, and what {record.title(classifier)} earned in them",
         ["Regime", *columns, "Sortino", "Max. drawdown", "Hit rate", *(["Static Sharpe"] if compared else [])],
         [Group(rows)],
+        ["The hit rate is the share of bars with a gain; bars in cash count too."],
     )
 
 
@@ -268,7 +284,7 @@ def episodes(record: Record, classifier: str) -> Table:
         for name in (seen.names[each.label],)
     ]
     left = len(seen.episodes) - len(shown)
-    notes = [f"{count(left)} earlier episodes are not shown."] if left else []
+    notes = [f"Not shown: {counted(left, 'earlier episode')}."] if left else []
     caption = f"Episodes of {classifier} on the test bars"
     return Table(caption, ["First bar", "Last bar", "Bars", "Regime"], [Group(rows)], notes, frozenset({0, 1, 3}))
 
@@ -291,7 +307,9 @@ def choices(record: Record, classifier: str) -> Table:
         f"What {record.title(classifier)} uses in each regime",
         ["Strategy", "Weight", "Parameters", "Trial", "Bars", "Episodes", "In regime", "All bars", "Shrunk"],
         groups,
-        [
+        [_EDITED]
+        if {CHOICES, SHARES} & set(record.edited)
+        else [
             f"Parameters have the best {score} in the regime on the first two thirds of training, shrunk towards that "
             f"over all bars: the last three columns. Weights have the best {objective} on the last third.",
         ],
@@ -326,9 +344,8 @@ def _choice(record: Record, kind: str, weight: float | None, choice: Choice) -> 
 def _weights_evidence(record: Record, found: Evidence | None) -> tuple[str, str]:
     if found is None:
         return "", ""
-    runs = "1 episode" if found.episodes == 1 else f"{count(found.episodes)} episodes"
     note = (
-        f"weights: {count(found.bars)} bars, {runs}, "
+        f"weights: {counted(found.bars, 'bar')}, {counted(found.episodes, 'episode')}, "
         f"{metric_name(record.shares.objective)} {number(found.score)}, over all bars {number(found.score_all)}"
     )
     return note, f"Fallback to the best weights over all bars: {found.fallback}" if found.fallback else ""
@@ -441,7 +458,7 @@ def orders(record: Record) -> Table | None:
         "Orders pending at the last bar",
         ["Symbol", "Held", "Target", "Order"],
         [Group([*rows, cash])],
-        [f"Fractions of equity. {count(left)} symbols that are neither held nor wanted are left out."] if left else [],
+        [f"Fractions of equity. Left out, neither held nor wanted: {counted(left, 'symbol')}."] if left else [],
     )
 
 
@@ -453,7 +470,7 @@ def files(record: Record) -> Table:
             [
                 _words(source.phase.replace("_", " ") or "the run itself"),
                 Cell(source.sha256, kind="hash"),
-                Cell("Edited since its phase wrote it" if source.edited else "", kind="warning"),
+                Cell("Edited by hand since its phase wrote it" if source.edited else "", kind="warning"),
             ],
         )
         for source in record.sources.values()

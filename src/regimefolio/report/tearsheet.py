@@ -17,8 +17,8 @@ from regimefolio.core.errors import WorkspaceError
 from regimefolio.core.files import write_text
 from regimefolio.report import tables, verdict
 from regimefolio.report.figures import all_figures
-from regimefolio.report.record import EQUAL_WEIGHT, STATIC, Record, read_record
-from regimefolio.report.words import count, day, metric_name, number, percent, probability
+from regimefolio.report.record import ALL_BARS, EQUAL_WEIGHT, STATIC, Record, read_record
+from regimefolio.report.words import count, counted, day, metric_name, number, percent, probability
 
 TEMPLATES = Path(__file__).parent / "templates"
 REPORT = "report.html"
@@ -64,7 +64,7 @@ def render(record: Record) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(count=count, day=day, metric_name=metric_name, probability=probability)
+    environment.filters.update(count=count, counted=counted, day=day, metric_name=metric_name, probability=probability)
     figures = all_figures(record)
     scripts = [_text("plotly-cartesian.min.js"), _text("report.js")]
     return environment.get_template("report.html.j2").render(
@@ -77,7 +77,9 @@ def render(record: Record) -> str:
         holdings=_holdings(record),
         figures=figures,
         sources=record.sources,
-        edited=[source.path for source in record.sources.values() if source.edited],
+        edited=_some(record.edited),
+        scored=_scored(record),
+        orders_note=_orders_note(record),
         specs=_embedded({name: figure.spec for name, figure in figures.items()}),
         style=Markup(_text("report.css")),
         scripts=[Markup(script) for script in scripts],
@@ -125,7 +127,7 @@ def _tiles(record: Record) -> list[Tile]:
         Tile(
             "Deflated Sharpe",
             probability(found.deflated_sharpe_ratio),
-            f"that it is more than luck of {count(found.trials)} trials, on training bars",
+            f"that it is more than luck of {counted(found.trials, 'trial')}, on training bars",
         ),
     ]
 
@@ -140,6 +142,36 @@ def _timeline(record: Record) -> list[Segment]:
     return [Segment(title, span.bars, day(span.first), day(span.last), kind) for title, span, kind in spans]
 
 
+def _some(names: list[str], most: int = 5) -> str:
+    """The first names, and how many more there are."""
+    left = len(names) - most
+    return ", ".join(names[:most]) + (f" and {left:,} more" if left > 0 else "")
+
+
+def _scored(record: Record) -> str:
+    """On how many of their bars parameters were judged, in a sentence."""
+    bars = record.results.window.parameters_chosen_on.bars
+    scored = max((each.evidence.bars for each in record.choices[STATIC][ALL_BARS].values()), default=bars)
+    return f"Scores begin after the warm-up: parameters were judged on {count(scored)} of their {counted(bars, 'bar')}."
+
+
+def _orders_note(record: Record) -> str:
+    """Whether what is wanted after the last bar is an order already, and where it would be filled."""
+    settings, label, window = record.settings, record.labels[record.selected], record.results.window
+    every = settings.portfolio.rebalance["every"] if isinstance(settings.portfolio.rebalance, dict) else 0
+    where = (settings.execution.fill or "").replace("next_", "’s ")
+    wanted = f"What is wanted after the last bar, {day(record.results.orders.decided_at)},"
+    if len(label) > 1 and label[-1] != label[-2]:
+        return f"{wanted} is ordered for the next bar{where}: the regime changed at the last bar."
+    if settings.schedule == "daily" or (every and (window.first_test_bar + window.test.bars - 1) % every == 0):
+        return f"{wanted} is ordered for the next bar{where} by the schedule ({settings.schedule})."
+    calm = "the regime did not change at the last bar"
+    if every:
+        return f"No order: the last bar is none of the schedule’s ({settings.schedule}), and {calm}."
+    unless = f"the next bar begins a new {settings.schedule.removesuffix('ly')} (schedule: {settings.schedule})"
+    return f"No order unless {unless}; {calm}. {wanted} would be filled at that bar{where}."
+
+
 def _holdings(record: Record) -> str:
     """What the weights figure shows, in a sentence."""
     held = np.abs(record.weights)
@@ -147,7 +179,7 @@ def _holdings(record: Record) -> str:
     idle = float((exposure < tables.DUST).mean())
     return (
         f"On average {percent(float(exposure.mean()))} of equity was invested, in {number(float(names.mean()), 1)} "
-        f"of {len(record.symbols)} symbols; on {percent(idle)} of the bars everything was cash."
+        f"of {counted(len(record.symbols), 'symbol')}; on {percent(idle)} of the bars everything was cash."
     )
 
 

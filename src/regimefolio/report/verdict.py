@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from typing import Literal
 
-from regimefolio.report.record import EQUAL_WEIGHT, STATIC, Difference, Number, Record
-from regimefolio.report.words import count, number, percent, probability, signed
+from regimefolio.report.record import ALL_BARS, EQUAL_WEIGHT, SHARES, STATIC, Difference, Number, Record
+from regimefolio.report.words import count, counted, number, percent, probability, signed
 
-Verdict = Literal["helped", "hurt", "not shown", "undefined"]
+FEWEST_BARS = 252
+"""Fewer test bars show nothing: a year of them is twelve mean blocks of the bootstrap."""
+
+Verdict = Literal["helped", "hurt", "not shown", "too few bars", "undefined"]
 
 
-def judge(difference: Difference) -> Verdict:
-    """Which side of zero the interval of a difference lies on, if it lies on one."""
+def judge(difference: Difference, bars: int) -> Verdict:
+    """Which side of zero the interval of a difference over so many test bars lies on, if it lies on one."""
+    if bars < FEWEST_BARS:
+        return "too few bars"
     if difference.low is None or difference.high is None:
         return "undefined"
     if difference.low > 0:
@@ -21,17 +26,47 @@ def judge(difference: Difference) -> Verdict:
 
 def first_sentence(record: Record) -> tuple[str, str]:
     """Whether adapting to regimes helped, by the interval of adaptive minus static: the claim, and what it rests on."""
-    difference = record.results.selected_minus[STATIC]
-    verdict = judge(difference)
+    difference, bars = record.results.selected_minus[STATIC], record.results.window.test.bars
     measured = (
-        f"over {count(record.results.window.test.bars)} test bars the adaptive strategy’s Sharpe ratio is "
+        f"over {counted(bars, 'test bar')} the adaptive strategy’s Sharpe ratio is "
         f"{_sharpe(record, record.selected)}, against {_sharpe(record, STATIC)} for the same ensemble without "
         f"adaptation"
     )
+    same = nothing_to_adapt(record)
+    if same:
+        return "There was nothing to adapt", f": {same}; {measured}."
+    verdict = judge(difference, bars)
     if verdict == "undefined":
         return "Whether adapting to regimes helped cannot be said", f": {measured}; their difference has no interval."
+    if verdict == "too few bars":
+        return "Too few test bars to say whether adapting to regimes helped", f": {measured}; {_few(bars)}."
     claim = {"helped": "helped", "hurt": "hurt", "not shown": "is not shown to have helped"}[verdict]
-    return f"Adapting to regimes {claim}", f": {measured}, and {_interval(difference)}."
+    return f"Adapting to regimes {claim}", f": {measured}, and {_interval(difference, bars)}."
+
+
+def nothing_to_adapt(record: Record) -> str:
+    """Why the adaptive strategy could not differ from the static one on the test bars; empty where it could."""
+    names, label = record.results.regimes[record.selected].names, record.labels[record.selected]
+    seen = [name for k, name in enumerate(names) if (label == k).any()]
+    if not seen:
+        return "no regime was known on any test bar, so the settings were the static ones: there is nothing to judge"
+    if any(_settings(record, record.selected, name) != _settings(record, STATIC, ALL_BARS) for name in seen):
+        return ""
+    return (
+        "every regime chose the same settings: there is nothing to judge; differences come from rebalancing at changes "
+        "of regime"
+    )
+
+
+def _settings(record: Record, classifier: str, regime: str) -> dict[str, tuple[float, object]]:
+    """Weight and parameters of the strategies that have a weight in a regime."""
+    weights = record.shares.classifiers[classifier].weights.get(regime, {})
+    chosen = record.choices[classifier].get(regime, {})
+    return {
+        kind: (weight, chosen[kind].parameters if kind in chosen else None)
+        for kind, weight in weights.items()
+        if weight
+    }
 
 
 def against_equal_weight(record: Record) -> list[str]:
@@ -40,22 +75,23 @@ def against_equal_weight(record: Record) -> list[str]:
         (metric(record, record.selected, name), metric(record, EQUAL_WEIGHT, name))
         for name in ("cagr", "volatility", "max_drawdown")
     )
-    difference = record.results.selected_minus[EQUAL_WEIGHT]
-    verdict = judge(difference)
+    difference, bars = record.results.selected_minus[EQUAL_WEIGHT], record.results.window.test.bars
+    verdict = judge(difference, bars)
     shown = {
         "helped": "so the strategy is shown to be better for the risk it took",
         "hurt": "so the strategy is shown to be worse for the risk it took",
         "not shown": "so neither is shown to be better for the risk it took",
+        "too few bars": _few(bars),
         "undefined": "so nothing is shown",
     }[verdict]
+    rests = {"too few bars": "", "undefined": "the difference is undefined, "}.get(verdict)
+    rests = f"{_interval(difference, bars)}, " if rests is None else rests
     return [
-        f"Against equal weight of the same {len(record.symbols)} symbols, the primary benchmark, it earned "
+        f"Against equal weight of the same {counted(len(record.symbols), 'symbol')}, the primary benchmark, it earned "
         f"{_compared(*cagr)}: {_pair(cagr)} a year, with a volatility of {_pair(volatility)} and a maximum drawdown "
         f"of {_pair(fall)}.",
         f"Its Sharpe ratio is {_sharpe(record, record.selected)} against {_sharpe(record, EQUAL_WEIGHT)}; "
-        + (
-            f"{_interval(difference)}, {shown}." if verdict != "undefined" else f"the difference is undefined, {shown}."
-        ),
+        f"{rests}{shown}.",
         f"Costs took about {percent(cost_a_year(record, record.selected))} of equity a year, against "
         f"{percent(cost_a_year(record, EQUAL_WEIGHT))}.",
         *(
@@ -66,27 +102,46 @@ def against_equal_weight(record: Record) -> list[str]:
     ]
 
 
+def trials(record: Record) -> str:
+    """How many trials were run in training, and of what."""
+    found = record.overfitting
+    third = found.trials_by_phase.get("ensemble_optimization", 0)
+    assembled = min(len(record.shares.classifiers), third)
+    parts = [
+        f"{count(found.trials_by_phase.get('parameter_discovery', 0))} of parameter discovery",
+        counted(third - assembled, "weight vector"),
+        counted(assembled, "assembled ensemble"),
+    ]
+    return f"{counted(found.trials, 'trial')}: {', '.join(parts[:-1])} and {parts[-1]}"
+
+
 def deflated(record: Record) -> list[str]:
     """What the number of trials leaves of the training result, as sentences."""
     found, year = record.overfitting, record.results.window.periods_per_year
-    phases = " and ".join(f"{count(n)} of {name.replace('_', ' ')}" for name, n in found.trials_by_phase.items())
     annual, noise = (
         _times(value, year**0.5) for value in (found.sharpe_per_bar, found.expected_maximum_sharpe_per_bar)
     )
     ratio = found.deflated_sharpe_ratio
-    if ratio is None:
-        meaning = "It is undefined here."
-    elif ratio >= 0.95:
-        meaning = "That is more than the luck of the best of so many trials explains."
-    else:
+    shown = (
+        f"The chosen strategy showed {number(annual)} on the {count(found.bars)} bars on which its weights were chosen"
+    )
+    said = f"{shown}: its deflated Sharpe ratio, the probability that it is better than that, is {probability(ratio)}."
+    if annual is None or noise is None or ratio is None:
+        return [f"In training there were {trials(record)}.", f"{shown}; what luck explains of it is undefined here."]
+    if annual <= 0:
+        meaning = "It gained nothing over cash there, so there is nothing for luck to explain."
+    elif annual <= noise:
+        meaning = "It is no more than the best of worthless trials would show: luck is explanation enough."
+    elif ratio < 0.95:
         meaning = "Below 95%, the luck of the best of so many trials is explanation enough."
+    else:
+        meaning = "That is more than the luck of the best of so many trials explains."
     return [
-        f"{count(found.trials)} trials were run in training ({phases}). Their Sharpe ratios have a variance of "
+        f"In training there were {trials(record)}. Their Sharpe ratios have a variance of "
         f"{number(_times(found.variance_of_trial_sharpes, year), 3)} a year, so the best of so many worthless trials "
         f"is expected to show {number(noise)}.",
-        f"The chosen strategy showed {number(annual)} on the {count(found.bars)} bars on which its weights were "
-        f"chosen: its deflated Sharpe ratio, the probability that it is better than that, is {probability(ratio)}. "
-        f"{meaning}",
+        f"{said} {meaning}",
+        *(["All of this was measured before a person edited the weights."] if SHARES in record.edited else []),
     ]
 
 
@@ -107,16 +162,16 @@ def _sharpe(record: Record, run: str) -> str:
     return number(metric(record, run, "sharpe"))
 
 
-def _interval(difference: Difference) -> str:
-    place = {
-        "helped": "lies above zero",
-        "hurt": "lies below zero",
-        "not shown": "includes zero",
-        "undefined": "is undefined",
-    }[judge(difference)]
+def _few(bars: int) -> str:
+    return f"{counted(bars, 'test bar')}, fewer than {FEWEST_BARS}, are too few to say more"
+
+
+def _interval(difference: Difference, bars: int) -> str:
+    places: dict[Verdict, str]
+    places = {"helped": "lies above zero", "hurt": "lies below zero", "not shown": "includes zero"}
     return (
         f"the {percent(difference.level, 0)} interval of the difference, {signed(difference.low)} to "
-        f"{signed(difference.high)}, {place}"
+        f"{signed(difference.high)}, {places[judge(difference, bars)]}"
     )
 
 

@@ -43,6 +43,11 @@ def count(value: float | None) -> str:
     return number(value, 0)
 
 
+def counted(value: int, word: str) -> str:
+    """A count and what is counted, `1 bar` or `2 bars`."""
+    return f"{count(value)} {word}{'' if value == 1 else 's'}"
+
+
 def day(value: datetime.datetime | np.datetime64) -> str:
     """A date, with its time where that is not midnight."""
     text = value.isoformat() if isinstance(value, datetime.datetime) else str(value.astype("datetime64[s]"))

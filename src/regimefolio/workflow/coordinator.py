@@ -16,13 +16,13 @@ import yaml
 
 from regimefolio.core.component import did_you_mean, fingerprint
 from regimefolio.core.errors import ConfigError, CorruptError
-from regimefolio.core.files import jsonable, read_json, write_json, write_text
+from regimefolio.core.files import jsonable, path_of, read_json, write_json, write_text
 from regimefolio.core.progress import Progress
 from regimefolio.core.types import Json
 from regimefolio.market import Dataset, Market
 from regimefolio.workflow.phases import Job, Phase
 from regimefolio.workflow.spec import WorkflowSpec
-from regimefolio.workflow.workspace import Checkpoint, Workspace, code_version
+from regimefolio.workflow.workspace import Checkpoint, Workspace, code_of
 
 LIBRARIES = ("numpy", "numba", "polars", "pydantic", "scipy", "skfolio")
 
@@ -68,10 +68,11 @@ class Coordinator:
     ) -> None:
         self.spec = spec
         self.phases = tuple(phases)
-        self.workspace = Workspace(folder / spec.output_dir / spec.name)
+        self.workspace = Workspace(folder / path_of(spec.output_dir) / spec.name)
         self._load = load
         self._progress = progress or Progress()
         self._threads = threads
+        self._code = code_of([*spec.strategies, *spec.regime_classifiers, spec.portfolio.allocator])
 
     def plan(self, first: str | None = None) -> list[PhaseStep]:
         """What `run` would do, without doing it; nothing is written."""
@@ -153,7 +154,7 @@ class Coordinator:
 
     def _identity(self, phase: Phase, data: str) -> Checkpoint:
         configuration = fingerprint(phase.configuration(self.spec))
-        return Checkpoint(phase.name, configuration, data, code_version(), {}, {})
+        return Checkpoint(phase.name, configuration, data, self._code, {}, {})
 
     def _why_itself(self, phase: Phase, data: str, first: str | None) -> str | None:
         """Why a phase must run whatever its inputs are, or None."""
@@ -168,7 +169,7 @@ class Coordinator:
         if done.data != now.data:
             return "the data changed"
         if done.code != now.code:
-            return "regimefolio changed"
+            return "the code changed"
         for name in done.outputs:
             if not (self.workspace.root / name).is_file():
                 return f"{name} is missing"
@@ -221,7 +222,7 @@ class Coordinator:
                 "configuration": fingerprint(resolved),
                 "data": {"source": spec.data.source, "fingerprint": data, "about": dataset.about},
                 "versions": {
-                    "regimefolio": code_version(),
+                    "regimefolio": self._code,
                     "python": platform.python_version(),
                     **{name: version(name) for name in LIBRARIES},
                 },

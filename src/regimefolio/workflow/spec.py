@@ -9,7 +9,7 @@ from typing import Annotated, Literal, Self, TypeAlias
 from pydantic import Field, field_validator, model_validator
 
 from regimefolio.backtest import ExecutionSpec
-from regimefolio.core.component import Model, Part, did_you_mean, placed_error
+from regimefolio.core.component import FolderName, Model, Part, Rate, did_you_mean, placed_error
 from regimefolio.core.errors import ConfigError
 from regimefolio.core.types import Json
 from regimefolio.market import DataSpec
@@ -125,7 +125,7 @@ ORDER = ("parameter_discovery", "regime_analysis", "ensemble_optimization", "val
 class WorkflowSpec(Model):
     """The whole job: data, parts, and the four phases in order."""
 
-    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", description="the folder's name")
+    name: FolderName = Field(description="the folder's name")
     type: Literal["regime_adaptive_optimization"] = "regime_adaptive_optimization"
     output_dir: str = "results"
     seed: int = Field(0, ge=0)
@@ -135,7 +135,7 @@ class WorkflowSpec(Model):
     portfolio: PortfolioSpec = PortfolioSpec()
     execution: ExecutionSpec = ExecutionSpec()
     initial_capital: float = Field(1_000_000.0, gt=0)
-    risk_free: float = Field(0.0, description="a year")
+    risk_free: Rate = Field(0.0, description="a year: 0.02 is 2%")
     regime_classifiers: tuple[Part[RegimeDetector], ...] = Field(min_length=1)
     phases: tuple[PhaseSpec, ...]
 

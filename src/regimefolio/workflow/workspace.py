@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import importlib.metadata
+import inspect
+import sys
+import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,6 +15,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
+from regimefolio.core.component import Component
 from regimefolio.core.errors import CorruptError
 from regimefolio.core.files import lock, read_json, remove, sha256_of, sweep_temporaries, write_json
 from regimefolio.workflow.audit import Audit
@@ -26,6 +30,29 @@ def code_version() -> str:
         if path.relative_to(root).parts[0] not in ("cli", "web", "report", "testing"):
             digest.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes())
     return f"{importlib.metadata.version('regimefolio')}+{digest.hexdigest()[:12]}"
+
+
+def code_of(parts: Iterable[Component]) -> str:
+    """`code_version`, and a digest of the modules of parts from outside regimefolio, so that a change there is seen too.
+
+    A part whose source cannot be found has a different digest every time: what it made is never used again.
+    """
+    modules = {
+        base.__module__
+        for part in parts
+        for base in type(part).__mro__
+        if issubclass(base, Component) and base.__module__.partition(".")[0] != "regimefolio"
+    }
+    if not modules:
+        return code_version()
+    digest = hashlib.sha256()
+    for name in sorted(modules):
+        try:
+            source = inspect.getsource(sys.modules[name])
+        except (KeyError, OSError, TypeError):
+            source = uuid.uuid4().hex
+        digest.update(name.encode() + b"\0" + source.encode())
+    return f"{code_version()}+{digest.hexdigest()[:12]}"
 
 
 @dataclass(frozen=True)
@@ -108,9 +135,13 @@ class Workspace:
             return None
         try:
             return _CHECKPOINT.validate_python(read_json(path))
+        except CorruptError:
+            raise CorruptError(f"{path}: is not whole; run with --from {phase} to make it again") from None
         except ValidationError as error:
             where = ".".join(map(str, error.errors()[0]["loc"])) or "its form"
-            raise CorruptError(f"{path}: is not a checkpoint (see {where}); delete it to run the phase again") from None
+            raise CorruptError(
+                f"{path}: is not a checkpoint (see {where}); run with --from {phase} to make it again"
+            ) from None
 
     def finish(self, checkpoint: Checkpoint) -> None:
         """Write a phase's checkpoint: the last thing that it does."""

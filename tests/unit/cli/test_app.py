@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import subprocess
 import sys
 import time
@@ -103,6 +105,52 @@ def test_an_error_of_ours_is_named_and_leaves_with_1(call: Call, monkeypatch: py
     expected = "error: ValueError: three is not two\n  while counting\n  run with --debug for the traceback\n"
     assert call("backtest", "a.yaml") == (1, "", expected)
     assert "in broken" in call("backtest", "a.yaml", "--debug").err
+
+
+def test_what_the_machine_refuses_is_no_bug(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(path: Path) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "cache.nbi")
+
+    monkeypatch.setattr(api, "read_document", full)
+    text = "error: cache.nbi: No space left on device; make room, or choose a path that you may read and write\n"
+    assert call("backtest", "a.yaml") == (2, "", text)
+
+
+@pytest.mark.parametrize("output", ["file", "file/below", "/proc/nowhere", "x" * 300])
+def test_a_place_where_no_results_can_be_is_a_mistake(output: str, folder: Path, call: Call) -> None:
+    (folder / "file").write_text("in the way")
+    text = (folder / "small.yaml").read_text()
+    write_workflow(folder, f"extends: base.yaml\nworkflow: {{output_dir: {output}}}\n")
+    (folder / "base.yaml").write_text(text)
+    code, _, err = call("run", "small.yaml", "--quiet")
+    assert code == 2
+    assert err.startswith(f"error: {output}")
+    assert len(err.splitlines()) == 1
+    assert ";" in err
+
+
+def test_a_folder_is_no_workflow(folder: Path, call: Call) -> None:
+    code, _, err = call("run", ".")
+    assert (code, err) == (2, "error: .: is a folder; name a configuration file in it, such as my.yaml\n")
+
+
+def test_the_package_is_the_command(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "regimefolio", "--version"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=tmp_path)
+    assert done.stdout == f"regimefolio {version('regimefolio')}\n"
+
+
+def test_paths_may_be_text_and_begin_at_home(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(folder))
+    monkeypatch.chdir("/")
+    spec = api.read_workflow("~/small.yaml")
+    assert spec == api.read_workflow(folder / "small.yaml")
+    assert api.check_file("~/prices.csv").rows > 0
+    there = spec.model_copy(update={"output_dir": "~/results"})
+    assert api.coordinator(there, folder="~").workspace.root == folder / "results" / spec.name
+    for read in (api.read_record, api.write_report):
+        with pytest.raises(api.RegimefolioError, match=str(folder / "nowhere")):
+            read("~/nowhere")
 
 
 @pytest.mark.parametrize("options", ["", "--json"])

@@ -35,12 +35,20 @@ def test_metrics_regimes_and_orders_are_shown(file: Path, call: Call) -> None:
     text = " ".join(out.split())
     assert f"ranks: {BARS - 20} bars, {DAYS[20]} to {DAYS[-1]}, benchmark equal_weight" in text
     assert f"Sharpe ratio {outcome.metrics['sharpe']:.2f}" in text
-    assert f"maximum drawdown {outcome.metrics['max_drawdown']:.1%}" in text
+    assert f"maximum drawdown −{-outcome.metrics['max_drawdown']:.1%}" in text
     assert f"costs paid {outcome.metrics['costs']:,.0f}" in text
     for regime in ("bull", "neutral", "bear"):
         assert f"{regime} {outcome.regime_metrics[regime]['bars']:,.0f} " in text
     assert f"Pending: decided at {DAYS[-1]}" in text
     assert max(map(len, out.splitlines())) <= 80
+
+
+def test_compiling_is_announced(file: Path, call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "Compiling" not in call("backtest", "ranks.yaml").out
+    monkeypatch.setattr(api, "kernels_are_compiled", lambda: False)
+    assert call("backtest", "ranks.yaml").out.startswith("Compiling kernels, on the first run only")
+    for option in ("--quiet", "--json"):
+        assert "Compiling" not in call("backtest", "ranks.yaml", option).out
 
 
 def test_json_is_the_outcome_and_its_orders(file: Path, call: Call) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from regimefolio.cli.data import LOOKED_FOR
 from tests.unit.cli.conftest import Call
 
 
@@ -25,7 +26,8 @@ def test_clean_file(tmp_path: Path, call: Call) -> None:
     write(tmp_path, bad=0)
     assert call("data", "check", "prices.csv") == (
         0,
-        "prices.csv: csv, long; 40 rows, 1 symbol, 2020-01-01 to 2020-02-12\nno defects\n",
+        "prices.csv: csv, long; 40 rows, 1 symbol, 2020-01-01 to 2020-02-12\n"
+        f"usable bars a symbol: 40; taken as 365 bars a year\n{LOOKED_FOR}\nno defects\n",
         "",
     )
 
@@ -53,6 +55,23 @@ def test_twenty_are_shown_and_json_lists_all(tmp_path: Path, call: Call) -> None
     found = json.loads(out)
     assert (found["rows"], found["symbols"], found["format"]) == (40, 1, "csv, long")
     assert [defect["row"] for defect in found["defects"]] == list(range(2, 35))
+
+
+def test_the_fewest_and_the_most_bars_of_a_symbol(tmp_path: Path, call: Call) -> None:
+    write(tmp_path, bad=0)
+    with (tmp_path / "prices.csv").open("a") as file:
+        file.write("2020-02-12,B,7\n2020-02-13,B,7\n")
+    _, out, _ = call("data", "check", "prices.csv")
+    assert "usable bars a symbol: 2 to 40; " in out
+    found = json.loads(call("data", "check", "prices.csv", "--json").out)
+    assert (found["fewest"], found["most"], found["periods_per_year"]) == (2, 40, 365)
+
+
+def test_a_file_without_a_bar_is_not_clean(tmp_path: Path, call: Call) -> None:
+    (tmp_path / "prices.csv").write_text("date,symbol,close\n,,\n")
+    code, out, err = call("data", "check", "prices.csv")
+    assert (code, out) == (2, "")
+    assert "holds no bar" in err
 
 
 @pytest.mark.parametrize("name", ["missing.csv", "notes.txt", "empty.csv"])

@@ -4,16 +4,39 @@ from __future__ import annotations
 
 import io
 import threading
+from pathlib import Path
 
 import pytest
 from rich.console import Console
 
-from regimefolio.cli.display import Bars, Lines, Silence
+from regimefolio.cli.display import Bars, Lines, Silence, tell_data
+from regimefolio.market import File
 
 
 def screen(terminal: bool) -> tuple[Console, io.StringIO]:
     paper = io.StringIO()
     return Console(file=paper, force_terminal=terminal, width=80, highlight=False), paper
+
+
+def told(folder: Path, rows: list[str]) -> list[str]:
+    """What is said of a file with these rows, below the line about the data."""
+    path = folder / "prices.csv"
+    path.write_text("\n".join(["date,symbol,close", *rows, ""]))
+    said: list[str] = []
+    tell_data(File(path=path).load(on_bad="mask"), said.append)
+    return said[1:]
+
+
+def test_late_rows_are_one_line_and_masked_bars_twenty(tmp_path: Path) -> None:
+    days = [f"2020-01-{day:02}" for day in range(30, 5, -1)]
+    assert told(tmp_path, [f"{day},A,5" for day in days]) == ["24 rows stood too late, put in place"]
+    said = told(tmp_path, [f"{day},A,{'x' if day > '2020-01-08' else 5}" for day in days])
+    assert said[:2] == [
+        "24 rows stood too late, put in place",
+        "masked line 2: A 2020-01-30: close x: not a number",
+    ]
+    assert len(said) == 1 + 20 + 1
+    assert said[-1] == "… 2 more; `regimefolio data check FILE --json` lists all"
 
 
 def test_a_log_has_a_line_for_every_stage_that_is_over(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,13 +16,14 @@ from regimefolio.cli.tables import counted, label, number, parameters, table
         ("sharpe", 1.234, "1.23"),
         ("sharpe", None, "–"),
         ("sharpe", float("nan"), "–"),
-        ("max_drawdown", -0.2131, "-21.3%"),
-        ("minimize_regime_drawdown", -0.2131, "-21.3%"),
+        ("max_drawdown", -0.2131, "−21.3%"),
+        ("minimize_regime_drawdown", -0.2131, "−21.3%"),
         ("total_return", 124.988, "12,498.8%"),
-        ("var_95", -0.01575, "-1.57%"),
+        ("var_95", -0.01575, "−1.57%"),
         ("max_drawdown_bars", 1911.0, "1,911"),
         ("costs", 28869127.4, "28,869,127"),
         ("beta", 0.786, "0.79"),
+        ("cagr", -0.0001, "0.0%"),
     ],
 )
 def test_a_metric_has_its_unit(metric: str, value: float | None, text: str) -> None:

@@ -135,15 +135,15 @@ def test_threads_change_nothing(folder: Path, call: Call) -> None:
 
 def test_masked_bars_are_listed(folder: Path, call: Call) -> None:
     prices = (folder / "prices.csv").read_text().splitlines()
-    for line in range(200, 207):
+    for line in range(200, 222):
         prices[line] = prices[line].rsplit(",", 1)[0] + ",-1"
     (folder / "prices.csv").write_text("\n".join(prices))
     write_workflow(folder, (folder / "small.yaml").read_text().replace("  data:\n", "  data:\n    on_bad: mask\n"))
     said = call("run", "small.yaml", "--dry-run")
     assert said.code == 0
-    assert "masked 201: DDD" in said.out
+    assert "masked line 201: DDD" in said.out
     assert "DDD -1: zero or negative price" in said.out
-    assert "and 2 more" in said.out
+    assert "… 2 more" in said.out
 
 
 def test_demo_is_introduced_by_what_it_is(

@@ -116,7 +116,7 @@ def test_a_very_long_list_of_episodes_is_cut_and_says_so(record: Record, monkeyp
     monkeypatch.setattr(tables, "EPISODES_SHOWN", 2)
     table = tables.episodes(record, record.selected)
     assert len(table.groups[0].rows) == 2
-    assert table.notes == [f"{number - 2} earlier episodes are not shown."]
+    assert table.notes == [f"Not shown: {number - 2} earlier episodes."]
     assert table.groups[0].rows[-1].cells[0].text == str(record.timestamps[-1].astype("datetime64[D]"))
 
 
@@ -125,22 +125,22 @@ def test_choices_show_parameters_weights_and_every_fallback(workspace: Path) -> 
     chosen = read_json(path)
     classifier = read_record(workspace).selected
     regime, strategies = next(iter(chosen[classifier].items()))
-    strategies["momentum_rank"]["evidence"]["fallback"] = "3 bars of evidence are fewer than 30"
+    strategies["momentum_rank"]["evidence"]["fallback"] = "too little evidence: 3 of 30 bars"
     write_json(path, chosen)
     path = workspace / "analysis" / "ensemble_weights.json"
     shares = read_json(path)
-    shares["classifiers"][classifier]["evidence"][regime]["fallback"] = "1 episodes of evidence are fewer than 2"
+    shares["classifiers"][classifier]["evidence"][regime]["fallback"] = "too little evidence: 1 of 2 episodes"
     shares["classifiers"][classifier]["weights"][regime] = {"bollinger_mean_reversion": 0.0, "momentum_rank": 1.0}
     write_json(path, shares)
     record = read_record(workspace)
     group = tables.choices(record, classifier).groups[0]
     assert group.head == regime
-    assert group.warning.endswith("over all bars: 1 episodes of evidence are fewer than 2")
+    assert group.warning.endswith("over all bars: too little evidence: 1 of 2 episodes")
     idle, ruling = group.rows
     assert (idle.tone, idle.cells[0].text) == ("faint", "0%")
     assert ruling.cells[0].text == "100%"
     assert ruling.cells[1].text == f"lookback {strategies['momentum_rank']['parameters']['lookback']}"
-    assert ruling.cells[1].warning.endswith("3 bars of evidence are fewer than 30")
+    assert ruling.cells[1].warning.endswith("too little evidence: 3 of 30 bars")
     assert tables.choices(record, classifier).groups[-1].head == "no regime known, and static"
 
 
@@ -152,7 +152,7 @@ def test_orders_lead_from_what_is_held_to_what_is_wanted(record: Record) -> None
     assert [cell.text for cell in cells(table, "A").values()] == ["50.0%", "10.0%", "−40.0%"]
     assert [cell.text for cell in cells(table, "D").values()] == ["20.0%", "20.0%", "0.0%"]
     assert [cell.text for cell in cells(table, "Cash").values()] == ["29.9%", "14.9%", "−15.0%"]
-    assert table.notes[0].startswith("Fractions of equity. 1 symbols")
+    assert table.notes[0].startswith("Fractions of equity. Left out, neither held nor wanted: 1 symbol.")
 
 
 def test_no_decision_is_no_order(record: Record) -> None:

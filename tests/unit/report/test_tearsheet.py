@@ -8,13 +8,15 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from regimefolio.core.errors import CorruptError, RegimefolioError, StaleError, WorkspaceError
 from regimefolio.core.files import read_json, sha256_of, write_json, write_text
-from regimefolio.report import tearsheet, verdict, write_report
+from regimefolio.report import edited_files, tearsheet, verdict, write_report
 from regimefolio.report.record import Record, read_record
 from regimefolio.report.tearsheet import render
+from tests.workflows import coordinator, write_prices
 
 READ = (
     "metadata/workflow.json",
@@ -199,15 +201,85 @@ def test_results_of_an_earlier_run_are_stale(workspace: Path) -> None:
         write_report(workspace)
 
 
+CLAIMS = ("Nothing on this page was chosen on test bars", "fixed before the test bars were touched", "have the best")
+WEIGHTS = "analysis/ensemble_weights.json"
+
+
 def test_an_edited_file_is_shown_as_edited(workspace: Path, page: str) -> None:
-    assert "Edited since" not in page
+    assert "Edited" not in visible(page)
+    assert all(claim in visible(page) for claim in CLAIMS)
     path = workspace / "analysis" / "overfitting.json"
     write_json(path, {**read_json(path), "deflated_sharpe_ratio": 0.123})
-    record = read_record(workspace)
-    assert [source.path for source in record.sources.values() if source.edited] == ["analysis/overfitting.json"]
-    assert "Edited since their phases wrote them, and shown as they are: analysis/overfitting.json" in visible(
-        render(record)
-    )
+    assert edited_files(workspace) == read_record(workspace).edited == ["analysis/overfitting.json"]
+    body = visible(render(read_record(workspace)))
+    assert body.startswith("Edited by hand: analysis/overfitting.json; what follows used the edited files.")
+    assert "Edited by hand since its phase wrote it" in body
+
+
+def test_an_edit_that_a_run_took_over_is_shown_too(tmp_path: Path) -> None:
+    write_prices(tmp_path)
+    job = coordinator(tmp_path)
+    job.run()
+    root = job.workspace.root
+    original = (root / WEIGHTS).read_text("utf-8")
+    found = read_json(root / WEIGHTS)
+    for shares in found["classifiers"].values():
+        shares["weights"] = {regime: dict(sorted(each.items())) for regime, each in shares["weights"].items()}
+        for each in shares["weights"].values():
+            each.update(zip(each, (0.3, 0.7), strict=True))
+    write_json(root / WEIGHTS, found)
+    job.run()
+    assert edited_files(root) == [WEIGHTS]
+    body = visible(render(read_record(root)))
+    assert body.startswith(f"Edited by hand: {WEIGHTS}")
+    assert not any(claim in body for claim in CLAIMS)
+    assert "measured before a person edited the weights" in body
+    write_text(root / WEIGHTS, original)  # taken back
+    job.run()
+    assert edited_files(root) == []
+    write_json(root / WEIGHTS, found)
+    job.run()
+    assert edited_files(root) == [WEIGHTS]
+    job.run("ensemble_optimization")  # written anew
+    assert edited_files(root) == []
+    assert all(claim in visible(render(read_record(root))) for claim in CLAIMS)
+
+
+def test_an_index_is_spoken_of_where_there_is_one(record: Record, page: str) -> None:
+    assert "The index was bought once" not in page
+    index = record.results.runs["equal_weight"]
+    changed = replace(record, results=record.results.model_copy(update={"index": index}))
+    changed = replace(changed, equity={**record.equity, "index": record.equity["equal_weight"]})
+    assert "The index was bought once" in render(changed)
+
+
+def test_an_order_is_certain_or_not(record: Record) -> None:
+    label = record.labels[record.selected].copy()
+    label[-2:] = 0
+    execution = record.settings.execution.model_copy(update={"fill": "next_close"})
+    settings = record.settings.model_copy(update={"execution": execution})
+    calm = replace(record, settings=settings, labels={**record.labels, record.selected: label})
+    turned = replace(calm, labels={**record.labels, record.selected: np.append(label[:-1], 1)})
+    note = tearsheet._orders_note
+    assert note(calm).startswith("No order unless the next bar begins a new week (schedule: weekly); the regime did")
+    assert note(turned).endswith("’s close: the regime changed at the last bar.")
+
+    def scheduled(rebalance: str | dict[str, int]) -> Record:
+        portfolio = calm.settings.portfolio.model_copy(update={"rebalance": rebalance})
+        return replace(calm, settings=calm.settings.model_copy(update={"portfolio": portfolio}))
+
+    last = record.results.window.first_test_bar + len(label) - 1
+    assert note(scheduled("daily")).endswith("is ordered for the next bar’s close by the schedule (daily).")
+    assert note(scheduled("monthly")).startswith("No order unless the next bar begins a new month")
+    assert "is ordered for the next bar" in note(scheduled({"every": last}))
+    assert note(scheduled({"every": last - 1})).startswith("No order: the last bar is none of the schedule’s")
+
+
+def test_scores_begin_after_the_warm_up(record: Record, page: str) -> None:
+    scored = {each.evidence.bars for each in record.choices["static"]["all"].values()}
+    bars = record.results.window.parameters_chosen_on.bars
+    assert f"judged on {max(scored)} of their {bars} bars" in visible(page)
+    assert max(scored) < bars
 
 
 def test_a_page_that_is_too_large_is_refused(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:

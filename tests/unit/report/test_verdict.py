@@ -2,10 +2,19 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from regimefolio.report.record import EQUAL_WEIGHT, STATIC, Difference, Record
-from regimefolio.report.verdict import against_equal_weight, cost_a_year, deflated, first_sentence, judge
+from regimefolio.report.tables import differences
+from regimefolio.report.verdict import (
+    against_equal_weight,
+    cost_a_year,
+    deflated,
+    first_sentence,
+    judge,
+    nothing_to_adapt,
+)
 
 
 def difference(low: float | None, high: float | None) -> Difference:
@@ -36,7 +45,8 @@ def with_metrics(record: Record, run: str, **metrics: float | None) -> Record:
     ],
 )
 def test_only_an_interval_beside_zero_shows_anything(low: float | None, high: float | None, verdict: str) -> None:
-    assert judge(difference(low, high)) == verdict
+    assert judge(difference(low, high), 252) == verdict
+    assert judge(difference(low, high), 251) == "too few bars"
 
 
 @pytest.mark.parametrize(
@@ -81,7 +91,8 @@ def test_a_bankruptcy_is_said(record: Record) -> None:
 
 
 @pytest.mark.parametrize(
-    ("ratio", "says"), [(0.558, "is 55.8%. Below 95%"), (0.97, "is 97.0%. That is more than"), (None, "undefined here")]
+    ("ratio", "says"),
+    [(0.558, "is 55.8%. Below 95%"), (0.97, "is 97.0%. That is more than"), (None, "is undefined here")],
 )
 def test_the_deflated_ratio_is_explained(record: Record, ratio: float | None, says: str) -> None:
     found = record.overfitting.model_copy(
@@ -89,15 +100,65 @@ def test_the_deflated_ratio_is_explained(record: Record, ratio: float | None, sa
             "trials": 73,
             "trials_by_phase": {"parameter_discovery": 25, "ensemble_optimization": 48},
             "sharpe_per_bar": 0.0451,
+            "expected_maximum_sharpe_per_bar": 0.0418,
             "variance_of_trial_sharpes": 0.0002992,
             "deflated_sharpe_ratio": ratio,
         }
     )
     text = " ".join(deflated(replace(record, overfitting=found)))
-    assert "73 trials were run in training (25 of parameter discovery and 48 of ensemble optimization)" in text
-    assert "variance of 0.075 a year" in text
     assert "showed 0.72" in text
     assert says in text
+    assert "73 trials: 25 of parameter discovery, 45 weight vectors and 3 assembled ensembles" in text
+    assert ratio is None or "variance of 0.075 a year" in text
+
+
+@pytest.mark.parametrize(
+    ("shown", "says"),
+    [(-0.01, "nothing for luck to explain"), (0.0, "nothing for luck to explain"), (0.02, "no more than the best of")],
+)
+def test_a_ratio_that_noise_beats_is_no_success(record: Record, shown: float, says: str) -> None:
+    update = {"sharpe_per_bar": shown, "expected_maximum_sharpe_per_bar": 0.04, "deflated_sharpe_ratio": 0.2}
+    text = " ".join(deflated(replace(record, overfitting=record.overfitting.model_copy(update=update))))
+    assert says in text
+    assert "Below 95%" not in text
+
+
+def test_few_bars_show_nothing(record: Record) -> None:
+    test = record.results.window.test.model_copy(update={"bars": 120})
+    window = record.results.window.model_copy(update={"test": test})
+    changed = replace(record, results=record.results.model_copy(update={"window": window}))
+    for against in (STATIC, EQUAL_WEIGHT):
+        changed = with_difference(changed, against, difference(0.2, 0.4))
+    claim, measured = first_sentence(changed)
+    assert claim == "Too few test bars to say whether adapting to regimes helped"
+    text = measured + " ".join(against_equal_weight(changed))
+    assert text.count("120 test bars, fewer than 252") == 2
+    assert "shown" not in text
+    assert "interval" not in text
+    assert all(cell.text == "–" for row in differences(changed).groups[0].rows for cell in row.cells[2:])
+
+
+def test_the_same_settings_everywhere_are_nothing_to_adapt(record: Record) -> None:
+    ours, regimes = record.selected, record.results.regimes[record.selected].names
+    pooled, shares = record.choices[STATIC]["all"], record.shares.classifiers
+    weights = shares[STATIC].weights["all"]
+    same = shares[ours].model_copy(update={"weights": {**dict.fromkeys(regimes, weights), "all": weights}})
+    found = record.shares.model_copy(update={"classifiers": {**shares, ours: same}})
+    chosen = {**record.choices, ours: dict.fromkeys(regimes, pooled)}
+    claim, measured = first_sentence(replace(record, choices=chosen, shares=found))
+    assert claim == "There was nothing to adapt"
+    assert "every regime chose the same settings: there is nothing to judge" in measured
+    kind = next(kind for kind, weight in weights.items() if weight)
+    other = pooled[kind].model_copy(update={"parameters": {**pooled[kind].parameters, "horizon": 99}})
+    chosen[ours] = {**chosen[ours], regimes[0]: {**pooled, kind: other}}
+    assert nothing_to_adapt(replace(record, choices=chosen, shares=found)) == ""
+
+
+def test_no_known_regime_is_nothing_to_adapt(record: Record) -> None:
+    unknown = {name: np.full_like(label, -1) for name, label in record.labels.items()}
+    claim, measured = first_sentence(replace(record, labels=unknown))
+    assert claim == "There was nothing to adapt"
+    assert "no regime was known on any test bar" in measured
 
 
 def test_costs_are_those_of_a_year_over_the_average_equity(record: Record) -> None:

@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pytest
 
-from regimefolio.report.words import count, day, metric_name, number, parameter, percent, probability, signed
+from regimefolio.report.words import count, counted, day, metric_name, number, parameter, percent, probability, signed
 
 
 @pytest.mark.parametrize(
@@ -22,6 +22,8 @@ from regimefolio.report.words import count, day, metric_name, number, parameter,
         (percent(None), "–"),
         (percent(math.nan), "–"),
         (count(2495.0), "2,495"),
+        (counted(1, "bar"), "1 bar"),
+        (counted(2495, "bar"), "2,495 bars"),
         (signed(0.155), "+0.15"),
         (signed(-0.18), "−0.18"),
         (signed(0.0), "+0.00"),

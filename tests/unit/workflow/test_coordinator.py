@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import json
+import linecache
 import shutil
 import subprocess
 import sys
@@ -23,6 +25,7 @@ from regimefolio.market.view import Market
 from regimefolio.strategies import Strategy
 from regimefolio.workflow import Coordinator, WorkflowSpec, Workspace
 from regimefolio.workflow.phases import Job, Phase
+from regimefolio.workflow.workspace import code_of, code_version
 from tests.workflows import BARS, NAMES, SYMBOLS, Changes, closes, coordinator, hashes, spec, write_prices
 
 DISCOVERY, ANALYSIS, ENSEMBLE, VALIDATION = NAMES
@@ -184,9 +187,43 @@ def test_a_deleted_checkpoint_runs_its_phase_again(phase: str, finished: Path) -
 def test_other_code_runs_everything(finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from regimefolio.workflow import coordinator as module
 
-    monkeypatch.setattr(module, "code_version", lambda: "0.0+other")
+    monkeypatch.setattr(module, "code_of", lambda parts: "0.0+other")
     steps = coordinator(finished).run()
-    assert {step.reason for step in steps} == {"regimefolio changed"}
+    assert {step.reason for step in steps} == {"the code changed"}
+
+
+OWN = """
+from regimefolio.strategies import Strategy
+
+class Own(Strategy, kind="own_{kind}"):
+    sign: float = {sign}
+    warmup = property(lambda self: 1)
+
+    def signals(self, market, out=None):
+        raise NotImplementedError
+"""
+
+
+def test_the_code_of_a_part_of_ones_own_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    found = []
+    for kind, sign in (("a", 1.0), ("b", -1.0), ("a", 1.0)):
+        (tmp_path / "own_parts.py").write_text(OWN.format(kind=kind, sign=sign))
+        for cached in (tmp_path / "__pycache__").glob("*"):
+            cached.unlink()
+        sys.modules.pop("own_parts", None)
+        linecache.checkcache()
+        importlib.invalidate_caches()
+        found.append(code_of([importlib.import_module("own_parts").Own()]))
+    assert found[0] == found[2] != found[1]
+    assert found[0].startswith(code_version() + "+")
+    assert code_of(spec().strategies) == code_version()
+
+
+def test_a_part_without_source_is_never_used_again() -> None:
+    space: dict[str, Any] = {"__name__": "nowhere"}
+    exec(OWN.format(kind="nowhere", sign=1.0), space)
+    assert code_of([space["Own"]()]) != code_of([space["Own"]()])
 
 
 def test_a_workspace_may_move(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> None:

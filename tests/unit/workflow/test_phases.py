@@ -15,6 +15,7 @@ import pytest
 
 from regimefolio.backtest import BacktestRunner, BacktestSpec, load_market
 from regimefolio.core.documents import read_document
+from regimefolio.core.errors import ModelError
 from regimefolio.core.files import read_json, read_npy
 from regimefolio.core.types import RegimePath
 from regimefolio.portfolio import Ensemble
@@ -281,8 +282,8 @@ def test_the_choice_in_a_regime_has_the_best_shrunk_score(workspace: Workspace) 
 @pytest.mark.parametrize(
     ("config", "fallback"),
     [
-        ({"min_bars": 400}, r"\d+ bars of evidence are fewer than 400"),
-        ({"min_bars": 1, "min_episodes": 99}, r"\d+ episodes of evidence are fewer than 99"),
+        ({"min_bars": 400}, r"too little evidence: \d+ of 400 bars"),
+        ({"min_bars": 1, "min_episodes": 99}, r"too little evidence: \d+ of 99 episodes"),
     ],
 )
 def test_too_little_evidence_takes_the_best_over_all_bars_and_says_so(
@@ -404,3 +405,26 @@ def test_the_best_trial_is_the_best_by_the_objective(workspace: Workspace, finis
     )
     results = read_json(workspace.performance / "validation_results.json")
     assert results["runs"]["best_trial"]["metrics"]["sharpe"] == run.metrics["sharpe"]
+
+
+# Searches that prove nothing
+
+
+def test_a_strategy_that_never_trades_cannot_be_chosen_by(folder: Path) -> None:
+    width = ("phases", 0, "config", "parameter_space", "bollinger_mean_reversion")
+    with pytest.raises(
+        ModelError, match=r"bollinger_mean_reversion: none of its 2 trials has a sharpe \(.*do not vary"
+    ):
+        coordinator(folder, {width: {"width": [50.0, 60.0]}}).run()
+    assert not (folder / "results" / "small" / "performance" / "trials.parquet").exists()
+
+
+def test_the_static_objective_is_measured_in_the_classifiers_own_episodes(folder: Path) -> None:
+    made = coordinator(folder, {("phases", 2, "config", "objective"): "minimize_regime_drawdown"})
+    made.run()
+    found = read_json(made.workspace.analysis / "ensemble_weights.json")["classifiers"]
+    whole = found["static"]["objective"]
+    assert found["static"]["static_objective"] == whole < 0.0
+    inside = [found[classifier]["static_objective"] for classifier in ("gaussian_hmm", "trend")]
+    assert all(whole - 1e-12 <= each < 0.0 for each in inside)  # an episode is never worse than the whole
+    assert max(inside) > whole + 0.001

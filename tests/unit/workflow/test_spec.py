@@ -66,7 +66,7 @@ ORDER = (
         (lambda w: w.update(phases=[]), ORDER + "none", "  phases: []"),
         (
             lambda w: w["phases"][1].update(type="optimization"),
-            "input should be 'analysis', but this is 'optimization'",
+            "must be 'analysis', but this is 'optimization'",
             "    type: optimization",
         ),
         (
@@ -104,7 +104,7 @@ ORDER = (
         ),
         (
             lambda w: w["phases"][2]["config"].update(objective="shrp"),
-            "input should be 'sharpe', 'sortino', 'calmar', 'return', 'drawdown' or 'minimize_regime_drawdown', "
+            "must be 'sharpe', 'sortino', 'calmar', 'return', 'drawdown' or 'minimize_regime_drawdown', "
             "but this is 'shrp'",
             "      objective: shrp",
         ),
@@ -120,17 +120,17 @@ ORDER = (
         ),
         (
             lambda w: w["regime_classifiers"][1].update(average=1),
-            "input should be greater than or equal to 2, but this is 1",
+            "must be at least 2, but this is 1",
             "    average: 1",
         ),
         (
             lambda w: w["data"]["split"].update(embargo=-1),
-            "input should be greater than or equal to 0, but this is -1",
+            "must be at least 0, but this is -1",
             "      embargo: -1",
         ),
         (lambda w: w["data"].pop("split"), "`split` is missing", "  data:"),
         (lambda w: w["data"]["split"].update(trian_end=1), "unknown key 'trian_end'; did you mean 'train_end'?", None),
-        (lambda w: w.update(strategies=[]), "tuple should have at least 1 item after validation, not 0", None),
+        (lambda w: w.update(strategies=[]), "must hold at least 1, but holds 0", None),
     ],
 )
 def test_mistakes_with_their_place(change: Change, message: str, line: str | None, tmp_path: Path) -> None:
@@ -148,7 +148,7 @@ def test_mistakes_with_their_place(change: Change, message: str, line: str | Non
 
 @pytest.mark.parametrize("name", ["a/b", "../up", ".hidden", "", "a b", "/root"])
 def test_names_that_are_no_folder(name: str, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="string should match pattern"):
+    with pytest.raises(ConfigError, match="must be made of letters, digits"):
         read(tmp_path, lambda workflow: workflow.update(name=name))
 
 
@@ -165,7 +165,7 @@ def test_a_split_that_leaves_too_little(split: dict[str, object], message: str, 
     with pytest.raises(DataError) as caught:
         coordinator(folder, {("data", "split"): split}).run()
     assert message in str(caught.value)
-    assert str(caught.value).endswith("choose another date")
+    assert str(caught.value).endswith("choose another date or a shorter embargo")
 
 
 def test_a_warmup_that_leaves_too_little(folder: Path) -> None:
@@ -173,7 +173,8 @@ def test_a_warmup_that_leaves_too_little(folder: Path) -> None:
     with pytest.raises(ConfigError) as caught:
         coordinator(folder, {place: [40, 200]}).run()
     assert "trial 3 (" in str(caught.value)
-    assert "needs 202 bars of warm-up, but parameters are chosen on 400 bars" in str(caught.value)
+    assert "needs 202 bars of warm-up and 252 to be scored on, 454 in all" in str(caught.value)
+    assert "but parameters are chosen on 400 bars; " in str(caught.value)
 
 
 def test_train_end_is_the_last_training_day_whether_or_not_it_has_a_bar(folder: Path) -> None:

@@ -40,7 +40,8 @@ class Job:
             ends = self.spec.data.split.train_end
             raise DataError(
                 f"data.split.train_end {ends} leaves {train} training bars and {max(0, bars - self.test_start)} test "
-                f"bars of {bars}; at least 378 and 3 are needed: choose another date",
+                f"bars of {bars}; at least 378 and 3 are needed: choose another date "
+                "or a shorter embargo",
                 ("data", "split", "train_end"),
             )
         for position, detector in enumerate(self.spec.regime_classifiers):

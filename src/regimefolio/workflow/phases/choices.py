@@ -83,9 +83,9 @@ def rank(score: float) -> float:
 def too_little(bars: int, n_episodes: int, config: AnalysisConfig) -> str:
     """Why the evidence in one regime does not suffice, or nothing."""
     if bars < config.min_bars:
-        return f"{bars} bars of evidence are fewer than {config.min_bars}"
+        return f"too little evidence: {bars} of {config.min_bars} bars"
     if n_episodes < config.min_episodes:
-        return f"{n_episodes} episodes of evidence are fewer than {config.min_episodes}"
+        return f"too little evidence: {n_episodes} of {config.min_episodes} episodes"
     return ""
 
 

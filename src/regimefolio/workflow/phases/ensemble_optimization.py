@@ -52,12 +52,16 @@ class _Tried:
 
 @dataclass(frozen=True, eq=False)
 class _Search:
-    """What the weight search of one classifier found."""
+    """What the weight search of one classifier found.
+
+    `static_objective` is that of the static ensemble in the same regimes: what the classifier's own compares with.
+    """
 
     classifier: str
     tried: list[_Tried]
     assembled: _Tried
     objective: float
+    static_objective: float
     evidence: dict[str, Json]
     replay_equals_full_run: bool
 
@@ -103,9 +107,12 @@ class EnsembleOptimization(Phase):
         vectors = simplex(len(spec.strategies), constraints.step, constraints.min_weight)
         classifiers = [detector.kind for detector in spec.regime_classifiers]
         runner = job.runner(job.training)
+        job.progress.say(
+            f"ensemble optimization: {len(vectors)} weight vectors for each of {', '.join([STATIC, *classifiers])}"
+        )
         job.progress.stage("ensemble optimization", (1 + len(classifiers)) * len(vectors))
-        searches = [self._search(job, runner, choices, STATIC, vectors, {})]
-        static = searches[0].assembled.weights[ALL_BARS]
+        searches = [self._search(job, runner, choices, STATIC, vectors)]
+        static = searches[0].assembled
         searches += [self._search(job, runner, choices, kind, vectors, static) for kind in classifiers]
         chosen = max(searches[1:], key=lambda search: rank(search.objective))
         self._write(job, searches, chosen)
@@ -123,7 +130,7 @@ class EnsembleOptimization(Phase):
         choices: Choices,
         classifier: str,
         vectors: Float,
-        static: Mapping[str, float],
+        static: _Tried | None = None,
     ) -> _Search:
         """Replay every vector, take the best in each regime, and replay what they make together."""
         kinds = [strategy.kind for strategy in job.spec.strategies]
@@ -133,7 +140,7 @@ class EnsembleOptimization(Phase):
 
         def everywhere(vector: Float) -> Shares:
             share = dict(zip(kinds, vector.tolist(), strict=True))
-            return {**dict.fromkeys(names, share), ALL_BARS: static or share}
+            return {**dict.fromkeys(names, share), ALL_BARS: static.weights[ALL_BARS] if static else share}
 
         first = ensemble_of(job, choices, classifier, everywhere(vectors[0]))
         stack = saved_signals(job, choices, classifier, first.strategies)
@@ -145,14 +152,16 @@ class EnsembleOptimization(Phase):
         tried = in_order(replay, [everywhere(vector) for vector in vectors], job.threads, job.progress.advance)
         weights, evidence = _best_by_regime(job, runner, tried, names, label)
         if static:
-            weights[ALL_BARS] = static
+            weights[ALL_BARS] = static.weights[ALL_BARS]
         ensemble = ensemble_of(job, choices, classifier, weights)
         run = runner.replay(stack, ensemble, job.n_fit, regimes, record=True)
+        assembled, objective = _tried(classifier, weights, run), job.spec.ensemble.objective
         return _Search(
             classifier,
             tried,
-            _tried(classifier, weights, run),
-            _whole(job.spec.ensemble.objective, runner, run, label, names),
+            assembled,
+            _whole(objective, runner, assembled, label, names),
+            _whole(objective, runner, static or assembled, label, names),
             evidence,
             full_run_agrees(job, ensemble, stack, run, regimes),
         )
@@ -169,6 +178,7 @@ class EnsembleOptimization(Phase):
                 "evidence": search.evidence,
                 "trial": len(returns) - 1,
                 "objective": jsonable(search.objective),
+                "static_objective": jsonable(search.static_objective),
                 "replay_equals_full_run": search.replay_equals_full_run,
             }
         write_npy(workspace.performance / "ensemble_returns.npy", np.stack(returns))
@@ -262,11 +272,11 @@ def _scores(
     return found
 
 
-def _whole(objective: Objective, runner: BacktestRunner, run: Run, label: Int, names: tuple[str, ...]) -> float:
-    """The objective of a whole run, by which classifiers are compared."""
+def _whole(objective: Objective, runner: BacktestRunner, tried: _Tried, label: Int, names: tuple[str, ...]) -> float:
+    """The objective of a whole run, by which classifiers are compared; `label` (T,) cuts it into episodes."""
     if objective != "minimize_regime_drawdown":
-        return run.metrics[_WHOLE[objective]]
-    worst = [score for score, _, _ in _scores(objective, runner, run.simulation.decision_return, label, names).values()]
+        return tried.outcome.metrics[_WHOLE[objective]]
+    worst = [score for score, _, _ in _scores(objective, runner, tried.decision_return, label, names).values()]
     return min((score for score in worst if not math.isnan(score)), default=math.nan)
 
 

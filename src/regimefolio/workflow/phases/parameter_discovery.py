@@ -65,6 +65,7 @@ class ParameterDiscovery(Phase):
             _with_coefficient(result.outcome, coefficients.get(trial.number), job.workspace, trial)
             for trial, result in zip(trials, results, strict=True)
         ]
+        _must_be_comparable(job, trials, outcomes)
         self._write(job, trials, outcomes, results)
 
     def _announce(self, job: Job, trials: list[Trial], start: int) -> None:
@@ -109,6 +110,21 @@ def _manager(job: Job, start: int, coefficients: dict[int, InformationCoefficien
     return BacktestManager(runner, start, lambda strategy: strategy.signals(market), keep, threads)
 
 
+def _must_be_comparable(job: Job, trials: Sequence[Trial], outcomes: Sequence[Outcome]) -> None:
+    """Refuse a strategy none of whose trials has a score: there would be nothing to choose its parameters by."""
+    score = job.spec.analysis.select_by
+    for kind in dict.fromkeys(trial.strategy.kind for trial in trials):
+        same = [outcome for trial, outcome in zip(trials, outcomes, strict=True) if trial.strategy.kind == kind]
+        if all(np.isnan(outcome.metrics.get(score, np.nan)) for outcome in same):
+            why = next((outcome.reasons[score] for outcome in same if score in outcome.reasons), "no trial ran")
+            place = job.spec.strategies.index(next(each for each in job.spec.strategies if each.kind == kind))
+            raise ModelError(
+                f"{kind}: none of its {len(same)} trials has a {score} ({why}), so no parameters can be chosen; "
+                "give it other values in parameter_space, or take it out of the strategies",
+                ("strategies", place),
+            )
+
+
 def trials_of(spec: WorkflowSpec) -> list[Trial]:
     """All parameter sets of all strategies in the file's order, numbered from 0 across strategies."""
     strategies: list[Strategy] = []
@@ -131,8 +147,9 @@ def first_bar(trials: Sequence[Trial], n_bars: int) -> int:
     start = longest.strategy.warmup + 1
     if start + 252 > n_bars:
         raise ConfigError(
-            f"trial {longest.number} ({longest.parameters}) needs {start} bars of warm-up, but parameters are chosen "
-            f"on {n_bars} bars; use shorter windows or a later data.split.train_end",
+            f"trial {longest.number} ({longest.parameters}) needs {start} bars of warm-up and 252 to be scored on, "
+            f"{start + 252} in all, but parameters are chosen on {n_bars} bars; "
+            "use shorter windows or a later data.split.train_end",
             ("data", "split", "train_end"),
         )
     return start
