@@ -20,6 +20,11 @@ SHOWN = 20
 
 DEFECTS_FOUND = 1
 
+LOOKED_FOR = (
+    "looked for: unreadable cells, values missing inside a bar, prices not above zero or absurd, negative volumes, "
+    "high below low, open or close outside, duplicate and unsorted bars; not yet for jumps, holes and stale prices"
+)
+
 EPILOG = """\b
 regimefolio data check prices.csv
 regimefolio data check prices.parquet --json
@@ -40,7 +45,12 @@ def check(
     json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Check every bar of a file; list what is wrong."""
+    """Check every bar of a file; list what is wrong.
+
+    Looks for cells and dates that cannot be read, missing values inside a bar, prices not above zero or absurd,
+    negative volumes, high below low, open or close outside their range, and bars that are given twice or not in
+    the order of time. Jumps, holes and stale prices are not looked for yet.
+    """
     from regimefolio import api
 
     found = api.check_file(file)
@@ -65,6 +75,10 @@ def _show(file: Path, found: CheckReport) -> None:
         markup=False,
         soft_wrap=True,
     )
+    spread = f"{found.most:,}" if found.fewest == found.most else f"{found.fewest:,} to {found.most:,}"
+    year = f"; taken as {found.periods_per_year:.4g} bars a year" if found.most else ""
+    screen.print(f"usable bars a symbol: {spread}{year}", soft_wrap=True)
+    screen.print(LOOKED_FOR, style="dim", soft_wrap=True)
     if not found.defects:
         screen.print("no defects", style="green")
         return

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as RichProgress
 
-from regimefolio.cli.tables import printable
+from regimefolio.cli.tables import counted, printable
 from regimefolio.core.progress import Progress
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 LINE_EVERY = 10.0
 """Seconds between two lines about the same stage in a log."""
 
-DEFECTS_SHOWN = 5
+DEFECTS_SHOWN = 20
 
 
 def console(stderr: bool = False) -> Console:
@@ -31,14 +31,18 @@ def console(stderr: bool = False) -> Console:
 
 
 def tell_data(dataset: Dataset, say: Callable[[str], None]) -> None:
-    """Say what the prices are, and which of them were masked."""
+    """Say what the prices are, and which of them were masked; rows that stood too late are counted alone."""
     say(dataset.about)
-    for defect in dataset.defects[:DEFECTS_SHOWN]:
-        place = "" if defect.row is None else f" {defect.row}"
+    masked = [defect for defect in dataset.defects if not defect.mended]
+    late = len(dataset.defects) - len(masked)
+    if late:
+        say(f"{counted(late, 'row')} stood too late, put in place")
+    for defect in masked[:DEFECTS_SHOWN]:
+        place = "" if defect.row is None else f" {dataset.unit} {defect.row}"
         bar = " ".join(part for part in (defect.symbol, defect.timestamp) if part)
         say(f"masked{place}: {bar}: {f'{defect.column} {defect.value}'.strip()}: {defect.problem}")
-    if len(dataset.defects) > DEFECTS_SHOWN:
-        say(f"and {len(dataset.defects) - DEFECTS_SHOWN:,} more; `regimefolio data check FILE` lists them")
+    if len(masked) > DEFECTS_SHOWN:
+        say(f"… {len(masked) - DEFECTS_SHOWN:,} more; `regimefolio data check FILE --json` lists all")
 
 
 class Display(Progress):

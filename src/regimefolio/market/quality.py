@@ -10,6 +10,8 @@ import numpy as np
 from regimefolio.core.types import Bool, Float, Int
 
 PRICES = ("open", "high", "low", "close", "adj_close")
+LEAST, MOST = 1e-15, 1e15
+"""Nothing costs less or more; products and ratios of such numbers are far from the ends of float64."""
 
 
 class Problem(NamedTuple):
@@ -43,7 +45,11 @@ def bar_problems(fields: Mapping[str, Float]) -> Iterator[Problem]:
         yield Problem(name, "not a finite number", infinite)
         below = (values <= 0) if name in PRICES else (values < 0)
         yield Problem(name, "zero or negative price" if name in PRICES else "negative volume", below & ~infinite)
-        sound[name] = np.where(infinite | below, np.nan, values)
+        beyond = ((values < LEAST) | (values > MOST)) & ~infinite & ~below & (name in PRICES)
+        yield Problem(name, "not a price", beyond)
+        sound[name] = np.where(infinite | below | beyond, np.nan, values)
+    if "adj_close" in sound and "close" in sound:
+        yield Problem("adj_close", "not an adjustment of close", _absurd(sound), ("close",))
     if "high" not in sound or "low" not in sound:
         return
     high, low = sound["high"], sound["low"]
@@ -52,6 +58,20 @@ def bar_problems(fields: Mapping[str, Float]) -> Iterator[Problem]:
         if name in sound:
             outside = (sound[name] > high) | (sound[name] < low)
             yield Problem(name, f"{name} outside low to high", outside, ("low", "high"))
+
+
+def _absurd(sound: Mapping[str, Float]) -> Bool:
+    """Where adj_close/close would turn a sound field into no price, or a volume into no number."""
+    factor = sound["adj_close"] / sound["close"]
+    absurd = np.zeros(len(factor), dtype=bool)
+    for name in ("open", "high", "low"):
+        if name in sound:
+            adjusted = sound[name] * factor
+            absurd |= (adjusted < LEAST) | (adjusted > MOST)
+    if "volume" in sound:
+        with np.errstate(over="ignore"):
+            absurd |= np.isinf(sound["volume"] / factor)
+    return absurd
 
 
 class Order(NamedTuple):

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date
+from difflib import get_close_matches
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from regimefolio.core.component import Model, did_you_mean, registered
+from regimefolio.core.component import Component, Model, did_you_mean, registered
 from regimefolio.core.errors import ConfigError, MissingDataError
 from regimefolio.core.types import Float, Panel
 from regimefolio.market.sources.base import Dataset, OnBad, Source, data_fingerprint
+from regimefolio.market.sources.table import FORMATS
 
 
 def source_of(text: str) -> Source:
@@ -27,7 +31,8 @@ def source_of(text: str) -> Source:
     kind, colon, argument = text.partition(":")
     known = registered(Source.family)
     if kind not in known:
-        raise ConfigError(f"unknown source {kind!r} in {text!r}; {did_you_mean(kind, known)}")
+        hint = did_you_mean(kind, known) if colon else _whole(text, known) or did_you_mean(kind, known)
+        raise ConfigError(f"unknown source {kind!r} in {text!r}; {hint}")
     if not colon or not argument.strip():
         raise ConfigError(f"source {text!r} must be `{kind}:` and what to read")
     field = next(iter(known[kind].model_fields))
@@ -41,6 +46,18 @@ def source_of(text: str) -> Source:
         raise ConfigError(f"source {text!r}: {argument.strip()!r} is not a {kind}; {hint}") from None
 
 
+def _whole(text: str, known: Mapping[str, type[Component]]) -> str:
+    """A hint at the source of which `text` is the argument alone, such as `us5` or `prices.csv`; empty if none is."""
+    if text.lower().endswith(FORMATS):
+        return f"did you mean 'file:{text}'?"
+    places: dict[str, str] = {}
+    for kind, part in known.items():
+        argument = next(iter(part.model_fields.values()))
+        places |= {word: f"{kind}:{word}" for word in get_args(argument.annotation) if isinstance(word, str)}
+    near = get_close_matches(text, places, n=1)
+    return f"did you mean {places[near[0]]!r}?" if near else ""
+
+
 class DataSpec(Model):
     """The prices of a piece of work: where from, which stretch, and what to do about bad bars."""
 
@@ -49,8 +66,8 @@ class DataSpec(Model):
     end: date | None = Field(None, description="last date, itself included")
     on_bad: OnBad = Field(
         "error",
-        description="error: the first mistake stops; mask: bad bars become missing ones, of a bar given twice "
-        "the first stays, a row that stands too late is put in its place, and all are listed",
+        description="error: the first defect stops; mask: bad bars become missing ones, of a bar given twice "
+        "the first stays, a row that stands too late is put in its place, and all are counted",
     )
 
     @field_validator("source")

@@ -95,7 +95,8 @@ class Market:
                 raise MissingDataError(f"this data has no {on}; use `equal_weight` or one of its symbols")
             return found
         if on not in self.symbols:
-            known = ("benchmark", "index", "equal_weight", *self.symbols)
+            own = {"index": self.index, "benchmark": self.benchmark}
+            known = [*(name for name, values in own.items() if values is not None), "equal_weight", *self.symbols]
             raise ConfigError(f"unknown series {on!r}; {did_you_mean(on, known)}")
         column: Float = np.ascontiguousarray(self.panel.close[:, self.symbols.index(on)])
         return column

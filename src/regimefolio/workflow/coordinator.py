@@ -109,7 +109,7 @@ class Coordinator:
             data = data_fingerprint(dataset, market)
             self._describe(dataset, data)
             if dataset.defects:
-                text = f"{len(dataset.defects)} defects of the data were masked; `regimefolio data check` lists them"
+                text = f"{len(dataset.defects):,} defects of the data were masked or put in place"
                 workspace.audit.record("masked", defects=len(dataset.defects))
                 self._progress.say(text)
             job = Job(self.spec, workspace, dataset, market, self._progress, self._threads)

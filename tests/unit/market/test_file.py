@@ -12,7 +12,7 @@ import pytest
 
 from regimefolio.core.errors import DataError, MissingDataError
 from regimefolio.core.types import Panel
-from regimefolio.market import Dataset, Defect, File, OnBad, check_file
+from regimefolio.market import Dataset, Defect, File, check_file
 
 GOOD = """\
 date,symbol,open,high,low,close,volume
@@ -24,7 +24,7 @@ date,symbol,open,high,low,close,volume
 """
 ADVICE = (
     "\n  Mend the file, or set `on_bad: mask` to turn bad bars into missing ones; "
-    "`regimefolio data check {path}` lists every one."
+    "`regimefolio data check {path}` shows them."
 )
 
 
@@ -159,6 +159,7 @@ class TestReading:
 FIRST = "2020-01-02,A,10,11,9,10.5,100"
 SECOND = "2020-01-03,A,10.5,12,10,11,200"
 BAR = "in the bar A 2020-01-03"
+NO_DATE = "not an ISO date or time (write dates as 2015-01-31)"
 
 MISTAKES = {
     "zero price": (
@@ -199,11 +200,11 @@ MISTAKES = {
     ),
     "not a date": (
         SECOND.replace("2020-01-03", "03/01/2020"),
-        "line 3, column date: not an ISO date or time, found '03/01/2020' in the bar A 03/01/2020",
+        f"line 3, column date: {NO_DATE}, found '03/01/2020' in the bar A 03/01/2020",
     ),
     "impossible date": (
         SECOND.replace("2020-01-03", "2020-02-30"),
-        "line 3, column date: not an ISO date or time, found '2020-02-30' in the bar A 2020-02-30",
+        f"line 3, column date: {NO_DATE}, found '2020-02-30' in the bar A 2020-02-30",
     ),
     "missing date": (
         SECOND.replace("2020-01-03", ""),
@@ -279,6 +280,7 @@ class TestMistakes:
         path = tmp_path / "prices.parquet"
         frame.write_parquet(path)
         assert refusal(path) == ("row 4, column close: zero or negative price, found '0.0' in the bar B 2020-01-03")
+        assert masked(path).unit == "row"
 
     @pytest.mark.parametrize("kind", [pl.Date, pl.Datetime("ms"), pl.Datetime("ms", "UTC"), pl.String])
     def test_dates_beyond_nanoseconds(self, tmp_path: Path, kind: pl.DataType) -> None:
@@ -286,7 +288,7 @@ class TestMistakes:
         dates = [date(1500, 1, 1), date(2020, 1, 2), date(9000, 1, 1)]
         pl.DataFrame({"date": pl.Series(dates).cast(kind), "A": [1.0, 2.0, 3.0]}).write_parquet(path)
         problems = [(defect.row, defect.problem) for defect in check_file(path).defects]
-        assert problems == [(1, "not an ISO date or time"), (3, "not an ISO date or time")]
+        assert problems == [(1, NO_DATE), (3, NO_DATE)]
         assert masked(path).panel.close.tolist() == [[2.0]]
 
     def test_names_as_the_file_has_them(self, tmp_path: Path) -> None:
@@ -311,7 +313,7 @@ class TestMistakes:
             Defect(3, "date", "", "2020-01-02", "2020-01-02 (first in line 2)", "duplicate bar"),
             Defect(4, "date", "", "2020-01-01", "2020-01-01", "earlier than a bar above it"),
             Defect(4, "A", "A", "2020-01-01", "-3", "zero or negative price"),
-            Defect(5, "date", "", "soon", "soon", "not an ISO date or time"),
+            Defect(5, "date", "", "soon", "soon", NO_DATE),
             Defect(6, "B", "B", "2020-01-07", "inf", "not a finite number"),
         )
         np.testing.assert_array_equal(data.panel.close, [[np.nan, 4], [1, np.nan], [7, np.nan]])
@@ -326,6 +328,7 @@ class TestMistakes:
         report = check_file(write(tmp_path, GOOD.replace("21,300", "0,300"), "prices.csv.gz"))
         assert (report.rows, report.symbols, report.first, report.last) == (5, 2, "2020-01-02", "2020-01-06")
         assert report.format == "csv.gz, long"
+        assert (report.periods_per_year, report.fewest, report.most) == (182.625, 1, 3)
         assert [defect.problem for defect in report.defects] == ["zero or negative price"]
 
 
@@ -342,8 +345,19 @@ class TestNoTable:
             ("date,symbol,open,hihg,low,close", "unknown column 'hihg'; did you mean 'high'?; "
              "there is no column `high`, which belongs to the others"),
             ("date,symbl,close", "unknown column 'symbl'; did you mean 'symbol'?; there is no column `symbol`"),
-            ("date,symbol,price", "unknown column 'price'; known: adj_close, close, date, high, low, open, "
-             "symbol, timestamp, volume; there is no column `close`"),
+            ("date,symbol,close,zzz", "unknown column 'zzz'; known: adj_close, close, date, high, low, open, "
+             "symbol, timestamp, volume"),
+            ("date,symbol,price", "unknown column 'price'; did you mean 'close'?; there is no column `close`"),
+            ("date,Ticker,close", "unknown column 'Ticker'; did you mean 'symbol'?; there is no column `symbol`"),
+            ("Date,Ticker,AdjClose", "unknown column 'Ticker'; did you mean 'symbol'?; "
+             "there is no column `symbol`; there is no column `close`"),
+            ("date,symbol,close,Vol", "unknown column 'Vol'; did you mean 'volume'?"),
+            ("date,symbol,close,Adjusted Close", "unknown column 'Adjusted Close'; did you mean 'adj_close'?"),
+            ("Datetime,symbol,close", "unknown column 'Datetime'; did you mean 'timestamp'?; "
+             "there is no column `date` or `timestamp`"),
+            ("Time,AAPL", "unknown column 'Time'; did you mean 'timestamp'?; there is no column `date` or `timestamp`"),
+            ("Date,Open,High,Low,Close,Adj Close,Volume", "there is no column `symbol`; if these are the bars of one "
+             "symbol, add a column `symbol` with its name in every row"),
             ("dat,symbol,close", "unknown column 'dat'; did you mean 'date'?; "
              "there is no column `date` or `timestamp`"),
             ("date,timestamp,symbol,close", "there are both a `date` and a `timestamp`; keep one of them"),
@@ -378,6 +392,29 @@ class TestNoTable:
         parquet = tmp_path / "torn.parquet"
         parquet.write_bytes(b"PAR1 and no more")
         assert refusal(parquet).startswith("is not a whole Parquet file (")
+
+    def test_not_gzip(self, tmp_path: Path) -> None:
+        path = tmp_path / "fake.csv.gz"
+        path.write_bytes(b"<html>no such page</html>")
+        assert refusal(path).startswith("is not gzip, as its name says")
+
+    @pytest.mark.parametrize(("mark", "said"), [(";", "';'"), ("\t", "tabs"), ("|", "'|'")])
+    def test_not_separated_by_commas(self, tmp_path: Path, mark: str, said: str) -> None:
+        path = write(tmp_path, GOOD.replace(",", mark).replace(".", ","))
+        message = f"columns are separated by {said}: write them with commas (and decimals with points)"
+        assert refusal(path) == message
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "date,symbol,open,high,low,close,volume\n,,,,,,\n",
+            "date,symbol,close\n2020-01-02,A,\n",
+            "date,A,B\n2020-01-02,,\n",
+        ],
+    )
+    def test_not_one_bar(self, tmp_path: Path, text: str) -> None:
+        with pytest.raises(DataError, match="holds no bar: no row has a number"):
+            check_file(write(tmp_path, text))
 
     def test_open_quote(self, tmp_path: Path) -> None:
         path = write(tmp_path, GOOD.replace("2020-01-03,B", '2020-01-03,"B'))
@@ -430,27 +467,3 @@ def test_known_defects_of_300_stocks(shared: Path) -> None:
     for defect in data.defects:
         assert defect.row is not None
         assert lines[defect.row - 1].startswith(f"{defect.timestamp},{defect.symbol},")
-
-
-@pytest.mark.parametrize("rows", ["2020-01-02,A,1\n", ",,,,,,\n", "2020-01-02,A,1\n2020-01-03,A\n"])
-@pytest.mark.parametrize("on_bad", ["error", "mask"])
-def test_a_file_without_one_whole_row_is_refused_in_words(rows: str, on_bad: OnBad, tmp_path: Path) -> None:
-    path = write(tmp_path, "date,symbol,open,high,low,close,volume\n" + rows)
-    with pytest.raises(DataError):
-        File(path=path).load(on_bad=on_bad)
-
-
-@pytest.mark.parametrize(("close", "adj_close"), [("0", "1"), ("10", "0"), ("10", "inf"), ("0", "0")])
-def test_a_masked_row_is_not_adjusted(close: str, adj_close: str, tmp_path: Path) -> None:
-    path = write(
-        tmp_path,
-        f"date,symbol,close,adj_close\n2020-01-02,A,10,5\n2020-01-03,A,{close},{adj_close}\n2020-01-06,A,12,6\n",
-    )
-    found = masked(path)
-    assert found.defects
-    np.testing.assert_array_equal(found.panel.close[:, 0], [5.0, np.nan, 6.0])
-
-
-def test_seconds_since_1970_are_no_dates(tmp_path: Path) -> None:
-    path = write(tmp_path, "date,symbol,close\n1712121212345,A,10\n2020-01-03,A,11\n")
-    assert "1712121212345" in refusal(path)

@@ -36,7 +36,11 @@ def test_texts_name_sources() -> None:
     ("text", "message"),
     [
         ("smaple:us5", "unknown source 'smaple' in 'smaple:us5'; did you mean 'sample'?"),
-        ("prices.csv", "unknown source 'prices.csv' in 'prices.csv'; known: file, sample"),
+        ("fil:prices.csv", "unknown source 'fil' in 'fil:prices.csv'; did you mean 'file'?"),
+        ("prices.csv", "unknown source 'prices.csv' in 'prices.csv'; did you mean 'file:prices.csv'?"),
+        ("us5", "unknown source 'us5' in 'us5'; did you mean 'sample:us5'?"),
+        ("sp500", "unknown source 'sp500' in 'sp500'; did you mean 'sample:sp500_20'?"),
+        ("yahoo", "unknown source 'yahoo' in 'yahoo'; known: file, sample"),
         ("sample:us4", "source 'sample:us4': 'us4' is not a sample; did you mean 'us5'?"),
         ("sample", "source 'sample' must be `sample:` and what to read"),
         ("file:", "source 'file:' must be `file:` and what to read"),
@@ -116,4 +120,4 @@ def test_bad_bars_by_choice(tmp_path: Path) -> None:
     data = load_data(DataSpec(source="file:bad.csv", on_bad="mask"), tmp_path)
     np.testing.assert_array_equal(data.panel.close[:, 0], [1, np.nan])
     assert [defect.row for defect in data.defects] == [3]
-    assert data.about.endswith("; mistakes masked or mended: 1")
+    assert data.about.endswith("; defects masked or put in place: 1")

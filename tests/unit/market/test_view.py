@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from regimefolio.core.errors import ConfigError
+from regimefolio.market import Market
 from regimefolio.testing import market_of
 
 NAN = np.nan
@@ -32,6 +34,15 @@ def test_nothing_earlier_changes_when_the_future_does() -> None:
     whole = market_of(close).series("equal_weight")
     for cut in (1, 2, 50, 199):
         assert np.array_equal(market_of(close[:cut]).series("equal_weight"), whole[:cut])
+
+
+def test_only_series_that_there_are_are_offered() -> None:
+    market = market_of(np.ones((3, 1)))
+    for index, offered in ((None, {"equal_weight"}), (np.ones(3), {"equal_weight", "index"})):
+        with pytest.raises(ConfigError, match="unknown series 'zzzz'; known: ") as caught:
+            Market(market.panel, index).series("zzzz")
+        known = str(caught.value).partition("known: ")[2].split(", ")
+        assert set(known) == offered | set(market.symbols)
 
 
 def test_the_memo_counts_an_array_once() -> None:

@@ -14,12 +14,23 @@ from regimefolio.core.errors import DataError
 from regimefolio.core.types import Bool, Float, Int, Panel, Times
 from regimefolio.market.calendar import periods_per_year
 from regimefolio.market.quality import Problem, bar_order, bar_problems
-from regimefolio.market.sources.base import Defect, OnBad, refusal
+from regimefolio.market.sources.base import LATE, Defect, OnBad, refusal
 from regimefolio.market.sources.table import Table, read_numbers, read_times
 
 TIMES = ("date", "timestamp")
 FIELDS = ("open", "high", "low", "close", "volume", "adj_close")
 LONG = (*TIMES, "symbol", *FIELDS)
+ELSEWHERE = {
+    "ticker": "symbol",
+    "time": "timestamp",
+    "datetime": "timestamp",
+    "adjusted_close": "adj_close",
+    "price": "close",
+    "vol": "volume",
+}
+"""What others call these columns."""
+
+UNREADABLE = "not a number"
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,6 +96,8 @@ class _Findings:
     def blame(self, row: int, column: int, problem: str, shown: str = "") -> None:
         """Blame one cell; `shown` explains its value."""
         table, place, name = self._table, self._table.place(row), self._table.header[column].strip()
+        if problem == UNREADABLE and re.fullmatch(r"-?[\d.]+,\d+", table.text(row, column).strip()):
+            problem += " (write decimals with a point)"
         symbol = "" if column == self._stamp else name
         if self._symbol is not None:
             symbol = table.text(row, self._symbol)
@@ -102,19 +115,29 @@ def read_bars(table: Table) -> Bars:
 
     A table with a `symbol` or a `close` is long: date or timestamp, symbol, close, and where they are known
     open, high and low (together), volume, adj_close. Any other is wide: date or timestamp, and a close for
-    every symbol. Names are read in any case. With an adj_close, bars are checked as delivered and then
-    adjusted: prices times adj_close/close, volume divided by it. A row whose numbers are all empty is no bar,
-    nor is an empty cell of a wide table. Symbols are in the order of their names.
+    every symbol. Names are read in any case, with spaces, underscores or neither. With an adj_close, bars are
+    checked as delivered and then adjusted: prices times adj_close/close, volume divided by it. A row whose
+    numbers are all empty is no bar, nor is an empty cell of a wide table. Symbols are in the order of their names.
 
     Raises
     ------
     DataError
-        The columns are not such.
+        The columns are not such, or there is not one bar, good or bad.
     """
-    names = [re.sub(r"[\s-]+", "_", name.strip().lower()) for name in table.header]
-    if "symbol" in names or "close" in names:
-        return _read_long(table, _long_columns(table, names))
-    return _read_wide(table, _wide_columns(table, names))
+    names = [_name(text) for text in table.header]
+    if {"symbol", "close", "adj_close", "ticker"}.isdisjoint(names):
+        bars = _read_wide(table, _wide_columns(table, names))
+    else:
+        bars = _read_long(table, _long_columns(table, names))
+    if not len(bars.timestamps) and not bars.defects:
+        raise DataError(f"{table.path}: holds no bar: no row has a number; fetch or write the file again")
+    return bars
+
+
+def _name(text: str) -> str:
+    """A column's name as it is written here."""
+    name = re.sub(r"[\s_-]+", "_", text.strip().lower())
+    return next((known for known in LONG if known.replace("_", "") == name.replace("_", "")), name)
 
 
 def _refuse_columns(table: Table, mistakes: list[str]) -> NoReturn:
@@ -132,13 +155,20 @@ def _time_mistakes(names: list[str]) -> Iterator[str]:
         yield "there are both a `date` and a `timestamp`; keep one of them"
 
 
+def _meant(name: str) -> str:
+    """A hint at the column that was meant."""
+    return f"did you mean {ELSEWHERE[name]!r}?" if name in ELSEWHERE else did_you_mean(name, LONG)
+
+
 def _long_columns(table: Table, names: list[str]) -> dict[str, int]:
     """Where each column of a long table stands."""
     unknown = [number for number, name in enumerate(names) if name not in LONG]
-    mistakes = [f"unknown column {table.header[at]!r}; {did_you_mean(names[at], LONG)}" for at in unknown]
+    mistakes = [f"unknown column {table.header[at]!r}; {_meant(names[at])}" for at in unknown]
     mistakes += [f"column `{name}` is given twice" for name in LONG if names.count(name) > 1]
     mistakes += _time_mistakes(names)
     mistakes += [f"there is no column `{name}`" for name in ("symbol", "close") if name not in names]
+    if "symbol" not in names and not any("'symbol'" in _meant(names[at]) for at in unknown):
+        mistakes.append("if these are the bars of one symbol, add a column `symbol` with its name in every row")
     bounds = [name for name in ("open", "high", "low") if name not in names]
     if 0 < len(bounds) < 3:
         mistakes += [f"there is no column `{name}`, which belongs to the others" for name in bounds]
@@ -149,7 +179,9 @@ def _long_columns(table: Table, names: list[str]) -> dict[str, int]:
 
 def _wide_columns(table: Table, names: list[str]) -> dict[str, int]:
     """Where the time, under the empty name, and each symbol of a wide table stand."""
-    mistakes = list(_time_mistakes(names))
+    times = [at for at, name in enumerate(names) if ELSEWHERE.get(name) == "timestamp" and not set(TIMES) & set(names)]
+    mistakes = [f"unknown column {table.header[at]!r}; {_meant(names[at])}" for at in times]
+    mistakes += _time_mistakes(names)
     symbols = [name.strip() for name in table.header]
     mistakes += [f"column {number + 1} has no name" for number, symbol in enumerate(symbols) if not symbol]
     mistakes += [f"column {symbol!r} is given twice" for symbol in sorted(set(symbols)) if symbols.count(symbol) > 1]
@@ -251,14 +283,14 @@ def _read_wide(table: Table, at: Mapping[str, int]) -> Bars:
 def _problems(fields: Mapping[str, Float], unreadable: Mapping[str, Bool], present: Bool) -> Iterator[Problem]:
     """What is wrong with the numbers of the rows that are bars."""
     for name, values in fields.items():
-        yield Problem(name, "not a number", unreadable[name])
+        yield Problem(name, UNREADABLE, unreadable[name])
         yield Problem(name, "missing value", present & np.isnan(values) & ~unreadable[name])
     yield from bar_problems(fields)
 
 
 def _check_times(table: Table, found: _Findings, stamp: int, time: Times, present: Bool) -> None:
     given = table.columns[stamp].is_not_null().to_numpy()
-    found.add(np.isnat(time) & given, stamp, "not an ISO date or time")
+    found.add(np.isnat(time) & given, stamp, "not an ISO date or time (write dates as 2015-01-31)")
     found.add(~given & present, stamp, "missing date")
 
 
@@ -270,7 +302,7 @@ def _check_order(table: Table, found: _Findings, stamp: int, rows: Int, asset: I
         first = table.place(int(rows[order.first[again]]))
         found.blame(int(rows[again]), stamp, "duplicate bar", f"first in {table.unit} {first}")
     for late in np.flatnonzero(order.unsorted).tolist():
-        found.blame(int(rows[late]), stamp, "earlier than a bar above it")
+        found.blame(int(rows[late]), stamp, LATE)
     return own
 
 

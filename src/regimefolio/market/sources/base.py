@@ -15,6 +15,9 @@ from regimefolio.core.types import Float, Panel
 
 OnBad = Literal["error", "mask"]
 
+LATE = "earlier than a bar above it"
+"""The one defect whose bar is good: it is put in its place."""
+
 
 @dataclass(frozen=True)
 class Defect:
@@ -39,6 +42,11 @@ class Defect:
     value: str
     problem: str
 
+    @property
+    def mended(self) -> bool:
+        """Whether the bar is used all the same, put in its place."""
+        return self.problem == LATE
+
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
@@ -51,9 +59,11 @@ class Dataset:
     about : str
         What these prices are, and what they must not be taken for.
     defects : tuple of Defect
-        What was masked, in the order of the source.
+        All that was masked or put in place, in the order of the source.
     fingerprint : str
         SHA-256 over symbols, timestamps and arrays: equal data, equal fingerprint, wherever it was read from.
+    unit : str
+        What a defect's `row` counts: `line` of a text file, `row` of a Parquet file.
     """
 
     panel: Panel
@@ -61,6 +71,7 @@ class Dataset:
     about: str
     defects: tuple[Defect, ...]
     fingerprint: str
+    unit: str = "line"
 
 
 class Source(Component, family="source"):
@@ -125,5 +136,5 @@ def refusal(path: Path, unit: str, defects: Sequence[Defect]) -> DataError:
     return DataError(
         f"{path}: {unit} {first.row}{column}: {first.problem}, found {first.value!r}{where}{others}\n"
         f"  Mend the file, or set `on_bad: mask` to turn bad bars into missing ones; "
-        f"`regimefolio data check {path}` lists every one."
+        f"`regimefolio data check {path}` shows them."
     )

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 from pydantic import Field
 
+from regimefolio.market.calendar import periods_per_year
 from regimefolio.market.sources.bars import Bars, read_bars
 from regimefolio.market.sources.base import Dataset, Defect, OnBad, Source, data_fingerprint
 from regimefolio.market.sources.table import read_table
@@ -18,23 +20,27 @@ class File(Source, kind="file"):
     path: Path = Field(description="file named .csv, .csv.gz or .parquet")
 
     def within(self, folder: Path) -> File:
-        return File(path=folder / self.path)
+        return File(path=folder / _from_home(self.path))
 
     def load(self, on_bad: OnBad = "error") -> Dataset:
-        bars = read_bars(read_table(self.path))
+        bars = read_bars(read_table(_from_home(self.path)))
         panel = bars.panel(on_bad)
         about = (
             f"{self.path.name}: {panel.n_assets:,} symbols, {panel.n_bars:,} bars, "
             f"{_text(bars, 0)} to {_text(bars, -1)} ({_form(bars)})"
         )
         if bars.defects:
-            about += f"; mistakes masked or mended: {len(bars.defects):,}"
-        return Dataset(panel, None, about, bars.defects, data_fingerprint(panel, None))
+            about += f"; defects masked or put in place: {len(bars.defects):,}"
+        return Dataset(panel, None, about, bars.defects, data_fingerprint(panel, None), bars.table.unit)
 
 
 @dataclass(frozen=True)
 class CheckReport:
     """What `regimefolio data check` found in a file.
+
+    Looked for are cells and times that cannot be read, values missing inside a bar, numbers that are no price or
+    volume, highs below lows, opens and closes outside of them, and bars given twice or too late. Jumps, holes and
+    stale prices are not.
 
     Parameters
     ----------
@@ -45,6 +51,10 @@ class CheckReport:
         Times of the first and the last bar; empty where no bar has a time.
     format : str
         Kind and layout of the file, such as `csv.gz, long`.
+    periods_per_year : float
+        Bars in a year, as the times tell.
+    fewest, most : int
+        Usable bars of the symbol that has the fewest, and of the one that has the most.
     defects : tuple of Defect
         Every mistake, in the order of the file.
     """
@@ -54,6 +64,9 @@ class CheckReport:
     first: str
     last: str
     format: str
+    periods_per_year: float
+    fewest: int
+    most: int
     defects: tuple[Defect, ...]
 
 
@@ -67,15 +80,24 @@ def check_file(path: Path) -> CheckReport:
     DataError
         The file is no table of bars at all: of another kind, empty, torn, or without the columns of bars.
     """
-    bars = read_bars(read_table(path))
+    bars = read_bars(read_table(_from_home(path)))
+    counts = np.isfinite(bars.fields["close"]).sum(axis=0)
     return CheckReport(
         rows=bars.table.n_rows,
         symbols=len(bars.symbols),
         first=_text(bars, 0),
         last=_text(bars, -1),
         format=_form(bars),
+        periods_per_year=periods_per_year(bars.timestamps),
+        fewest=int(counts.min()) if counts.size else 0,
+        most=int(counts.max(initial=0)),
         defects=bars.defects,
     )
+
+
+def _from_home(path: Path) -> Path:
+    """A path whose first part is `~` stands in the user's folder."""
+    return Path.home().joinpath(*path.parts[1:]) if path.parts[:1] == ("~",) else path
 
 
 def _form(bars: Bars) -> str:

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     import polars as pl
 
 FORMATS = ("csv.gz", "csv", "parquet")
+SEPARATORS = {";": "';'", "\t": "tabs", "|": "'|'"}
+"""What some programs write instead of commas, and how to say it."""
+
 EMPTY = ("", "nan", "na", "n/a", "null", "none")
 """What an empty cell may say in a column of numbers, in any case. In a column of symbols these are names."""
 
@@ -75,7 +78,7 @@ def read_table(path: Path) -> Table:
     MissingDataError
         There is no such file.
     DataError
-        The file is of another kind, empty, torn, or not UTF-8.
+        The file is of another kind, empty, torn, not UTF-8, or not separated by commas.
     """
     form = next((form for form in FORMATS if path.name.lower().endswith(f".{form}")), None)
     if form is None:
@@ -91,7 +94,7 @@ def _read_parquet(path: Path) -> Table:
     import polars as pl
 
     try:
-        frame = pl.read_parquet(path)
+        frame = pl.read_parquet(path, glob=False)
     except (pl.exceptions.PolarsError, OSError) as error:
         raise DataError(f"{path}: is not a whole Parquet file ({error}); write it again") from error
     if not frame.height:
@@ -100,11 +103,14 @@ def _read_parquet(path: Path) -> Table:
 
 
 def _read_csv(path: Path, form: str) -> Table:
-    head, _, body = _bytes(path).partition(b"\n")
+    head, _, body = _bytes(path, form).partition(b"\n")
     try:
         header = tuple(next(csv.reader([head.decode().rstrip("\r")], strict=True), ()))
     except csv.Error as error:
         raise DataError(f"{path}: line 1: the columns' names cannot be read ({error})") from error
+    other = next((said for mark, said in SEPARATORS.items() if len(header) == 1 and mark in header[0]), None)
+    if other is not None:
+        raise DataError(f"{path}: columns are separated by {other}: write them with commas (and decimals with points)")
     body = body.rstrip(b"\r\n")
     if not any(name.strip() for name in header) or not body:
         raise DataError(f"{path}: the file is empty; line 1 must name the columns, and bars must follow it")
@@ -120,14 +126,17 @@ def _read_csv(path: Path, form: str) -> Table:
     return Table(path, form, header, columns, lines, defects)
 
 
-def _bytes(path: Path) -> bytes:
+def _bytes(path: Path, form: str) -> bytes:
     """The text of a file: decompressed, without byte order mark, and known to be UTF-8."""
     try:
         data = path.read_bytes()
-        if data.startswith(b"\x1f\x8b"):
+        zipped = data.startswith(b"\x1f\x8b")
+        if zipped:
             data = gzip.decompress(data)
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"{path}: is not a whole file ({error}); fetch or write it again") from error
+    if data and form == "csv.gz" and not zipped:
+        raise DataError(f"{path}: is not gzip, as its name says; fetch it again, or name it .csv if it is plain text")
     data = data.removeprefix(b"\xef\xbb\xbf")
     if not data.isascii():
         try:
