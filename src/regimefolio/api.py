@@ -5,32 +5,47 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from regimefolio.backtest import BacktestManager, BacktestRunner, BacktestSpec, Run, Trial, load_market, run_backtest
+from regimefolio import market, report
+from regimefolio.backtest import (
+    BacktestManager,
+    BacktestRunner,
+    BacktestSpec,
+    ExecutionSpec,
+    Run,
+    Trial,
+    load_market,
+    run_backtest,
+)
 from regimefolio.core.component import Component, registered
 from regimefolio.core.documents import read_document
-from regimefolio.core.errors import RegimefolioError
+from regimefolio.core.errors import ConfigError, RegimefolioError
+from regimefolio.core.files import path_of
 from regimefolio.core.progress import Progress
-from regimefolio.core.types import Outcome, Panel, RegimePath, Signals, Simulation
+from regimefolio.core.types import Outcome, Panel, RegimePath, SignalBuffer, Signals, Simulation
 from regimefolio.kernels.simulate import simulate
-from regimefolio.market import CheckReport, Dataset, DataSpec, Market, check_file, load_data
-from regimefolio.portfolio import Ensemble, PortfolioManager, PortfolioSpec
+from regimefolio.market import CheckReport, Dataset, DataSpec, Market, load_data
+from regimefolio.market.view import View
+from regimefolio.portfolio import Allocator, Ensemble, PortfolioManager, PortfolioSpec
 from regimefolio.regimes import GaussianHMM, RegimeDetector, Trend
-from regimefolio.report import first_sentence, read_record, write_report
+from regimefolio.report import Record, edited_files, first_sentence
 from regimefolio.strategies import BollingerMeanReversion, MacdRsiConfluence, MomentumRank, Strategy
 from regimefolio.workflow import PHASES, Coordinator, PhaseStep, WorkflowSpec, Workspace
 
 __all__ = [
     "PHASES",
+    "Allocator",
     "BacktestManager",
     "BacktestRunner",
     "BacktestSpec",
     "BollingerMeanReversion",
     "CheckReport",
     "Component",
+    "ConfigError",
     "Coordinator",
     "DataSpec",
     "Dataset",
     "Ensemble",
+    "ExecutionSpec",
     "GaussianHMM",
     "MacdRsiConfluence",
     "Market",
@@ -45,16 +60,19 @@ __all__ = [
     "RegimePath",
     "RegimefolioError",
     "Run",
+    "SignalBuffer",
     "Signals",
     "Simulation",
     "Strategy",
     "Trend",
     "Trial",
+    "View",
     "WorkflowSpec",
     "Workspace",
     "check_file",
     "coordinator",
     "demo_file",
+    "edited_files",
     "first_sentence",
     "kernels_are_compiled",
     "load_data",
@@ -77,10 +95,11 @@ def demo_file() -> Path:
 def kernels_are_compiled() -> bool:
     """Whether an earlier process compiled the kernels and kept them; the first one on a machine must compile them."""
     dispatcher: Any = simulate  # numba carries no types
-    return any(Path(dispatcher.stats.cache_path).glob("simulate.simulate-*.nbi"))
+    folder = dispatcher.stats.cache_path  # None where nothing can be written
+    return folder is not None and any(Path(folder).glob("simulate.simulate-*.nbi"))
 
 
-def read_workflow(path: Path) -> WorkflowSpec:
+def read_workflow(path: str | Path) -> WorkflowSpec:
     """The workflow that a file describes.
 
     Raises
@@ -91,7 +110,7 @@ def read_workflow(path: Path) -> WorkflowSpec:
     return read_document(path).parse(WorkflowSpec, "workflow")
 
 
-def read_backtest(path: Path) -> BacktestSpec:
+def read_backtest(path: str | Path) -> BacktestSpec:
     """The backtest that a file describes.
 
     Raises
@@ -102,11 +121,49 @@ def read_backtest(path: Path) -> BacktestSpec:
     return read_document(path).parse(BacktestSpec, "backtest")
 
 
+def check_file(path: str | Path) -> CheckReport:
+    """Find every mistake in a file of prices.
+
+    Raises
+    ------
+    MissingDataError
+        There is no such file.
+    DataError
+        It is no table of bars at all.
+    """
+    return market.check_file(path_of(path))
+
+
+def read_record(folder: str | Path) -> Record:
+    """Everything that the report of a finished workflow shows, from the workflow's folder, `<output_dir>/<name>`.
+
+    Raises
+    ------
+    CorruptError, StaleError
+        The workflow is not finished, or a file is not what its phase wrote.
+    """
+    return report.read_record(path_of(folder))
+
+
+def write_report(folder: str | Path) -> Path:
+    """Write `report.html` into the folder of a finished workflow, and return its path.
+
+    Raises
+    ------
+    CorruptError, StaleError
+        The workflow is not finished, or a file is not what its phase wrote.
+    WorkspaceError
+        It cannot be written.
+    """
+    return report.write_report(path_of(folder))
+
+
 def coordinator(
-    spec: WorkflowSpec, progress: Progress | None = None, threads: int = 2, folder: Path = Path()
+    spec: WorkflowSpec, progress: Progress | None = None, threads: int = 2, folder: str | Path = Path()
 ) -> Coordinator:
     """What runs a workflow: `plan()` says what would run and why, `run()` does it and resumes by itself.
 
     Relative paths of the file, the results among them, start at `folder`.
     """
-    return Coordinator(spec, PHASES, lambda: load_market(spec.data, spec.benchmark, folder), folder, progress, threads)
+    start = path_of(folder)
+    return Coordinator(spec, PHASES, lambda: load_market(spec.data, spec.benchmark, start), start, progress, threads)

@@ -45,10 +45,10 @@ def test_a_file_that_does_not_fit_leaves_the_old_one(tmp_path: Path) -> None:
     files.append_line(tmp_path / "log", "old")
     done = subprocess.run([sys.executable, "-c", FULL, str(tmp_path)], capture_output=True, text=True, check=True)
     array, text, log, fresh = json.loads(done.stdout)
-    reason = "cannot be written (File too large)"
-    assert array == f"{tmp_path / 'a.npy'}: {reason}; what was there is unchanged"
-    assert text == f"{tmp_path / 'a.json'}: {reason}; what was there is unchanged"
-    assert log == f"{tmp_path / 'log'}: {reason}"
+    reason, remedy = "cannot be written (File too large)", "raise the limit on the size of files"
+    assert array == f"{tmp_path / 'a.npy'}: {reason}; what was there is unchanged; {remedy}"
+    assert text == f"{tmp_path / 'a.json'}: {reason}; what was there is unchanged; {remedy}"
+    assert log == f"{tmp_path / 'log'}: {reason}; {remedy}"
     assert fresh.startswith(f"{tmp_path / 'fresh' / 'a.npy'}: {reason}")
     assert files.read_npy(tmp_path / "a.npy").tolist() == [0.0, 1.0, 2.0]
     assert files.read_json(tmp_path / "a.json") == "old"
@@ -68,7 +68,9 @@ def test_a_disk_that_is_full_at_the_last_moment(call: str, tmp_path: Path, monke
 
     with monkeypatch.context() as patch:
         patch.setattr(os if call == "fsync" else Path, call, full)
-        with pytest.raises(WorkspaceError, match=r"cannot be written \(No space left on device\); what was there is"):
+        with pytest.raises(
+            WorkspaceError, match=r"cannot be written \(No space left on device\); .* unchanged; make room on the disk"
+        ):
             files.write_json(tmp_path / "a.json", "young")
     assert files.read_json(tmp_path / "a.json") == "old"
     assert [path.name for path in tmp_path.iterdir()] == ["a.json"]

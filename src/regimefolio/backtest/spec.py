@@ -10,9 +10,9 @@ import numpy as np
 from pydantic import Field, PlainSerializer, PlainValidator, model_validator
 from pydantic_core import PydanticCustomError
 
-from regimefolio.core.component import Model, Part, placed_error
-from regimefolio.core.errors import ConfigError, RegimefolioError
-from regimefolio.core.types import Float, Json
+from regimefolio.core.component import Model, Part, Rate, placed_error
+from regimefolio.core.errors import ConfigError, MissingDataError, RegimefolioError
+from regimefolio.core.types import Float, Json, Times
 from regimefolio.market import Dataset, DataSpec, Market, load_data
 from regimefolio.portfolio import Ensemble, PortfolioSpec, RegimeSettings
 from regimefolio.regimes import RegimeDetector
@@ -27,7 +27,7 @@ class ExecutionSpec(Model):
     )
     commission_bps: float = Field(5.0, ge=0, lt=5000, description="basis points of traded value")
     slippage_bps: float = Field(5.0, ge=0, lt=5000, description="basis points of traded value")
-    cash_rate: float = Field(0.0, description="interest on cash, a year")
+    cash_rate: Rate = Field(0.0, description="interest on cash, a year: 0.02 is 2%")
 
     def fill_on(self, has_opens: bool) -> Literal["next_open", "next_close"]:
         """The fill that is meant on this data.
@@ -85,7 +85,7 @@ class BacktestSpec(Model):
     portfolio: PortfolioSpec = PortfolioSpec()
     execution: ExecutionSpec = ExecutionSpec()
     initial_capital: float = Field(1_000_000.0, gt=0)
-    risk_free: float = Field(0.0, description="a year")
+    risk_free: Rate = Field(0.0, description="a year: 0.02 is 2%")
     regime_detector: Part[RegimeDetector] | None = None
     adaptive: dict[str, RegimeSettings] | None = None
 
@@ -148,7 +148,18 @@ def _closes_from(source: str, market: Market, folder: Path) -> Float:
         raise ConfigError(f"benchmark {source!r} holds {panel.n_assets} symbols, but must hold one; keep its rows only")
     position = np.searchsorted(panel.timestamps, market.timestamps).clip(max=panel.n_bars - 1)
     known = panel.timestamps[position] == market.timestamps
+    if not known.any():
+        raise MissingDataError(
+            f"benchmark {source!r} goes from {_span(panel.timestamps)}, and the data from {_span(market.timestamps)}, "
+            "without a bar at the same time; give it the data's dates"
+        )
     return np.where(known, panel.close[position, 0], np.nan)
+
+
+def _span(timestamps: Times) -> str:
+    """First and last time, to the day where they are whole days."""
+    first, last = (str(each.astype("datetime64[s]")).removesuffix("T00:00:00") for each in timestamps[[0, -1]])
+    return f"{first} to {last}"
 
 
 def load_market(data: DataSpec, benchmark: str | None, folder: Path = Path()) -> tuple[Dataset, Market]:

@@ -41,6 +41,9 @@ def backtest(
 
     document = api.read_document(file)
     spec = document.parse(api.BacktestSpec, "backtest")
+    screen = console()
+    if not (quiet or json or api.kernels_are_compiled()):
+        screen.print("Compiling kernels, on the first run only: this takes a while.")
     with document.placing("backtest"):
         dataset, outcome, run = api.run_backtest(spec)
     if json:
@@ -48,7 +51,6 @@ def backtest(
         assert isinstance(result, dict)
         typer.echo(json_text({**result, "orders": orders_of(run.simulation)}), nl=False)
         return
-    screen = console()
     if not quiet:
         tell_data(dataset, lambda text: screen.print(text, markup=False))
     backtest_tables.show(screen, spec, outcome, run.simulation, orders_of(run.simulation))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import traceback
 from collections.abc import Callable
 from typing import Annotated, ParamSpec
@@ -37,6 +38,10 @@ def door(command: Callable[P, None]) -> Callable[P, None]:
             _leave("; ".join(["stopped", *_notes(stop)]), STOPPED, kwargs.get("debug"))
         except RegimefolioError as error:
             _leave("\n".join([_head(str(error)), *_notes(error)]), MISTAKE, kwargs.get("debug"))
+        except OSError as error:  # what the machine refuses is no bug, wherever it is noticed
+            place = os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else "a file"
+            text = f"{place}: {error.strerror or error}; make room, or choose a path that you may read and write"
+            _leave("\n".join([_head(text), *_notes(error)]), MISTAKE, kwargs.get("debug"))
         except Exception as error:  # a door: the command line
             text = _head(f"{type(error).__name__}: {error}")
             hint = "  run with --debug for the traceback"

@@ -13,11 +13,12 @@ import difflib
 import hashlib
 import inspect
 import json
+import re
 from abc import ABC
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, GetCoreSchemaHandler, ValidationError, model_validator
 from pydantic_core import CoreSchema, InitErrorDetails, PydanticCustomError, core_schema
 
 from regimefolio.core.errors import ConfigError
@@ -68,6 +69,25 @@ class Model(BaseModel):
     def plain(self) -> dict[str, Json]:
         """The fields as JSON values."""
         return self.model_dump(mode="json")
+
+
+def _rate(value: float) -> float:
+    if abs(value) > 0.5:
+        raise ValueError("a rate is a fraction a year between -0.5 and 0.5: 0.02 is 2%")
+    return value
+
+
+def _folder_name(value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", value):
+        raise ValueError("must be made of letters, digits, `_`, `.` and `-`, and begin with a letter or a digit")
+    return value
+
+
+Rate = Annotated[float, AfterValidator(_rate)]
+"""A field that takes an interest rate, as a fraction a year."""
+
+FolderName = Annotated[str, AfterValidator(_folder_name)]
+"""A field that takes a name which a folder can have."""
 
 
 class Component(Model, ABC):

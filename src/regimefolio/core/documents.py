@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import math
 import re
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,10 +16,12 @@ from pydantic import BaseModel, ValidationError
 
 from regimefolio.core.component import did_you_mean
 from regimefolio.core.errors import ConfigError, RegimefolioError
+from regimefolio.core.files import path_of
 
 Place = tuple[str | int, ...]
 M = TypeVar("M", bound=BaseModel)
 
+COMMANDS = {"workflow": "regimefolio run", "backtest": "regimefolio backtest"}
 MAX_DEPTH = 40
 MAX_DIGITS = 300
 MAX_SHOWN = 300
@@ -64,7 +66,8 @@ class Document:
         """
         for key in self.data:
             if key != section:
-                raise self.marks[(key,)].error(f"unknown section {key!r}; {did_you_mean(key, [section])}")
+                hint = f"`{COMMANDS[key]}` takes such a file" if key in COMMANDS else did_you_mean(key, [section])
+                raise self.marks[(key,)].error(f"unknown section {key!r}; {hint}")
         if section not in self.data:
             raise ConfigError(f"{self.path}:1:1: the file must consist of one section `{section}:`")
         try:
@@ -97,6 +100,39 @@ class Document:
         return self.marks[found]
 
 
+_WORDS = {
+    **dict.fromkeys(("tuple_type", "list_type"), "a list belongs here, such as [a, b]"),
+    **dict.fromkeys(("bool_type", "bool_parsing"), "must be true or false"),
+    **dict.fromkeys(("int_type", "int_parsing", "int_from_float"), "must be a whole number"),
+    **dict.fromkeys(("float_type", "float_parsing"), "must be a number"),
+    "finite_number": "must be a finite number",
+    "string_type": "must be text; put it in quotes",
+    "literal_error": "must be {expected}",
+    "union_tag_invalid": "{discriminator} must be one of {expected_tags}",
+    "union_tag_not_found": "{discriminator} is missing",
+    "too_short": "must hold at least {min_length}, but holds {actual_length}",
+    "too_long": "must hold at most {max_length}, but holds {actual_length}",
+    "greater_than": "must be more than {gt}",
+    "greater_than_equal": "must be at least {ge}",
+    "less_than": "must be less than {lt}",
+    "less_than_equal": "must be at most {le}",
+}
+"""What pydantic's mistakes are called here, by their type."""
+
+
+def _words(kind: str, message: str, context: Mapping[str, Any]) -> str:
+    """A mistake in plain words; its own message where there are none."""
+    if kind.startswith("date_"):
+        return "write a date as 2015-01-31"
+    if kind == "literal_error":  # YAML's words for these
+        context = {"expected": {"True": "true", "False": "false"}.get(context["expected"], context["expected"])}
+    if kind in _WORDS:
+        plain = {key: str(value).removesuffix(".0") for key, value in context.items()}
+        return _WORDS[kind].format_map(plain)
+    text = message.removeprefix("Value error, ")
+    return text[:1].lower() + text[1:]
+
+
 def _flatten(error: ValidationError) -> list[tuple[Place, str]]:
     """The mistakes of a validation with their whole place, those inside parts included."""
     found: list[tuple[Place, str]] = []
@@ -117,13 +153,13 @@ def _flatten(error: ValidationError) -> list[tuple[Place, str]]:
             found.append((place, f"`{place[-1]}` is missing"))
         else:
             given = item.get("input")
-            text = item["msg"].removeprefix("Value error, ")
-            shown = f", but this is {given!r}" if isinstance(given, str | int | float | bool) else ""
-            found.append((place, text[:1].lower() + text[1:] + ("" if item["type"] == "part" else shown)))
+            shown = isinstance(given, str | int | float | bool) and item["type"] != "part"
+            text = _words(item["type"], item["msg"], context)
+            found.append((place, f"{text}, but this is {given!r}" if shown else text))
     return found
 
 
-def read_document(path: Path) -> Document:
+def read_document(path: str | Path) -> Document:
     """Read a configuration file, and the one that it `extends`.
 
     Plain YAML with fewer surprises: `no`, `on`, `010`, `0o17` and `12:30` are text; `1e-6` is a number;
@@ -134,7 +170,7 @@ def read_document(path: Path) -> Document:
     ConfigError
         The file is missing, is not YAML, or says something twice.
     """
-    return _read(path, ())
+    return _read(path_of(path), ())
 
 
 def _read(path: Path, children: tuple[Path, ...]) -> Document:
@@ -146,8 +182,12 @@ def _read(path: Path, children: tuple[Path, ...]) -> Document:
         near = [file.name for file in path.parent.glob("*.y*ml")] if path.parent.is_dir() else []
         hint = f" ({did_you_mean(path.name, near)})" if near else ""
         raise ConfigError(f"{path}: there is no such file{hint}") from None
-    except (OSError, UnicodeDecodeError) as error:
+    except IsADirectoryError:
+        raise ConfigError(f"{path}: is a folder; name a configuration file in it, such as {path / 'my.yaml'}") from None
+    except UnicodeDecodeError as error:
         raise ConfigError(f"{path}: cannot be read as UTF-8 text ({error})") from None
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read ({error.strerror}); name a file that you may read") from None
     document = _compose(path, text)
     parent = document.data.pop("extends", None)
     if parent is None:
@@ -155,7 +195,7 @@ def _read(path: Path, children: tuple[Path, ...]) -> Document:
     if not isinstance(parent, str):
         raise document.marks[("extends",)].error("`extends` must name a file")
     try:
-        base = _read(path.parent / parent, (*children, path))
+        base = _read(path.parent / path_of(parent), (*children, path))
     except ConfigError as error:
         error.add_note(f"{path}:{document.marks[('extends',)].line}: it is extended here")
         raise

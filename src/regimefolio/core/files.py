@@ -5,6 +5,7 @@ Everything goes to a temporary file in the same folder, is flushed, renamed, and
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import io
@@ -62,6 +63,33 @@ def json_text(value: Any) -> str:
     return json.dumps(jsonable(value), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
+_REMEDIES = {
+    errno.ENOSPC: "make room on the disk",
+    errno.EDQUOT: "make room in your quota",
+    errno.EFBIG: "raise the limit on the size of files",
+    errno.EACCES: "choose a folder that you may write",
+    errno.EPERM: "choose a folder that you may write",
+    errno.EROFS: "choose a folder that you may write",
+    errno.ENOTDIR: "a file stands where a folder is needed: choose another folder",
+    errno.EEXIST: "a file stands where a folder is needed: choose another folder",
+    errno.EISDIR: "a folder stands where the file belongs: take it away",
+}
+
+
+def path_of(path: str | Path) -> Path:
+    """A path as a person writes it: `~` is their home."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:  # nobody's home: then it is a name like any other
+        return Path(path)
+
+
+def refusal(path: Path, error: OSError, work: str = "cannot be written", note: str = "") -> WorkspaceError:
+    """What the machine refused, why, and what to do about it."""
+    remedy = _REMEDIES.get(error.errno or 0, "choose another folder")
+    return WorkspaceError(f"{path}: {work} ({error.strerror or error}); {note}{remedy}")
+
+
 def _flush_folder(folder: Path) -> None:
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
@@ -89,8 +117,11 @@ def write_bytes(path: Path, data: bytes) -> None:
     except OSError as error:
         with suppress(OSError):
             temporary.unlink()
-        raise WorkspaceError(f"{path}: cannot be written ({error.strerror}); what was there is unchanged") from error
-    _flush_folder(path.parent)
+        raise refusal(path, error, note="what was there is unchanged; ") from error
+    try:
+        _flush_folder(path.parent)
+    except OSError as error:
+        raise refusal(path, error, "cannot be flushed to the disk") from error
 
 
 def write_text(path: Path, text: str) -> None:
@@ -129,24 +160,42 @@ def append_line(path: Path, line: str) -> None:
             file.flush()
             os.fsync(file.fileno())
     except OSError as error:
-        raise WorkspaceError(f"{path}: cannot be written ({error.strerror})") from error
+        raise refusal(path, error) from error
 
 
 def remove(path: Path) -> None:
-    """Take a file away, if it is there."""
-    path.unlink(missing_ok=True)
+    """Take a file away, if it is there.
+
+    Raises
+    ------
+    WorkspaceError
+        It cannot be taken away.
+    """
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise refusal(path, error, "cannot be taken away") from error
 
 
 def sweep_temporaries(folder: Path) -> None:
     """Take away what writers that were killed left behind."""
     for path in folder.rglob(".*.tmp"):
-        path.unlink(missing_ok=True)
+        remove(path)
 
 
 def sha256_of(path: Path) -> str:
-    """SHA-256 of a file's bytes, as hex."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    """SHA-256 of a file's bytes, as hex.
+
+    Raises
+    ------
+    WorkspaceError
+        It cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise WorkspaceError(f"{path}: cannot be read ({error.strerror}); restore it or run its phase again") from error
 
 
 def _no_number(name: str) -> Any:
@@ -165,7 +214,9 @@ def read_json(path: Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8"), parse_constant=_no_number)
     except FileNotFoundError as error:
         raise CorruptError(f"{path}: is missing; run the phase that writes it again") from error
-    except (ValueError, RecursionError, OSError) as error:
+    except OSError as error:
+        raise CorruptError(f"{path}: cannot be read ({error.strerror}); restore it or run its phase again") from error
+    except (ValueError, RecursionError) as error:
         raise CorruptError(f"{path}: is not JSON ({error}); restore it or run its phase again") from error
 
 
@@ -210,7 +261,7 @@ def lock(path: Path) -> Iterator[None]:
             file = stack.enter_context(path.open("ab+", buffering=0))
             _take(path, file)
         except OSError as error:
-            raise WorkspaceError(f"{path.parent}: cannot be written ({error.strerror})") from error
+            raise refusal(path.parent, error) from error
         yield
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import tempfile
 from pathlib import Path
 from typing import Callable, TypeVar, cast
 
@@ -12,23 +14,68 @@ from numba.core import config
 F = TypeVar("F", bound=Callable[..., object])
 
 
-def _cache_folder() -> str:
-    """A folder named after the source of all kernels: numba does not see a change in one that another file calls."""
+def _digest() -> str:
+    """Of the source of all kernels: numba does not see a change in one that another file calls."""
     digest = hashlib.sha256()
     for file in sorted(Path(__file__).parent.glob("*.py")):
         digest.update(file.read_bytes())
-    return str(Path(__file__).parent / "__pycache__" / digest.hexdigest()[:16])
+    return digest.hexdigest()[:16]
 
 
-_CACHE = _cache_folder()
+def _writable(folder: Path) -> bool:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return True
+    except OSError:
+        return False
+
+
+def _private(folder: Path) -> bool:
+    """Whether a folder in a place that all users share is ours alone; who writes there, writes what we execute."""
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        found = folder.lstat()
+    except OSError:
+        return False
+    return found.st_uid == os.getuid() and found.st_mode & 0o777 == 0o700 and _writable(folder)
+
+
+def _cache_folder(package: Path, home: Path | None, digest: str) -> Path | None:
+    """Where machine code is kept: beside the kernels, in the user's cache, or in a folder for temporary files.
+
+    None where nothing can be written at all: then every process compiles for itself.
+    """
+    if _writable(beside := package / "__pycache__" / digest):
+        return beside
+    if home is not None and _writable(cached := home / "regimefolio" / digest):
+        return cached
+    try:
+        temporary = Path(tempfile.gettempdir()) / f"regimefolio-{os.getuid()}-{digest}"
+        return temporary if _private(temporary) else Path(tempfile.mkdtemp(prefix="regimefolio-"))
+    except OSError:
+        return None
+
+
+def _user_cache() -> Path | None:
+    """The folder for caches of this user, where there is one."""
+    if asked := os.environ.get("XDG_CACHE_HOME"):
+        return Path(asked)
+    try:
+        return Path.home() / ".cache"
+    except RuntimeError:  # a user without a name
+        return None
+
+
+_CACHE = _cache_folder(Path(__file__).parent, _user_cache(), _digest())
 
 
 def kernel(function: F) -> F:
     """Compile a function to machine code at its first call; no fast-math, so that equal work gives equal bits."""
     settings = vars(config)
     asked = settings["CACHE_DIR"]  # what NUMBA_CACHE_DIR says, if anything
-    settings["CACHE_DIR"] = asked or _CACHE
+    settings["CACHE_DIR"] = asked or str(_CACHE or "")
     try:
-        return cast("F", numba.njit(cache=True, nogil=True, error_model="numpy")(function))
+        return cast("F", numba.njit(cache=bool(settings["CACHE_DIR"]), nogil=True, error_model="numpy")(function))
     finally:
         settings["CACHE_DIR"] = asked

@@ -216,6 +216,23 @@ def test_a_benchmark_from_a_file_stands_on_the_market_s_clock(folder: Path) -> N
     assert benchmark[[1, 2, 4]].tolist() == [2.0, 3.0, 5.0]
 
 
+def test_a_benchmark_of_another_time_is_refused(folder: Path) -> None:
+    (folder / "old.csv").write_text("date,X\n1999-12-30,7\n1999-12-31,8\n")
+    with pytest.raises(MissingDataError) as caught:
+        load_market(read(folder, FILE).data, "file:old.csv", folder)
+    assert str(caught.value) == (
+        f"benchmark 'file:old.csv' goes from 1999-12-30 to 1999-12-31, and the data from {DAYS[0]} to {DAYS[-1]}, "
+        "without a bar at the same time; give it the data's dates"
+    )
+    assert caught.value.place == ("benchmark",)
+
+
+@pytest.mark.parametrize("rate", ["execution: {cash_rate: 2}", "execution: {cash_rate: -0.6}", "risk_free: 200"])
+def test_rates_are_no_percentages(rate: str, folder: Path) -> None:
+    with pytest.raises(ConfigError, match=r"a rate is a fraction a year between -0\.5 and 0\.5: 0\.02 is 2%"):
+        read(folder, FILE.replace("execution: {commission_bps: 3, slippage_bps: 2}", rate))
+
+
 @pytest.mark.parametrize(
     ("benchmark", "error", "message"),
     [

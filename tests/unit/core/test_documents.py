@@ -7,13 +7,13 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from pydantic import Field
 
 from regimefolio.backtest import BacktestSpec
-from regimefolio.core.component import Model
+from regimefolio.core.component import FolderName, Model, Rate
 from regimefolio.core.documents import Document, read_document
 from regimefolio.core.errors import ConfigError, DataError
 
@@ -202,17 +202,17 @@ MISTAKES = [
     "4:7: unknown strategy 'bolinger_mean_reversion'; did you mean 'bollinger_mean_reversion'?",
     "5:29: unknown key 'lookbak'; did you mean 'lookback'?",
     "5:41: unknown key 'skp'; did you mean 'skip'?",
-    "6:40: input should be greater than or equal to 2, but this is 1",
-    "6:53: input should be greater than 0, but this is -2",
+    "6:40: must be at least 2, but this is 1",
+    "6:53: must be more than 0, but this is -2",
     "7:7: a strategy is a name or a mapping with `kind`, but this is {}",
-    "8:29: input should be a valid number, unable to parse string as a number, but this is 'wide'",
-    "11:7: input should be greater than or equal to 1, but this is 0",
+    "8:29: must be a number, but this is 'wide'",
+    "11:7: must be at least 1, but this is 0",
     "12:15: unknown allocator 'proportionl'; did you mean 'proportional'?",
-    "12:53: input should be greater than 0, but this is 0",
+    "12:53: must be more than 0, but this is 0",
     "12:71: a rebalance is `daily`, `weekly`, `monthly` or `{every: k}` with k ≥ 1 bars",
     "13:15: unknown key 'fil'; did you mean 'fill'?",
-    "14:3: input should be greater than 0, but this is 0",
-    "17:5: input should be greater than or equal to 2, but this is 1",
+    "14:3: must be more than 0, but this is 0",
+    "17:5: must be at least 2, but this is 1",
 ]
 
 
@@ -257,23 +257,75 @@ class Outer(Model):
         (
             "outer:\n  inner: {count: 0, name: 3}\n",
             [
-                "2:11: input should be greater than 0, but this is 0",
-                "2:21: input should be a valid string, but this is 3",
+                "2:11: must be more than 0, but this is 0",
+                "2:21: must be text; put it in quotes, but this is 3",
             ],
         ),
         (
             "outer:\n  inner: {count: 1, name: x}\n  others: [{count: 1, name: x}, {count: 0, name: x}]\n",
-            ["3:34: input should be greater than 0, but this is 0"],
+            ["3:34: must be more than 0, but this is 0"],
         ),
         (
             "outer:\n  inner: {count: 1, name: x}\n  others: [{count: 1, name: x}]\n",
-            ["3:3: tuple should have at least 2 items after validation, not 1"],
+            ["3:3: must hold at least 2, but holds 1"],
         ),
     ],
 )
 def test_places_of_plain_models(text: str, expected: list[str], tmp_path: Path) -> None:
     path = written(tmp_path, text)
     assert mistakes(path, "outer", Outer) == [f"{path}:{each}" for each in expected]
+
+
+class Kinds(Model):
+    flag: bool = True
+    only: Literal[True] = True
+    whole: int = 1
+    number: float = Field(0.5, ge=0, le=0.9)
+    day: datetime.date | None = None
+    words: tuple[str, ...] = ("x",)
+    rate: Rate = 0.0
+    folder: FolderName = "x"
+    table: dict[str, int] = Field({"a": 1}, min_length=1)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("flag: perhaps", "must be true or false, but this is 'perhaps'"),
+        ("only: false", "must be true, but this is False"),
+        ("whole: 1.5", "must be a whole number, but this is 1.5"),
+        ("whole: x", "must be a whole number, but this is 'x'"),
+        ("whole:", "must be a whole number"),
+        ("number: []", "must be a number"),
+        ("number: 2", "must be at most 0.9, but this is 2"),
+        ("number: -1", "must be at least 0, but this is -1"),
+        ("day: 31.1.2015", "write a date as 2015-01-31, but this is '31.1.2015'"),
+        ("day: 2015-1-31", "write a date as 2015-01-31, but this is '2015-1-31'"),
+        ("day: 2015-01-31 10:30:00", "write a date as 2015-01-31, but this is '2015-01-31 10:30:00'"),
+        ("words: x", "a list belongs here, such as [a, b], but this is 'x'"),
+        ("words: [1]", "must be text; put it in quotes, but this is 1"),
+        ("table: {}", "must hold at least 1, but holds 0"),
+        ("table: 1", "a mapping of keys to values belongs here; leave the key out to take the defaults"),
+        ("rate: 2", "a rate is a fraction a year between -0.5 and 0.5: 0.02 is 2%, but this is 2"),
+        ("rate: -200", "a rate is a fraction a year between -0.5 and 0.5: 0.02 is 2%, but this is -200"),
+        (
+            "folder: a/b",
+            "must be made of letters, digits, `_`, `.` and `-`, and begin with a letter or a digit, but this is 'a/b'",
+        ),
+    ],
+)
+def test_mistakes_are_told_in_plain_words(text: str, expected: str, tmp_path: Path) -> None:
+    path = written(tmp_path, f"kinds:\n  {text}\n")
+    (found,) = mistakes(path, "kinds", Kinds)
+    assert found.split(": ", 1)[1] == expected
+
+
+def test_the_command_for_another_section_is_named(tmp_path: Path) -> None:
+    path = written(tmp_path, "workflow: {}\n")
+    assert mistakes(path) == [f"{path}:1:1: unknown section 'workflow'; `regimefolio run` takes such a file"]
+    path = written(tmp_path, BACKTEST)
+    (found,) = mistakes(path, "workflow", Outer)
+    assert found == f"{path}:1:1: unknown section 'backtest'; `regimefolio backtest` takes such a file"
 
 
 def test_the_file_consists_of_one_section(tmp_path: Path) -> None:
@@ -334,7 +386,7 @@ def test_a_mistake_stands_in_the_file_that_makes_it(tmp_path: Path) -> None:
         document.parse(Outer, "outer")
     texts = [str(caught.value), *caught.value.__notes__]
     assert [text.splitlines()[0] for text in texts] == [
-        f"{tmp_path / 'base.yaml'}:2:11: input should be greater than 0, but this is 0",
+        f"{tmp_path / 'base.yaml'}:2:11: must be more than 0, but this is 0",
         f"{tmp_path / 'child.yaml'}:3:12: `name` is missing",
     ]
     assert texts[0].splitlines()[1] == "    inner: {count: 0, name: x}"
@@ -378,5 +430,14 @@ def test_a_missing_file_has_a_hint(tmp_path: Path) -> None:
     assert str(caught.value) == f"{tmp_path / 'bsae.yaml'}: there is no such file (did you mean 'base.yaml'?)"
     with pytest.raises(ConfigError, match=r"there is no such file$"):
         read_document(tmp_path / "nowhere" / "x.yaml")
-    with pytest.raises(ConfigError, match="cannot be read as UTF-8 text"):
+    with pytest.raises(ConfigError, match=r": is a folder; name a configuration file in it, such as .*/my\.yaml$"):
         read_document(tmp_path)
+    with pytest.raises(ConfigError, match=r": cannot be read \(Not a directory\); name a file that you may read$"):
+        read_document(written(tmp_path, "a: 1\n") / "x.yaml")
+
+
+def test_files_are_found_from_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    written(tmp_path / "home", "a: 1\n", "base.yaml")
+    written(tmp_path / "home", "extends: ~/base.yaml\n", "child.yaml")
+    assert read_document("~/child.yaml").data == {"a": 1}

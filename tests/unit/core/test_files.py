@@ -238,8 +238,30 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
         files.write_json(path, 1)
     with pytest.raises(WorkspaceError, match=r"a\.json: cannot be written"):
         files.append_line(path, "x")
-    with pytest.raises(WorkspaceError, match="cannot be written"), files.lock(path):
+    with pytest.raises(WorkspaceError, match=r"written .*; a file stands where a folder is needed"), files.lock(path):
         pass
+
+
+def test_what_cannot_be_read_or_taken_away_is_named(tmp_path: Path) -> None:
+    with pytest.raises(WorkspaceError, match=r"nothing: cannot be read \(No such file or directory\); restore it"):
+        files.sha256_of(tmp_path / "nothing")
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(CorruptError, match=r"folder: cannot be read \(Is a directory\); restore it"):
+        files.read_json(tmp_path / "folder")
+    with pytest.raises(WorkspaceError, match=r"folder: cannot be taken away \("):
+        files.remove(tmp_path / "folder")
+
+
+def test_a_name_that_is_too_long_has_its_reason(tmp_path: Path) -> None:
+    with pytest.raises(WorkspaceError, match=r"cannot be written \(File name too long\); .*choose another folder"):
+        files.write_text(tmp_path / ("x" * 300), "x")
+
+
+def test_home_is_found(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert files.path_of("~/a.csv") == files.path_of(Path("~/a.csv")) == tmp_path / "a.csv"
+    assert files.path_of("a/~") == Path("a/~")
+    assert files.path_of("~nobody.at.all/x") == Path("~nobody.at.all/x")
 
 
 def test_a_folder_in_the_place_of_the_file(tmp_path: Path) -> None:

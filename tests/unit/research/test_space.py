@@ -117,7 +117,7 @@ def file(tmp_path: Path) -> Path:
 @pytest.mark.parametrize(
     ("line", "place", "message"),
     [
-        ("    lookback: {int: [10, x]}", "4:26", "valid integer"),
+        ("    lookback: {int: [10, x]}", "4:26", "whole number"),
         ("    lookback: {int: [10, 20], stpe: 5}", "4:31", "did you mean 'step'?"),
         ("    lookback: 20", "4:5", "but this is 20"),
     ],
