@@ -101,7 +101,8 @@ def _ensemble(results: Results) -> list[RenderableType]:
             [kind, *(_share(found["weights"][name][kind]) for name in (*regimes, ALL_BARS))]
             for kind in found["weights"][ALL_BARS]
         ]
-        worth = f"{label(objective)} {number(objective, found['objective'])}, static {number(objective, found['static_objective'])}"
+        ours, static = (number(objective, found[key]) for key in ("objective", "static_objective"))
+        worth = f"{label(objective)} {ours}, static {static}"
         title = f"Weights by regime, {classifier}{', selected' if classifier == selected else ''} ({worth})"
         made.append(table(title, ["strategy", *heads, ">static"], rows, notes.lines))
     return made

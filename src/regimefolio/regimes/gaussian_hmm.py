@@ -124,7 +124,8 @@ class GaussianHMM(RegimeDetector, kind="gaussian_hmm"):
     def _fit(self, market: Market, features: Float, bar: int, previous: FittedHMM | None) -> FittedHMM:
         """The model of features (n, d) that end at a bar of the panel."""
         timestamp = market.timestamps[bar]
-        place = f"the series {self.on!r} in the {len(features)} bars up to {str(timestamp.astype('datetime64[s]')).removesuffix('T00:00:00')}"
+        date = str(timestamp.astype("datetime64[s]")).removesuffix("T00:00:00")
+        place = f"the series {self.on!r} in the {len(features)} bars up to {date}"
         if not (features.std(axis=0) > LEAST_DEVIATION).all():
             raise DataError(
                 f"gaussian_hmm: {place} does not move, or always moves alike; choose another series with `on:`"

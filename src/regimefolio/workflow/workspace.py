@@ -33,7 +33,7 @@ def code_version() -> str:
 
 
 def code_of(parts: Iterable[Component]) -> str:
-    """`code_version`, and a digest of the modules of parts from outside regimefolio, so that a change there is seen too.
+    """`code_version`, and a digest of the modules of parts from outside regimefolio: a change there is seen too.
 
     A part whose source cannot be found has a different digest every time: what it made is never used again.
     """
