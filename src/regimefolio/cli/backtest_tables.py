@@ -63,7 +63,7 @@ def show(
         columns = ["regime", *(f">{head}" for head in BY_REGIME.values())]
         notes = ["hit rate: the share of bars with a gain; bars in cash count too"]
         screen.print(table("By the regime that was known when it was decided", columns, rows, notes))
-    _show_orders(screen, orders, spec.portfolio.rebalance == "daily")
+    _show_orders(screen, orders, spec.portfolio.plain()["rebalance"] in ("daily", {"every": 1}))
 
 
 def _groups(groups: Mapping[str, tuple[str, ...]], metrics: Mapping[str, float]) -> Table:
@@ -90,17 +90,14 @@ def _show_orders(screen: Console, orders: Mapping[str, Any], daily: bool) -> Non
     rows = []
     for each in orders["positions"]:
         held, target = each["held"], each["target"]
-        change = None if target is None else target - held
-        rows.append(
-            (each["symbol"], _weight(held), _weight(target), "–" if change is None else minus(f"{change:+.2%}"))
-        )
+        rows.append((each["symbol"], _weight(held), _weight(target), minus(f"{target - held:+.2%}")))
     if rows:
-        certain = "filled at the next bar" if daily else "no order unless the next bar is one to rebalance"
+        certain = "filled at the next bar" if daily else "ordered if the schedule or a change of regime asks for it"
         title = f"Pending: decided at {day}, {certain}"
         screen.print(table(title, ["symbol", ">held", ">target", ">change"], rows))
     else:
         screen.print(f"\nPending: nothing is held, and nothing was wanted at {day}.", markup=False)
 
 
-def _weight(value: float | None) -> str:
-    return "–" if value is None or abs(value) < 5e-5 else minus(f"{value:.2%}")
+def _weight(value: float) -> str:
+    return "–" if abs(value) < 5e-5 else minus(f"{value:.2%}")

@@ -22,6 +22,9 @@ def report(
     debug: Debug = False,
 ) -> None:
     """Write a finished workflow's report again."""
+    from regimefolio.core.files import path_of
+
+    folder = path_of(folder)
     if not (folder / "metadata" / "workflow.json").is_file():
         raise WorkspaceError(
             f"{folder}: is not the folder of a workflow; name one that `regimefolio run` made, such as results/demo"

@@ -12,6 +12,7 @@ from regimefolio import api
 from regimefolio.cli.display import console, display, tell_data
 from regimefolio.cli.phase_tables import checks_table, plan_table, tables_of
 from regimefolio.cli.results import Results
+from regimefolio.core.errors import CorruptError
 from regimefolio.core.files import json_text
 
 
@@ -96,8 +97,16 @@ class Session:
     def _phase_is_over(self, step: api.PhaseStep) -> None:
         """Show the results of a phase, whether it ran or was finished before."""
         self._display.end()
-        if not (self._quiet or self._json):
-            self._screen.print(*tables_of(step.phase, self._results), "", sep="\n")
+        if self._quiet or self._json:
+            return
+        try:
+            tables = tables_of(step.phase, self._results)
+        except (AttributeError, KeyError, IndexError, TypeError) as error:  # a person may have edited what it wrote
+            raise CorruptError(
+                f"{self._root}: what {step.phase} wrote has another form ({error!r}); put it back, "
+                f"or run --from {step.phase}"
+            ) from error
+        self._screen.print(*tables, "", sep="\n")
 
     def _conclude(self) -> None:
         self._screen.print(checks_table(self._results))

@@ -44,7 +44,7 @@ def _private(folder: Path) -> bool:
 def _cache_folder(package: Path, home: Path | None, digest: str) -> Path | None:
     """Where machine code is kept: beside the kernels, in the user's cache, or in a folder for temporary files.
 
-    None where nothing can be written at all: then every process compiles for itself.
+    None where none of these is ours to write: then every process compiles for itself.
     """
     if _writable(beside := package / "__pycache__" / digest):
         return beside
@@ -52,9 +52,9 @@ def _cache_folder(package: Path, home: Path | None, digest: str) -> Path | None:
         return cached
     try:
         temporary = Path(tempfile.gettempdir()) / f"regimefolio-{os.getuid()}-{digest}"
-        return temporary if _private(temporary) else Path(tempfile.mkdtemp(prefix="regimefolio-"))
     except OSError:
         return None
+    return temporary if _private(temporary) else None
 
 
 def _user_cache() -> Path | None:
@@ -67,14 +67,15 @@ def _user_cache() -> Path | None:
         return None
 
 
-_CACHE = _cache_folder(Path(__file__).parent, _user_cache(), _digest())
+_DIGEST = _digest()
+_CACHE = _cache_folder(Path(__file__).parent, _user_cache(), _DIGEST)
 
 
 def kernel(function: F) -> F:
     """Compile a function to machine code at its first call; no fast-math, so that equal work gives equal bits."""
     settings = vars(config)
     asked = settings["CACHE_DIR"]  # what NUMBA_CACHE_DIR says, if anything
-    settings["CACHE_DIR"] = asked or str(_CACHE or "")
+    settings["CACHE_DIR"] = str(Path(asked) / _DIGEST) if asked else str(_CACHE or "")
     try:
         return cast("F", numba.njit(cache=bool(settings["CACHE_DIR"]), nogil=True, error_model="numpy")(function))
     finally:

@@ -107,6 +107,7 @@ class PortfolioManager:
         """Target weights of shape (T, N), fractions of equity.
 
         NaN is no order: at bars that do not decide, and for a member without a bar, whose holding stays as it is.
+        Limits bind the orders alone: what stays is not counted.
         """
         out = np.full(self.tradable.shape, np.nan)
         target_weights(stack.alpha, stack.confidence, ensemble.weights, row, decide, self.tradable, self._settings, out)

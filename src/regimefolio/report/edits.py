@@ -62,7 +62,7 @@ def _unnoticed(root: Path) -> set[str]:
         checkpoint = read_json(path)
         outputs = checkpoint.get("outputs") if isinstance(checkpoint, dict) else None
         if not isinstance(outputs, dict):
-            raise CorruptError(f"{path}: is not a checkpoint; delete it and run the workflow again")
+            raise CorruptError(f"{path}: is not a checkpoint; run with --from {path.stem} to make it again")
         found |= {name for name, digest in outputs.items() if _differs(root / name, digest)}
     return found
 

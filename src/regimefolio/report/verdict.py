@@ -49,12 +49,12 @@ def nothing_to_adapt(record: Record) -> str:
     names, label = record.results.regimes[record.selected].names, record.labels[record.selected]
     seen = [name for k, name in enumerate(names) if (label == k).any()]
     if not seen:
-        return "no regime was known on any test bar, so the settings were the static ones: there is nothing to judge"
+        return "no regime was known on any test bar, so the settings were the static ones"
     if any(_settings(record, record.selected, name) != _settings(record, STATIC, ALL_BARS) for name in seen):
         return ""
     return (
-        "every regime chose the same settings: there is nothing to judge; differences come from rebalancing at changes "
-        "of regime"
+        "every regime of the test bars chose the settings of the static ensemble, so differences come from rebalancing "
+        "at changes of regime alone"
     )
 
 

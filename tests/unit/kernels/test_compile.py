@@ -51,12 +51,22 @@ def test_machine_code_is_kept_where_something_can_be_written(tmp_path: Path, mon
         assert _compile._cache_folder(nowhere, unwritable, "d") == found
         assert found.stat().st_mode & 0o777 == 0o700
     found.chmod(0o777)  # others may write there: machine code from there is not to be trusted
-    other = _compile._cache_folder(nowhere, None, "d")
-    assert other not in (None, found)
-    assert other is not None
-    assert other.stat().st_mode & 0o777 == 0o700
+    assert _compile._cache_folder(nowhere, None, "d") is None
     monkeypatch.setattr(tempfile, "tempdir", str(nowhere))
     assert _compile._cache_folder(nowhere, None, "d") is None
+
+
+def test_a_changed_neighbour_is_seen_in_a_folder_of_the_users_choice_too(tmp_path: Path) -> None:
+    package, chosen = tmp_path / "regimefolio", {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path / "chosen")}
+    shutil.copytree(SOURCE / "kernels", package / "kernels", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(SOURCE / "__init__.py", package)
+    assert ask(tmp_path, chosen) == 4.5
+    assert list((tmp_path / "chosen").glob("*/*/*.nbi"))
+    file = package / "kernels" / "selection.py"
+    text = file.read_text(encoding="utf-8")
+    ending = text[text.rindex("    return ") :]
+    file.write_text(text.replace(ending, ending.rstrip() + " + 100.0\n"), encoding="utf-8")
+    assert ask(tmp_path, chosen) > 50.0
 
 
 def test_kernels_run_where_nothing_can_be_kept(tmp_path: Path) -> None:

@@ -102,3 +102,24 @@ def test_every_sharpe_ratio_is_of_excess_returns(folder: Path) -> None:
     assert held["numbers"]["quantile_5"] == expected.low
     assert return_moments(training, 0.05 / 252).sharpe == overfitting["sharpe_per_bar"]
     assert results["window"]["first_test_bar"] == TRAIN + EMBARGO
+
+
+@pytest.mark.parametrize("trial", [-1, 999])
+def test_a_trial_that_is_not_there_is_refused(trial: int, finished: Path) -> None:
+    made = coordinator(finished)
+    path = made.workspace.analysis / "ensemble_weights.json"
+    weights = read_json(path)
+    weights["classifiers"][weights["selected"]]["trial"] = trial
+    path.write_text(json.dumps(weights))
+    with pytest.raises(CorruptError, match="trial"):
+        made.run()
+
+
+def test_regimes_in_another_order_are_refused(finished: Path) -> None:
+    made = coordinator(finished)
+    path = made.workspace.analysis / "regime_optimal_params.json"
+    choices = read_json(path)
+    choices["trend"] = dict(reversed(choices["trend"].items()))
+    path.write_text(json.dumps(choices))
+    with pytest.raises(CorruptError, match="regimes of trend must be bull, neutral, bear, in this order"):
+        made.run()

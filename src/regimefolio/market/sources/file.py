@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from pydantic import Field
 
+from regimefolio.core.files import path_of
 from regimefolio.market.calendar import periods_per_year
 from regimefolio.market.sources.bars import Bars, read_bars
 from regimefolio.market.sources.base import Dataset, Defect, OnBad, Source, data_fingerprint
@@ -20,10 +21,10 @@ class File(Source, kind="file"):
     path: Path = Field(description="file named .csv, .csv.gz or .parquet")
 
     def within(self, folder: Path) -> File:
-        return File(path=folder / _from_home(self.path))
+        return File(path=folder / path_of(self.path))
 
     def load(self, on_bad: OnBad = "error") -> Dataset:
-        bars = read_bars(read_table(_from_home(self.path)))
+        bars = read_bars(read_table(path_of(self.path)))
         panel = bars.panel(on_bad)
         about = (
             f"{self.path.name}: {panel.n_assets:,} symbols, {panel.n_bars:,} bars, "
@@ -80,7 +81,7 @@ def check_file(path: Path) -> CheckReport:
     DataError
         The file is no table of bars at all: of another kind, empty, torn, or without the columns of bars.
     """
-    bars = read_bars(read_table(_from_home(path)))
+    bars = read_bars(read_table(path_of(path)))
     counts = np.isfinite(bars.fields["close"]).sum(axis=0)
     return CheckReport(
         rows=bars.table.n_rows,
@@ -93,11 +94,6 @@ def check_file(path: Path) -> CheckReport:
         most=int(counts.max(initial=0)),
         defects=bars.defects,
     )
-
-
-def _from_home(path: Path) -> Path:
-    """A path whose first part is `~` stands in the user's folder."""
-    return Path.home().joinpath(*path.parts[1:]) if path.parts[:1] == ("~",) else path
 
 
 def _form(bars: Bars) -> str:

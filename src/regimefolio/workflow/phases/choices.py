@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
 from regimefolio.core.component import did_you_mean
 from regimefolio.core.errors import ConfigError, CorruptError
@@ -64,7 +64,7 @@ class Found(BaseModel):
     """What the weight search of one classifier found: weights by regime, and the number of the replay of all."""
 
     weights: dict[str, dict[str, float]]
-    trial: int
+    trial: int = Field(ge=0)
 
 
 class Weights(BaseModel):
@@ -128,6 +128,12 @@ def read_choices(job: Job) -> Choices:
             f"{path}: has not the form classifier → regime → strategy → choice ({error!r}); run --from regime_analysis"
         ) from None
     _must_hold(path, job, choices, {STATIC: (ALL_BARS,)})
+    for detector in job.spec.regime_classifiers:
+        if tuple(choices[detector.kind]) != detector.names:
+            raise CorruptError(
+                f"{path}: the regimes of {detector.kind} must be {', '.join(detector.names)}, in this order, but are "
+                f"{', '.join(choices[detector.kind])}; put them back, or run --from regime_analysis"
+            )
     for classifier, regimes in choices.items():
         for regime, strategies in regimes.items():
             for kind, choice in strategies.items():

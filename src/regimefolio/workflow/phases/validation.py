@@ -11,6 +11,7 @@ import numpy as np
 
 from regimefolio.backtest import BacktestRunner, BacktestSpec, Run, in_order
 from regimefolio.core.documents import read_document
+from regimefolio.core.errors import CorruptError
 from regimefolio.core.files import jsonable, read_json, read_npy, write_json, write_npy
 from regimefolio.core.types import Float, Json, RegimePath, Simulation
 from regimefolio.evaluation import (
@@ -86,7 +87,7 @@ class Validation(Phase):
         weights = read_weights(job)
         done = self._validate(job, weights)
         selected, start = done.selected, job.test_start
-        training = read_npy(job.workspace.performance / "ensemble_returns.npy")[weights.classifiers[selected].trial]
+        training = _training_returns(job, weights)
         detector = next(each for each in job.spec.regime_classifiers if each.kind == selected)
         checks = self._checks(job, done, detector, training)
         _write(job, done, checks, weights.objective)
@@ -133,6 +134,19 @@ class Validation(Phase):
         checks.append(_holds_up(job, run, training))
         checks.append(_is_the_file(job, ensemble, detector))
         return checks
+
+
+def _training_returns(job: Job, weights: Weights) -> Float:
+    """What the chosen strategy returned on the bars its weights were chosen on."""
+    rows = read_npy(job.workspace.performance / "ensemble_returns.npy")
+    trial = weights.classifiers[weights.selected].trial
+    if trial >= len(rows):
+        raise CorruptError(
+            f"{weights_file(job.workspace)}: classifiers / {weights.selected} / trial is {trial}, but there are "
+            f"{len(rows)} trials; put it back, or run --from ensemble_optimization"
+        )
+    found: Float = rows[trial]
+    return found
 
 
 def _best_trial(job: Job) -> Strategy:
@@ -184,7 +198,8 @@ def _is_the_file(job: Job, ensemble: Ensemble, detector: RegimeDetector) -> Chec
         and np.array_equal(theirs.weights, ensemble.weights)
         and (described.portfolio, described.execution) == (job.spec.portfolio, job.spec.execution)
     )
-    text = "the same" if same else "another; run --from ensemble_optimization, or edit ensemble_weights.json alike"
+    other = "others; edit it and ensemble_weights.json alike, or undo both edits with --from ensemble_optimization"
+    text = "the same" if same else other
     return Check(
         "adaptive_strategy.yaml is what was validated",
         same,
