@@ -14,7 +14,7 @@ from pydantic import Field
 from regimefolio.core.component import registered
 from regimefolio.core.types import Float, SignalBuffer, Signals
 from regimefolio.market.view import Market
-from regimefolio.strategies import BollingerMeanReversion, MacdRsiConfluence, MomentumRank, Strategy
+from regimefolio.strategies import BollingerMeanReversion, MacdRsiConfluence, MomentumRank, MovingAverageCross, Strategy
 from regimefolio.testing import StrategyContract, synthetic_market
 
 
@@ -46,7 +46,15 @@ class TestMomentumOfEightBars(StrategyContract):
     strategy: ClassVar[Strategy] = MomentumRank(lookback=8, skip=0)
 
 
-OWN = (TestBollinger, TestConfluence, TestMomentum)
+class TestCross(StrategyContract):
+    strategy: ClassVar[Strategy] = MovingAverageCross()
+
+
+class TestCrossOfTheCloseItself(StrategyContract):
+    strategy: ClassVar[Strategy] = MovingAverageCross(fast=1, slow=2, saturation=0.5)
+
+
+OWN = (TestBollinger, TestConfluence, TestMomentum, TestCross)
 
 
 def test_every_strategy_of_ours_is_under_contract() -> None:

@@ -1,4 +1,4 @@
-"""Indicators over an asset's own bars: moving deviation, MACD histogram, RSI, and ranks across assets.
+"""Indicators over an asset's own bars: moving mean and deviation, MACD histogram, RSI, and ranks across assets.
 
 Panels are (T, N), float64, C-ordered, read-only; an asset's bars stand without holes at the top of its
 column and NaN may only follow them. Everything runs forward from the first bar, so a prefix of the input
@@ -18,6 +18,46 @@ Float: TypeAlias = NDArray[np.float64]
 
 LOST = 2.0**-12
 """A window's squares are summed anew when they fall below this share of what its running sum once held."""
+
+
+@kernel
+def rolling_mean(x: Float, window: int, out: Float) -> None:
+    """Mean of the last `window` values.
+
+    The sum of differences from a centre is taken anew every `window` rows, counted from the first, so that
+    rounding does not grow. A window of equal values has that value as its mean, found by counting repeats.
+
+    Parameters
+    ----------
+    x : ndarray of shape (T, N)
+    window : int
+        At least 1.
+    out : ndarray of shape (T, N)
+        NaN in the first `window` - 1 rows.
+    """
+    bars, assets = x.shape
+    sums, repeats, centre = np.zeros(assets), np.zeros(assets), np.zeros(assets)
+    share = 1.0 / window
+    for t in range(bars):
+        row, before, gone, to = x[t], x[max(t - 1, 0)], x[max(t - window, 0)], out[t]
+        for n in range(assets):
+            repeats[n] = repeats[n] + 1.0 if row[n] == before[n] else 1.0
+        if t < window - 1:
+            for n in range(assets):
+                to[n] = np.nan
+            continue
+        if t % window == window - 1:
+            for n in range(assets):
+                centre[n] = x[t - window + 1, n]
+                sums[n] = 0.0
+            for i in range(t - window + 2, t + 1):
+                for n in range(assets):
+                    sums[n] += x[i, n] - centre[n]
+        else:
+            for n in range(assets):
+                sums[n] += row[n] - gone[n]
+        for n in range(assets):
+            to[n] = row[n] if repeats[n] >= window else centre[n] + sums[n] * share
 
 
 @kernel

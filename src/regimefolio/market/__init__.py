@@ -4,7 +4,17 @@
 """
 
 from regimefolio.market.calendar import Every, Rebalance, decision_bars, periods_per_year, quarter_starts
-from regimefolio.market.sources import CheckReport, Dataset, Defect, File, OnBad, Sample, Source, check_file
+from regimefolio.market.sources import (
+    CheckReport,
+    Dataset,
+    Defect,
+    File,
+    OnBad,
+    Sample,
+    Simulated,
+    Source,
+    check_file,
+)
 from regimefolio.market.spec import DataSpec, load_data, source_of
 from regimefolio.market.view import Market
 
@@ -17,6 +27,7 @@ __all__ = [
     "OnBad",
     "Source",
     "Sample",
+    "Simulated",
     "File",
     "check_file",
     "CheckReport",

@@ -21,7 +21,7 @@ from regimefolio.market.sources.table import FORMATS
 
 
 def source_of(text: str) -> Source:
-    """The source that a text such as `sample:sp500_20` or `file:prices.csv` names.
+    """The source that a text such as `sample:sp500_20`, `file:prices.csv` or `simulated:7` names.
 
     Raises
     ------
@@ -42,8 +42,8 @@ def source_of(text: str) -> Source:
         first = error.errors()[0]
         expected = first.get("ctx", {}).get("expected", "")
         words = [word.strip("'") for word in str(expected).replace(" or ", ", ").split(", ") if word]
-        hint = did_you_mean(argument.strip(), words) if words else first["msg"]
-        raise ConfigError(f"source {text!r}: {argument.strip()!r} is not a {kind}; {hint}") from None
+        meant, hint = (kind, did_you_mean(argument.strip(), words)) if words else (field, first["msg"].lower())
+        raise ConfigError(f"source {text!r}: {argument.strip()!r} is not a {meant}; {hint}") from None
 
 
 def _whole(text: str, known: Mapping[str, type[Component]]) -> str:
@@ -61,7 +61,7 @@ def _whole(text: str, known: Mapping[str, type[Component]]) -> str:
 class DataSpec(Model):
     """The prices of a piece of work: where from, which stretch, and what to do about bad bars."""
 
-    source: str = Field(description="kind:argument, such as sample:sp500_20 or file:prices.csv")
+    source: str = Field(description="kind:argument, such as sample:sp500_20, file:prices.csv or simulated:7")
     start: date | None = Field(None, description="first date; the prices before it are not known to the work at all")
     end: date | None = Field(None, description="last date, itself included")
     on_bad: OnBad = Field(

@@ -18,6 +18,9 @@ from regimefolio.kernels import rolling
 
 MEMO_MEGABYTES = 512
 
+EQUAL = 1e-12
+"""Averages whose ratio is nearer to 1 than this are equal: rounding leaves less."""
+
 
 class Market:
     """A Panel with what belongs to it, cut on the right only.
@@ -157,6 +160,29 @@ class Market:
         """
         return self._indicator(("volatility", window), lambda: self._own_volatility(window))
 
+    def average_gap(self, fast: int, slow: int) -> Float:
+        """Distance of the fast from the slow simple average, in units of what it would be by chance.
+
+        With m the means of the last `fast` and `slow` closes and σ the volatility over `slow` bars it is
+        (m_fast / m_slow - 1) / (σ √Σ c²), c_i = (slow-1-i)⁺ / slow - (fast-1-i)⁺ / fast the part of a change i
+        bars ago that stands between the averages: about standard normal in a random walk. Equal averages have
+        0; different ones without volatility are infinitely far. NaN before an asset's bar `slow`.
+        Source: Brock, Lakonishok and LeBaron (1992), Simple Technical Trading Rules and the Stochastic
+        Properties of Stock Returns; the weights as in Zakamulin (2017), Market Timing with Moving Averages.
+        """
+
+        def compute() -> Float:
+            ago = np.arange(slow)
+            part = (slow - 1 - ago) / slow - np.maximum(fast - 1 - ago, 0) / fast
+            distance = self._own_average(fast) / self._own_average(slow) - 1.0
+            distance[np.abs(distance) < EQUAL] = 0.0
+            chance = self._own_volatility(slow) * np.sqrt((part**2).sum())
+            out = distance + 0.0 * chance  # 0 or NaN, as they are
+            with np.errstate(divide="ignore"):
+                return np.divide(distance, chance, out=out, where=distance != 0.0)
+
+        return self._indicator(("average_gap", fast, slow), compute)
+
     def momentum(self, window: int, skip: int) -> Float:
         """Return over `window` bars that ended `skip` bars ago, in units of its volatility.
 
@@ -202,6 +228,14 @@ class Market:
             return out
 
         return self.memo(("own macd_histogram", fast, slow, signal), compute)
+
+    def _own_average(self, window: int) -> Float:
+        def compute() -> Float:
+            out = np.empty(self.panel.close.shape)
+            rolling.rolling_mean(self._own_bars, window, out)
+            return out
+
+        return self.memo(("own average", window), compute)
 
     def _own_volatility(self, window: int) -> Float:
         def compute() -> Float:

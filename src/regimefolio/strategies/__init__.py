@@ -8,5 +8,6 @@ from regimefolio.strategies.base import Strategy
 from regimefolio.strategies.bollinger_mean_reversion import BollingerMeanReversion
 from regimefolio.strategies.macd_rsi_confluence import MacdRsiConfluence
 from regimefolio.strategies.momentum_rank import MomentumRank
+from regimefolio.strategies.moving_average_cross import MovingAverageCross
 
-__all__ = ["Strategy", "BollingerMeanReversion", "MacdRsiConfluence", "MomentumRank"]
+__all__ = ["Strategy", "BollingerMeanReversion", "MacdRsiConfluence", "MomentumRank", "MovingAverageCross"]

@@ -40,8 +40,18 @@ def test_texts_name_sources() -> None:
         ("prices.csv", "unknown source 'prices.csv' in 'prices.csv'; did you mean 'file:prices.csv'?"),
         ("us5", "unknown source 'us5' in 'us5'; did you mean 'sample:us5'?"),
         ("sp500", "unknown source 'sp500' in 'sp500'; did you mean 'sample:sp500_20'?"),
-        ("yahoo", "unknown source 'yahoo' in 'yahoo'; known: file, sample"),
+        ("yahoo", "unknown source 'yahoo' in 'yahoo'; known: file, sample, simulated"),
         ("sample:us4", "source 'sample:us4': 'us4' is not a sample; did you mean 'us5'?"),
+        (
+            "simulated:x",
+            "source 'simulated:x': 'x' is not a seed; input should be a valid integer, "
+            "unable to parse string as an integer",
+        ),
+        (
+            "simulated:-1",
+            "source 'simulated:-1': '-1' is not a seed; input should be greater than or equal to 0",
+        ),
+        ("simulated", "source 'simulated' must be `simulated:` and what to read"),
         ("sample", "source 'sample' must be `sample:` and what to read"),
         ("file:", "source 'file:' must be `file:` and what to read"),
     ],

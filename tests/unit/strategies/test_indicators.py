@@ -21,6 +21,7 @@ INDICATORS: dict[str, tuple[Callable[[Market], Float], int]] = {
     "macd_strength": (lambda market: market.macd_strength(12, 26, 9, 30), 62),
     "rsi": (lambda market: market.rsi(14), 14),
     "volatility": (lambda market: market.volatility(20), 20),
+    "average_gap": (lambda market: market.average_gap(7, 30), 30),
     "momentum": (lambda market: market.momentum(40, 5), 45),
 }
 """Each with the number of an asset's bars that pass before its first value."""
@@ -111,21 +112,21 @@ def test_nothing_compiles_at_import_and_each_kernel_compiles_for_one_kind_of_inp
     program = """
 from regimefolio.kernels import rolling
 from regimefolio.strategies import (
-    BollingerMeanReversion, MacdRsiConfluence, MomentumRank,
-    bollinger_mean_reversion, macd_rsi_confluence, momentum_rank,
+    BollingerMeanReversion, MacdRsiConfluence, MomentumRank, MovingAverageCross,
+    bollinger_mean_reversion, macd_rsi_confluence, momentum_rank, moving_average_cross,
 )
-rooms = (rolling, bollinger_mean_reversion, macd_rsi_confluence, momentum_rank)
+rooms = (rolling, bollinger_mean_reversion, macd_rsi_confluence, momentum_rank, moving_average_cross)
 kernels = [f for room in rooms for f in vars(room).values() if hasattr(f, "signatures")]
-assert len(kernels) == 7, kernels
+assert len(kernels) == 9, kernels
 assert not any(f.signatures for f in kernels)
 from regimefolio.testing import synthetic_market
 for complete in (True, False):
     market = synthetic_market(300, complete=complete)
-    for strategy in (BollingerMeanReversion(), MacdRsiConfluence(), MomentumRank()):
+    for strategy in (BollingerMeanReversion(), MacdRsiConfluence(), MomentumRank(), MovingAverageCross()):
         strategy.signals(market)
         strategy.signals(market.until(100))
     market.volatility(20), market.macd_histogram(12, 26, 9)
-assert [len(f.signatures) for f in kernels] == [1] * 7, [(f.__name__, f.signatures) for f in kernels]
+assert [len(f.signatures) for f in kernels] == [1] * 9, [(f.__name__, f.signatures) for f in kernels]
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

@@ -3,6 +3,7 @@
 from regimefolio.market.sources.base import Dataset, Defect, OnBad, Source, data_fingerprint
 from regimefolio.market.sources.file import CheckReport, File, check_file
 from regimefolio.market.sources.sample import Sample
+from regimefolio.market.sources.simulated import Simulated
 
 __all__ = [
     "Dataset",
@@ -11,6 +12,7 @@ __all__ = [
     "Source",
     "File",
     "Sample",
+    "Simulated",
     "CheckReport",
     "check_file",
     "data_fingerprint",
