@@ -23,7 +23,7 @@ from regimefolio.core.files import path_of
 from regimefolio.core.progress import Progress
 from regimefolio.core.types import Outcome, Panel, RegimePath, SignalBuffer, Signals, Simulation
 from regimefolio.kernels.simulate import simulate
-from regimefolio.market import CheckReport, Dataset, DataSpec, Market, load_data
+from regimefolio.market import CheckReport, Dataset, DataSpec, Market, Source, load_data
 from regimefolio.market.view import View
 from regimefolio.portfolio import Allocator, Ensemble, PortfolioManager, PortfolioSpec
 from regimefolio.regimes import GaussianHMM, RegimeDetector, Trend
@@ -32,6 +32,7 @@ from regimefolio.strategies import BollingerMeanReversion, MacdRsiConfluence, Mo
 from regimefolio.workflow import PHASES, Coordinator, PhaseStep, WorkflowSpec, Workspace
 
 __all__ = [
+    "FAMILIES",
     "PHASES",
     "Allocator",
     "BacktestManager",
@@ -63,6 +64,7 @@ __all__ = [
     "SignalBuffer",
     "Signals",
     "Simulation",
+    "Source",
     "Strategy",
     "Trend",
     "Trial",
@@ -74,6 +76,7 @@ __all__ = [
     "demo_file",
     "edited_files",
     "first_sentence",
+    "kernel_cache",
     "kernels_are_compiled",
     "load_data",
     "load_market",
@@ -83,8 +86,12 @@ __all__ = [
     "read_workflow",
     "registered",
     "run_backtest",
+    "us5_file",
     "write_report",
 ]
+
+FAMILIES = (Source.family, Strategy.family, RegimeDetector.family, Allocator.family)
+"""What parts there are; `registered` names those of each."""
 
 
 def demo_file() -> Path:
@@ -92,11 +99,22 @@ def demo_file() -> Path:
     return Path(__file__).parent / "workflow" / "examples" / "demo.yaml"
 
 
+def us5_file() -> Path:
+    """The shipped prices of `sample:us5`."""
+    return Path(__file__).parent / "market" / "sources" / "data" / "us5.parquet"
+
+
+def kernel_cache() -> Path | None:
+    """The folder in which compiled kernels are kept; None where nothing can be written."""
+    dispatcher: Any = simulate  # numba carries no types
+    folder = dispatcher.stats.cache_path
+    return None if folder is None else Path(folder)
+
+
 def kernels_are_compiled() -> bool:
     """Whether an earlier process compiled the kernels and kept them; the first one on a machine must compile them."""
-    dispatcher: Any = simulate  # numba carries no types
-    folder = dispatcher.stats.cache_path  # None where nothing can be written
-    return folder is not None and any(Path(folder).glob("simulate.simulate-*.nbi"))
+    folder = kernel_cache()
+    return folder is not None and any(folder.glob("simulate.simulate-*.nbi"))
 
 
 def read_workflow(path: str | Path) -> WorkflowSpec:
