@@ -79,3 +79,12 @@ def test_decimals_with_a_comma(tmp_path: Path) -> None:
     path = write(tmp_path, 'date,symbol,close\n2020-01-02,A,"10,5"\n2020-01-03,A,"1.010,5"\n2020-01-06,A,ten\n')
     problems = [defect.problem for defect in check_file(path).defects]
     assert problems == [*["not a number (write decimals with a point)"] * 2, "not a number"]
+
+
+def test_the_parts_of_one_symbols_bars_are_no_symbols(tmp_path: Path) -> None:
+    path = tmp_path / "prices.csv"
+    path.write_text("date,vol,price\n2020-01-02,100,10\n2020-01-03,100,11\n")
+    with pytest.raises(DataError, match="vol, price belong to the bars of one symbol: name its price `close`"):
+        File(path=path).load()
+    path.write_text("date,LOW,MSFT\n2020-01-02,100,10\n2020-01-03,100,11\n")  # Lowe's is a symbol
+    assert File(path=path).load().panel.symbols == ("LOW", "MSFT")

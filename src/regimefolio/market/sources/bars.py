@@ -134,6 +134,10 @@ def read_bars(table: Table) -> Bars:
     return bars
 
 
+NO_SYMBOLS = ("price", "volume", "vol")
+"""Names that no symbol has, unlike LOW and OPEN."""
+
+
 def _name(text: str) -> str:
     """A column's name as it is written here."""
     name = re.sub(r"[\s_-]+", "_", text.strip().lower())
@@ -187,6 +191,8 @@ def _wide_columns(table: Table, names: list[str]) -> dict[str, int]:
     mistakes += [f"column {symbol!r} is given twice" for symbol in sorted(set(symbols)) if symbols.count(symbol) > 1]
     if len(symbols) == 1:
         mistakes.append("there is no column of prices")
+    if parts := [name for name in names if name in NO_SYMBOLS]:
+        mistakes.append(f"{', '.join(parts)} belong to the bars of one symbol: name its price `close`, add a `symbol`")
     if mistakes:
         _refuse_columns(table, mistakes)
     stamp = next(names.index(name) for name in TIMES if name in names)
