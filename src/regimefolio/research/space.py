@@ -196,21 +196,6 @@ class ParameterSpace(RootModel[dict[str, Axis]]):
                 return [((), f"{component.kind} refuses {json.dumps(point)}: {text}")]
         return []
 
-    def validate_against(self, component: type[Component], given: Mapping[str, JsonValue] | None = None) -> None:
-        """Refuse a space that holds values which a part does not take; see `mistakes`.
-
-        Raises
-        ------
-        ConfigError
-            The first mistake, with the others as notes.
-        """
-        found = self.mistakes(component, given)
-        if found:
-            error = ConfigError(found[0][1])
-            for _, text in found[1:]:
-                error.add_note(text)
-            raise error
-
 
 def _refusal(component: type[Component], parameters: Mapping[str, JsonValue], only: str = "") -> str:
     """Why a part does not take its parameters, or does not take `only` that one; empty when it does."""

@@ -18,7 +18,6 @@ from regimefolio.regimes import RegimeDetector
 from regimefolio.research import ParameterSpace, simplex
 from regimefolio.strategies import Strategy
 
-REGIME_METRICS = ("sharpe", "sortino", "max_drawdown", "total_return", "volatility")
 Selection: TypeAlias = Literal["sharpe", "sortino", "max_drawdown", "total_return"]
 Objective: TypeAlias = Literal["sharpe", "sortino", "calmar", "return", "drawdown", "minimize_regime_drawdown"]
 

@@ -17,7 +17,8 @@ from regimefolio.backtest import BacktestRunner, BacktestSpec, load_market
 from regimefolio.core.documents import read_document
 from regimefolio.core.errors import ModelError
 from regimefolio.core.files import read_json, read_npy
-from regimefolio.core.types import RegimePath
+from regimefolio.core.types import RegimePath, SignalBuffer, Signals
+from regimefolio.market import Market
 from regimefolio.portfolio import Ensemble
 from regimefolio.strategies import Strategy
 from regimefolio.workflow import Workspace
@@ -428,3 +429,29 @@ def test_the_static_objective_is_measured_in_the_classifiers_own_episodes(folder
     inside = [found[classifier]["static_objective"] for classifier in ("gaussian_hmm", "trend")]
     assert all(whole - 1e-12 <= each < 0.0 for each in inside)  # an episode is never worse than the whole
     assert max(inside) > whole + 0.001
+
+
+CALLS = iter(range(10**6))
+
+
+class Moody(Strategy, kind="moody"):
+    """Thinks something else at every call."""
+
+    level: float = 0.5
+
+    @property
+    def warmup(self) -> int:
+        return 1
+
+    def signals(self, market: Market, out: SignalBuffer | None = None) -> Signals:
+        panels = self.buffer(market, out)
+        rng = np.random.default_rng(next(CALLS))
+        panels.alpha[:] = rng.uniform(-self.level, self.level, panels.alpha.shape)
+        panels.confidence[:] = 1.0
+        return self.emit(market, panels, horizon=1)
+
+
+def test_a_strategy_that_changes_its_mind_is_found_by_the_full_run(folder: Path) -> None:
+    space = ("phases", 0, "config", "parameter_space")
+    with pytest.raises(ModelError, match="moody gives other signals than it gave before, from bar 0 on"):
+        coordinator(folder, {("strategies",): ["moody"], space: {"moody": {"level": [0.25, 0.5]}}}).run()

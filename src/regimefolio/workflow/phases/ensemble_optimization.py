@@ -18,6 +18,7 @@ from regimefolio.core.types import Float, Int, Json, Outcome, RegimePath
 from regimefolio.evaluation import deflated_sharpe_ratio, drawdown_series, expected_maximum_sharpe, return_moments
 from regimefolio.market import DataSpec
 from regimefolio.portfolio import Ensemble, SignalStack
+from regimefolio.report import edited_files
 from regimefolio.research import simplex
 from regimefolio.workflow.phases.base import Job, Phase
 from regimefolio.workflow.phases.choices import (
@@ -215,11 +216,18 @@ def full_run_agrees(
     Raises
     ------
     ModelError
-        The signals are the same and the runs are not.
+        A strategy does not give the signals it gave before, or the signals are the same and the runs are not.
     """
     runner = job.runner(job.training)
     fresh = runner.signals(ensemble)
-    if not (np.array_equal(fresh.alpha, stack.alpha) and np.array_equal(fresh.confidence, stack.confidence)):
+    differ = (fresh.alpha != stack.alpha) | (fresh.confidence != stack.confidence)
+    if differ.any():
+        if not any(name.startswith("signals/") for name in edited_files(job.workspace.root)):
+            bar, column, _ = np.argwhere(differ)[0]
+            raise ModelError(
+                f"{ensemble.strategies[column].kind} gives other signals than it gave before, from bar {bar} on, "
+                "though nobody edited them; a strategy must depend on its parameters and the market alone"
+            )
         job.progress.say("saved signals differ from those that the strategies compute; the saved ones are used")
         return False
     run = runner.replay(fresh, ensemble, job.n_fit, regimes, record=True)
