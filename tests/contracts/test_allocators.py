@@ -10,7 +10,7 @@ import pytest
 
 from regimefolio.core.component import registered
 from regimefolio.core.types import Float
-from regimefolio.kernels.replay import PROPORTIONAL
+from regimefolio.kernels.weights import PROPORTIONAL
 from regimefolio.market.view import View
 from regimefolio.portfolio import Allocator, EqualWeight, Proportional
 from regimefolio.testing.allocators import AllocatorContract

@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from regimefolio.kernels.replay import (
+from regimefolio.kernels.replay import target_weights
+from regimefolio.kernels.weights import (
     CONFIDENCE_WEIGHTED,
     EQUAL_WEIGHT,
     PROPORTIONAL,
@@ -20,7 +21,6 @@ from regimefolio.kernels.replay import (
     Limits,
     Settings,
     constrain_row,
-    target_weights,
     weights_row,
 )
 

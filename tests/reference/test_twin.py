@@ -14,7 +14,7 @@ import polars as pl
 import pytest
 from numpy.typing import NDArray
 
-from regimefolio.kernels import metrics, replay, simulate
+from regimefolio.kernels import metrics, replay, simulate, weights
 from tests.reference import twin
 
 Float = NDArray[np.float64]
@@ -197,14 +197,14 @@ def rules(name: str) -> twin.Rules:
     }[name]
 
 
-def settings(rules: twin.Rules) -> replay.Settings:
+def settings(rules: twin.Rules) -> weights.Settings:
     codes = sorted(set(rules.sector.values()))
-    return replay.Settings(
-        replay.CONFIDENCE_WEIGHTED if rules.confidence_weighted else replay.WEIGHTED,
-        replay.EQUAL_WEIGHT if rules.equal_weight else replay.PROPORTIONAL,
+    return weights.Settings(
+        weights.CONFIDENCE_WEIGHTED if rules.confidence_weighted else weights.WEIGHTED,
+        weights.EQUAL_WEIGHT if rules.equal_weight else weights.PROPORTIONAL,
         rules.top_n,
         np.array([codes.index(rules.sector[str(n)]) for n in range(20)]),
-        replay.Limits(rules.max_position, rules.max_sector, rules.max_gross),
+        weights.Limits(rules.max_position, rules.max_sector, rules.max_gross),
     )
 
 
@@ -224,21 +224,21 @@ def test_every_target_agrees(name: str) -> None:
     confidence[5] = 0.0
     alpha = np.where(confidence > 0, np.clip(rng.standard_normal(shape), -1.0, 1.0), 0.0).astype(np.float32)
     alpha = np.where(rng.random(shape) < 0.1, np.float32(0.5), alpha) * (confidence > 0)  # ties
-    weights = rng.dirichlet(np.ones(n_strategies), 3).astype(np.float32)
-    weights[1, 2] = 0.0
+    shares = rng.dirichlet(np.ones(n_strategies), 3).astype(np.float32)
+    shares[1, 2] = 0.0
     row = rng.integers(0, 3, n_bars)
     decide = rng.random(n_bars) < 0.8
     tradable = rng.random((n_bars, n)) < 0.9
     tradable[7] = False
     out = np.full((n_bars, n), np.nan)
     r = rules(name)
-    replay.target_weights(alpha, confidence, weights, row, decide, tradable, settings(r), out)
+    replay.target_weights(alpha, confidence, shares, row, decide, tradable, settings(r), out)
     for t in range(n_bars):
         if not decide[t]:
             assert np.isnan(out[t]).all()
             continue
         able = {str(i) for i in np.flatnonzero(tradable[t])}
-        reference = twin.target(opinions(alpha[t], confidence[t]), weights[row[t]].tolist(), able, r)
+        reference = twin.target(opinions(alpha[t], confidence[t]), shares[row[t]].tolist(), able, r)
         for i in range(n):
             same(out[t, i], reference[str(i)], (name, t, i))
 

@@ -11,7 +11,8 @@ from pydantic import Field
 from regimefolio.core.component import Model, Part
 from regimefolio.core.errors import ConfigError
 from regimefolio.core.types import Bool, Float, Float32, Int, Panel, RegimePath, Signals
-from regimefolio.kernels.replay import CONFIDENCE_WEIGHTED, WEIGHTED, Limits, Settings, target_weights
+from regimefolio.kernels.replay import target_weights
+from regimefolio.kernels.weights import CONFIDENCE_WEIGHTED, WEIGHTED, Limits, Settings
 from regimefolio.market import Rebalance, decision_bars
 from regimefolio.portfolio.adaptive_ensemble import Ensemble
 from regimefolio.portfolio.allocators import Allocator, Proportional

@@ -71,6 +71,10 @@ class Strategy(Component, family="strategy"):
             MappingProxyType(self.plain()),
         )
 
-    def adapt_to_regime(self, regime: str, parameters: Mapping[str, Json]) -> Self:
-        """The strategy that takes over in a regime: this one with those parameters, validated anew."""
+    def with_parameters(self, parameters: Mapping[str, Json]) -> Self:
+        """The same strategy with other values of some parameters, validated anew."""
         return type(self).model_validate({**self.plain(), **parameters})
+
+    def adapt_to_regime(self, regime: str, parameters: Mapping[str, Json]) -> Self:
+        """The strategy that takes over in a regime: unless a strategy says otherwise, this one `with_parameters`."""
+        return self.with_parameters(parameters)

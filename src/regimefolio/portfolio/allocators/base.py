@@ -14,7 +14,7 @@ class Allocator(Component, family="allocator"):
     """Turns the combined alpha at one bar into weights whose absolute sum is at most 1, before constraints."""
 
     code: ClassVar[int]
-    """The rule's number in `kernels.replay.allocate_row`, which the whole-history form calls too."""
+    """The rule's number in `kernels.weights.allocate_row`, which the whole-history form calls too."""
 
     @abstractmethod
     def weights(self, view: View) -> Float:

@@ -7,7 +7,7 @@ from typing import ClassVar
 import numpy as np
 
 from regimefolio.core.types import Float
-from regimefolio.kernels.replay import EQUAL_WEIGHT, allocate_row
+from regimefolio.kernels.weights import EQUAL_WEIGHT, allocate_row
 from regimefolio.market.view import View
 from regimefolio.portfolio.allocators.base import Allocator
 

@@ -192,7 +192,7 @@ def rows_of(job: Job, choices: Choices, classifier: str, weights: Shares) -> lis
     ]
     return [
         Ensemble.static(
-            [type(each).model_validate(chosen[each.kind].parameters) for each in job.spec.strategies],
+            [each.with_parameters(chosen[each.kind].parameters) for each in job.spec.strategies],
             [weights[regime][each.kind] for each in job.spec.strategies],
         )
         for chosen, regime in rows
@@ -211,7 +211,7 @@ def ensemble_of(job: Job, choices: Choices, classifier: str, weights: Shares) ->
     """
     pooled = choices[STATIC][ALL_BARS]
     base: list[Strategy] = [
-        type(strategy).model_validate(pooled[strategy.kind].parameters) for strategy in job.spec.strategies
+        strategy.with_parameters(pooled[strategy.kind].parameters) for strategy in job.spec.strategies
     ]
     static = [weights[ALL_BARS][strategy.kind] for strategy in base]
     if classifier == STATIC:
@@ -238,12 +238,12 @@ def saved_signals(job: Job, choices: Choices, classifier: str, strategies: Seque
     CorruptError
         A file has another shape than (2, T, N).
     """
+    searched = {strategy.kind: strategy for strategy in job.spec.strategies}
     trial = {
-        strategy.fingerprint: choice.trial
+        searched[kind].with_parameters(choice.parameters).fingerprint: choice.trial
         for regimes in (choices[STATIC], choices[classifier])
         for by_kind in regimes.values()
         for kind, choice in by_kind.items()
-        for strategy in (Strategy.of({"kind": kind, **choice.parameters}),)
     }
     shape = (2, job.n_train, job.dataset.panel.n_assets)
     panels = []

@@ -330,7 +330,7 @@ def _strategy(job: Job, choices: Choices, chosen: _Search) -> BacktestSpec:
         benchmark=spec.benchmark,
         strategies=tuple(
             StrategyEntry(
-                strategy=type(strategy).model_validate(pooled[strategy.kind].parameters),
+                strategy=strategy.with_parameters(pooled[strategy.kind].parameters),
                 weight=weights[ALL_BARS][strategy.kind],
             )
             for strategy in spec.strategies

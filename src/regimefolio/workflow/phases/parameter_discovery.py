@@ -131,7 +131,7 @@ def trials_of(spec: WorkflowSpec) -> list[Trial]:
     for strategy in spec.strategies:
         space = spec.discovery.parameter_space.get(strategy.kind)
         sets = space.grid() if space else [{}]
-        strategies += [type(strategy).model_validate({**strategy.plain(), **each}) for each in sets]
+        strategies += [strategy.with_parameters(each) for each in sets]
     return [Trial(number, strategy) for number, strategy in enumerate(strategies)]
 
 
