@@ -7,10 +7,10 @@ from dataclasses import replace
 from datetime import date
 from difflib import get_close_matches
 from pathlib import Path
-from typing import get_args
+from typing import Annotated, Any, TypeAlias, get_args
 
 import numpy as np
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, PlainSerializer, PlainValidator, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
 from regimefolio.core.component import Component, Model, did_you_mean, registered
@@ -20,14 +20,25 @@ from regimefolio.market.sources.base import Dataset, OnBad, Source, data_fingerp
 from regimefolio.market.sources.table import FORMATS
 
 
-def source_of(text: str) -> Source:
-    """The source that a text such as `sample:sp500_20`, `file:prices.csv` or `simulated:7` names.
+def source_of(value: Source | str | Mapping[str, Any]) -> Source:
+    """The source that a text such as `sample:sp500_20`, `file:prices.csv` or `simulated:7`, or a mapping, describes.
 
     Raises
     ------
     ConfigError
-        The kind is not known, or its argument is wrong.
+        The kind is not known, or the argument of a text is wrong.
+    pydantic.ValidationError
+        A parameter in a mapping is wrong.
     """
+    if isinstance(value, str):
+        return _from_text(value)
+    if isinstance(value, Source) or (isinstance(value, Mapping) and isinstance(value.get("kind"), str)):
+        return Source.of(value)
+    raise ConfigError(f"a source is a text such as `sample:us5`, or a mapping with `kind`, but this is {value!r}")
+
+
+def _from_text(text: str) -> Source:
+    """The source whose kind stands before the colon, and whose first field behind it."""
     kind, colon, argument = text.partition(":")
     known = registered(Source.family)
     if kind not in known:
@@ -58,10 +69,25 @@ def _whole(text: str, known: Mapping[str, type[Component]]) -> str:
     return f"did you mean {places[near[0]]!r}?" if near else ""
 
 
+def _read(value: Any) -> Source:
+    try:
+        return source_of(value)
+    except ConfigError as error:
+        raise PydanticCustomError("part", "{text}", {"text": str(error)}) from error
+
+
+AnySource: TypeAlias = Annotated[
+    Source | str, PlainValidator(_read), PlainSerializer(lambda source: source_of(source).spec())
+]
+"""A field that takes a source, its text or its mapping; what it holds is the source, and what it writes the mapping."""
+
+
 class DataSpec(Model):
     """The prices of a piece of work: where from, which stretch, and what to do about bad bars."""
 
-    source: str = Field(description="kind:argument, such as sample:sp500_20, file:prices.csv or simulated:7")
+    source: AnySource = Field(
+        description="kind:argument, such as sample:sp500_20, file:prices.csv or simulated:7, or {kind, …parameters}"
+    )
     start: date | None = Field(None, description="first date; the prices before it are not known to the work at all")
     end: date | None = Field(None, description="last date, itself included")
     on_bad: OnBad = Field(
@@ -69,15 +95,6 @@ class DataSpec(Model):
         description="error: the first defect stops; mask: bad bars become missing ones, of a bar given twice "
         "the first stays, a row that stands too late is put in its place, and all are counted",
     )
-
-    @field_validator("source")
-    @classmethod
-    def _known_source(cls, text: str) -> str:
-        try:
-            source_of(text)
-        except ConfigError as error:
-            raise PydanticCustomError("part", "{text}", {"text": str(error)}) from error
-        return text
 
     @model_validator(mode="after")
     def _in_order(self) -> DataSpec:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 
@@ -9,9 +10,13 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
+from regimefolio.backtest import BacktestSpec
 from regimefolio.core.documents import read_document
 from regimefolio.core.errors import ConfigError, DataError, MissingDataError
-from regimefolio.market import DataSpec, File, Sample, load_data, source_of
+from regimefolio.core.files import read_json
+from regimefolio.market import DataSpec, File, Sample, Simulated, load_data, source_of
+from regimefolio.workflow import WorkflowSpec
+from tests import workflows
 
 
 @pytest.fixture
@@ -131,3 +136,74 @@ def test_bad_bars_by_choice(tmp_path: Path) -> None:
     np.testing.assert_array_equal(data.panel.close[:, 0], [1, np.nan])
     assert [defect.row for defect in data.defects] == [3]
     assert data.about.endswith("; defects masked or put in place: 1")
+
+
+SIMULATED = {"kind": "simulated", "seed": 3, "assets": 4, "bars": 900, "start": "2010-01-04"}
+
+
+class TestMapping:
+    @pytest.mark.parametrize(
+        ("text", "mapping"),
+        [
+            ("simulated:3", {"kind": "simulated", "seed": 3}),
+            ("sample:us5", {"kind": "sample", "name": "us5"}),
+            ("file:prices.csv", {"kind": "file", "path": "prices.csv"}),
+        ],
+    )
+    def test_it_says_what_the_text_says(self, text: str, mapping: Mapping[str, object]) -> None:
+        written, described = DataSpec(source=text), DataSpec.model_validate({"source": mapping})
+        assert described == written
+        assert described.plain() == written.plain()
+        assert str(described.source) == text
+        assert DataSpec.model_validate(written.plain()) == written
+
+    def test_it_is_written_with_its_defaults(self) -> None:
+        spec = DataSpec.model_validate({"source": SIMULATED})
+        assert spec.source == Simulated(seed=3, assets=4, bars=900, start=date(2010, 1, 4))
+        assert spec.plain()["source"] == {
+            **SIMULATED,
+            "volatilities": [0.008, 0.018],
+            "drifts": [0.0006, -0.0008],
+            "persistence": 0.98,
+            "correlation": 0.5,
+        }
+        assert str(spec.source) == "simulated:3, bars 900, assets 4, start 2010-01-04"
+
+    def test_the_same_prices_either_way(self) -> None:
+        text, mapping = (DataSpec.model_validate({"source": each}) for each in ("simulated:3", {"kind": "simulated"}))
+        assert load_data(text).fingerprint != load_data(mapping).fingerprint  # its seed is 0
+        mapping = DataSpec.model_validate({"source": {"kind": "simulated", "seed": 3}})
+        assert load_data(text).fingerprint == load_data(mapping).fingerprint
+        assert load_data(text).panel.n_assets == 10
+
+    @pytest.mark.parametrize(
+        ("source", "message"),
+        [
+            ("{kind: simulated, n_assets: 50}", ":2:29: unknown key 'n_assets'; did you mean 'assets'?"),
+            ("{kind: simulatd}", ":2:3: unknown source 'simulatd'; did you mean 'simulated'?"),
+            ("{kind: simulated, persistence: 1}", ":2:29: must be less than 1, but this is 1"),
+            ("{kind: sample, name: us6}", ":2:26: must be 'sp500_20' or 'us5', but this is 'us6'"),
+            ("{kind: file}", ":2:3: `path` is missing"),
+            ("{seed: 3}", ":2:3: a source is a text such as `sample:us5`, or a mapping with `kind`, but this is"),
+            ("7", ":2:3: a source is a text such as `sample:us5`, or a mapping with `kind`, but this is 7"),
+        ],
+    )
+    def test_mistakes_have_a_place(self, source: str, message: str, tmp_path: Path) -> None:
+        file = tmp_path / "data.yaml"
+        file.write_text(f"data:\n  source: {source}\n")
+        with pytest.raises(ConfigError) as caught:
+            read_document(file).parse(DataSpec, "data")
+        assert str(caught.value).splitlines()[0].startswith(f"{file}{message}")
+
+    def test_a_workflow_on_it_writes_it_resolved(self, tmp_path: Path) -> None:
+        made = workflows.coordinator(tmp_path, {("data", "source"): SIMULATED})
+        made.run()
+        root = made.workspace
+        resolved = read_document(root.metadata / "workflow.yaml").parse(WorkflowSpec, "workflow")
+        assert resolved == made.spec
+        adaptive = read_document(root.analysis / "adaptive_strategy.yaml").parse(BacktestSpec, "backtest")
+        assert adaptive.data.source == made.spec.data.source
+        about = read_json(root.metadata / "workflow.json")
+        assert isinstance(about, dict)
+        assert isinstance(about["data"], dict)
+        assert about["data"]["source"] == "simulated:3, bars 900, assets 4, start 2010-01-04"

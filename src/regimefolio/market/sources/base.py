@@ -94,6 +94,13 @@ class Source(Component, family="source"):
             The prices cannot be used; the message names the place, the value and the remedy.
         """
 
+    def __str__(self) -> str:
+        """`kind:argument`, and whatever else differs from its default."""
+        (_, argument), *others = self.plain().items()
+        defaults = {name: field.get_default() for name, field in type(self).model_fields.items()}
+        changed = [f"{name} {value}" for name, value in others if getattr(self, name) != defaults[name]]
+        return ", ".join([f"{self.kind}:{argument}", *changed])
+
     def within(self, folder: Path) -> Source:
         """Resolve relative paths, where it has any, against a folder."""
         return self
