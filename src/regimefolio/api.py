@@ -23,7 +23,7 @@ from regimefolio.core.files import path_of
 from regimefolio.core.progress import Progress
 from regimefolio.core.types import Outcome, Panel, RegimePath, SignalBuffer, Signals, Simulation
 from regimefolio.kernels.simulate import simulate
-from regimefolio.market import CheckReport, Dataset, DataSpec, Market, Source, load_data
+from regimefolio.market import CheckReport, Dataset, DataSpec, DataWarning, Market, Source, load_data
 from regimefolio.market.view import View
 from regimefolio.portfolio import Allocator, Ensemble, PortfolioManager, PortfolioSpec
 from regimefolio.regimes import GaussianHMM, RegimeDetector, Trend
@@ -44,6 +44,7 @@ __all__ = [
     "ConfigError",
     "Coordinator",
     "DataSpec",
+    "DataWarning",
     "Dataset",
     "Ensemble",
     "ExecutionSpec",
@@ -140,7 +141,7 @@ def read_backtest(path: str | Path) -> BacktestSpec:
 
 
 def check_file(path: str | Path) -> CheckReport:
-    """Find every mistake in a file of prices.
+    """Find every mistake in a file of prices, and what is doubtful.
 
     Raises
     ------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,25 +12,34 @@ import typer
 from regimefolio.cli.door import Debug, Json, door
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.text import Text
 
-    from regimefolio.api import CheckReport
+    from regimefolio.api import CheckReport, DataWarning
 
 SHOWN = 20
 """Defects in the table; `--json` lists all."""
 
 DEFECTS_FOUND = 1
 
-LOOKED_FOR = (
-    "looked for: unreadable cells, values missing inside a bar, prices not above zero or absurd, negative volumes, "
-    "high below low, open or close outside, duplicate and unsorted bars; not yet for jumps, holes and stale prices"
-)
+EXAMPLES = 3
+"""Warnings of each kind in the table."""
 
 EPILOG = """\b
 regimefolio data check prices.csv
 regimefolio data check prices.parquet --json
 
-Exit codes: 0 no defect, 1 defects, 2 no table of bars at all."""
+Exit codes: 0 no defect, with warnings or without, 1 defects, 2 no table of bars at all."""
+
+MEANING = {
+    "mixed time zones": "offsets from UTC differ; write all times in one zone",
+    "few bars": "fewer than 30: most indicators never start",
+    "missing session": "other symbols have a bar, this one none: its orders lapse",
+    "zero volume": "nothing was traded, or the volume is not known",
+    "far from its five bars": "over 2.7 times off their median: a slipped decimal, or a real crash",
+    "coarse prices": "closes move in steps over 5 bp: small returns are rounding",
+}
+"""What a kind of warning means, in a few words."""
 
 
 def register(app: typer.Typer) -> None:
@@ -45,11 +55,15 @@ def check(
     json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Check every bar of a file; list what is wrong.
+    """Check every bar of a file; list what is wrong, and what is doubtful.
 
-    Looks for cells and dates that cannot be read, missing values inside a bar, prices not above zero or absurd,
+    Defects are cells and dates that cannot be read, missing values inside a bar, prices not above zero or absurd,
     negative volumes, high below low, open or close outside their range, and bars that are given twice or not in
-    the order of time. Jumps, holes and stale prices are not looked for yet.
+    the order of time. A run stops at the first, or masks all.
+
+    Warnings are about what may be right: zero volume; sessions that a symbol lacks and others have; cells more than
+    2.7 times off the median of their five bars; symbols with fewer than 30 bars; prices in steps coarser than 5 bp;
+    mixed time zones. A run uses these bars as they are.
     """
     from regimefolio import api
 
@@ -66,7 +80,7 @@ def check(
 
 def _show(file: Path, found: CheckReport) -> None:
     from regimefolio.cli.display import console
-    from regimefolio.cli.tables import counted, pair, table
+    from regimefolio.cli.tables import counted
 
     screen = console()
     span = f", {found.first} to {found.last}" if found.first else ""
@@ -78,16 +92,74 @@ def _show(file: Path, found: CheckReport) -> None:
     spread = f"{found.most:,}" if found.fewest == found.most else f"{found.fewest:,} to {found.most:,}"
     year = f"; taken as {found.periods_per_year:.4g} bars a year" if found.most else ""
     screen.print(f"usable bars a symbol: {spread}{year}", soft_wrap=True)
-    screen.print(LOOKED_FOR, style="dim", soft_wrap=True)
+    _show_defects(screen, found)
+    _show_warnings(screen, found)
+
+
+def _show_defects(screen: Console, found: CheckReport) -> None:
+    """The first defects, one a row."""
+    from regimefolio.cli.tables import counted, pair, table
+
     if not found.defects:
         screen.print("no defects", style="green")
         return
-    unit = "row" if found.format.startswith("parquet") else "line"
     rows: list[list[str | Text]] = [
         [str(each.row or ""), each.column, each.symbol, each.timestamp, pair(each.problem, each.value)]
         for each in found.defects[:SHOWN]
     ]
-    screen.print(counted(len(found.defects), "defect"), style="red")
-    screen.print(table("", [f">{unit}", "column", "symbol", "time", "problem, and what was found"], rows))
+    screen.print(f"{counted(len(found.defects), 'defect')}: a run stops, or masks them", style="red")
+    screen.print(table("", [f">{_unit(found)}", "column", "symbol", "time", "problem, and what was found"], rows))
     if len(found.defects) > SHOWN:
         screen.print(f"… {len(found.defects) - SHOWN:,} more; --json lists all")
+
+
+def _show_warnings(screen: Console, found: CheckReport) -> None:
+    """Every kind of warning in a row: how many, where most of them are, and the first ones."""
+    from rich.text import Text
+
+    from regimefolio.cli.tables import counted, printable, table
+
+    if not found.warnings:
+        screen.print("no warnings", style="green")
+        return
+    kinds: dict[str, list[DataWarning]] = {}
+    for each in found.warnings:
+        kinds.setdefault(each.kind, []).append(each)
+    rows: list[list[str | Text]] = []
+    for kind, several in kinds.items():
+        lines = [_shown(each, _unit(found)) for each in several[:EXAMPLES]]
+        if len(several) > EXAMPLES:
+            lines.append("…")
+        first = Text("\n".join(filter(None, (MEANING[kind], _most(several)))))
+        rows.append([kind, f"{len(several):,}", first + Text(printable("\n".join(["", *lines])), style="dim")])
+    if found.defects:
+        screen.print()
+    screen.print(f"{counted(len(found.warnings), 'warning')}: the bars are used as they are", style="yellow")
+    screen.print(table("", ["kind", ">found", "what it means, and the first ones"], rows))
+    if any(len(several) > EXAMPLES for several in kinds.values()):
+        screen.print("--json lists all")
+
+
+def _unit(found: CheckReport) -> str:
+    return "row" if found.format.startswith("parquet") else "line"
+
+
+def _shown(warning: DataWarning, unit: str) -> str:
+    """A warning as one line."""
+    place = "" if warning.row is None else f"{unit} {warning.row}"
+    column = "" if warning.column == warning.symbol else warning.column  # of a wide file they are the same
+    words = (place, warning.symbol, warning.timestamp, column)
+    return f"{' '.join(filter(None, words))}: {warning.value}"
+
+
+def _most(several: list[DataWarning]) -> str:
+    """How warnings of a kind are spread: over how many symbols, and the date and the symbols that have most of them."""
+    if len(several) <= EXAMPLES:
+        return ""
+    symbols, times = Counter(each.symbol for each in several), Counter(each.timestamp for each in several)
+    parts = [f"{len(symbols):,} symbols" if len(symbols) > 1 else f"all of {next(iter(symbols))}"]
+    parts += [f"{count:,} at {time}" for time, count in times.most_common(1) if time and 2 * count > len(several)]
+    parts += [
+        f"{n:,} of {symbol}" for symbol, n in symbols.most_common(2) if len(several) > n > max(1, len(several) / 10)
+    ]
+    return ", ".join(parts)

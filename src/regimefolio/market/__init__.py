@@ -7,6 +7,7 @@ from regimefolio.market.calendar import Every, Rebalance, decision_bars, periods
 from regimefolio.market.sources import (
     CheckReport,
     Dataset,
+    DataWarning,
     Defect,
     File,
     OnBad,
@@ -23,6 +24,7 @@ __all__ = [
     "load_data",
     "source_of",
     "Dataset",
+    "DataWarning",
     "Defect",
     "OnBad",
     "Source",

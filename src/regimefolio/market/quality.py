@@ -1,4 +1,4 @@
-"""What makes a bar unusable: the rules, on plain arrays that know of no files and lines."""
+"""What makes a bar unusable, or doubtful: the rules, on plain arrays that know of no files and lines."""
 
 from __future__ import annotations
 
@@ -12,6 +12,25 @@ from regimefolio.core.types import Bool, Float, Int
 PRICES = ("open", "high", "low", "close", "adj_close")
 LEAST, MOST = 1e-15, 1e15
 """Nothing costs less or more; products and ratios of such numbers are far from the ends of float64."""
+
+
+FIVE = 5
+"""Bars around a cell, itself included, whose median it is held against."""
+
+FAR = 2.7
+"""Times above or below that median from which a cell is doubtful."""
+
+BLOCK = 252
+"""Bars whose prices tell the smallest step."""
+
+COARSE_BP = 5.0
+"""Basis points of the price above which its smallest step is coarse."""
+
+FEW_BARS = 30
+"""Bars below which a symbol can say nothing."""
+
+_ROUNDING = 1e-6
+"""Differences below this share of a price come from arithmetic, not from steps: a hundredth of a basis point."""
 
 
 class Problem(NamedTuple):
@@ -106,3 +125,98 @@ def bar_order(asset: Int, bar: Int) -> Order:
     unsorted = np.zeros(len(key), dtype=bool)
     unsorted[order[1:]] = key[order[1:]] < highest[:-1]
     return Order(first, unsorted & (first == np.arange(len(key))))
+
+
+def is_price(values: Float) -> Bool:
+    """Where a number can be a price at all."""
+    return (values >= LEAST) & (values <= MOST)
+
+
+def five_bar_median(asset: Int, price: Float) -> Float:
+    """Of each price, the median of its symbol's five bars around it; at either end the outermost five.
+
+    The middle one of five stays sound when two of them are wrong, and a split or a jump that lasts moves it along.
+
+    Parameters
+    ----------
+    asset : ndarray of shape (R,), int64
+        In increasing order, and within each in the order of time.
+    price : ndarray of shape (R,), float64
+        Without NaN.
+
+    Returns
+    -------
+    ndarray of shape (R,), float64
+        NaN where the symbol has fewer than five.
+    """
+    start = np.searchsorted(asset, asset, side="left")
+    end = np.searchsorted(asset, asset, side="right")
+    first = np.clip(np.arange(len(price)) - FIVE // 2, start, np.maximum(start, end - FIVE))
+    windows = np.stack([price[np.minimum(first + step, end - 1)] for step in range(FIVE)])
+    return np.where(end - start < FIVE, np.nan, np.median(windows, axis=0))
+
+
+class Block(NamedTuple):
+    """Some bars of a symbol, from `first` up to `last` (itself not one), and how finely their prices are told.
+
+    Parameters
+    ----------
+    step : float
+        The smallest difference between two of the prices.
+    price : float
+        Their median.
+    """
+
+    first: int
+    last: int
+    step: float
+    price: float
+
+    @property
+    def basis_points(self) -> float:
+        return 1e4 * self.step / self.price
+
+
+def coarse_blocks(price: Float) -> Iterator[Block]:
+    """The stretches of 252 bars whose smallest step is more than 5 bp of their median price.
+
+    Parameters
+    ----------
+    price : ndarray of shape (B,), float64
+        One symbol's prices, without NaN. Stretches follow each other from the first bar; the last one ends with the
+        last bar, and overlaps the one before. With fewer than 252 bars all are one stretch.
+
+    Yields
+    ------
+    Block
+        Equal prices alone have no step, and are not yielded.
+    """
+    for last in sorted({*range(BLOCK, len(price) + 1, BLOCK), len(price)} - {0}):
+        first = max(last - BLOCK, 0)
+        prices = price[first:last]
+        steps = np.diff(np.sort(prices))
+        median = float(np.median(prices))
+        steps = steps[steps > _ROUNDING * median]
+        if len(steps):
+            block = Block(first, last, float(steps.min()), median)
+            if block.basis_points > COARSE_BP * (1 + _ROUNDING):
+                yield block
+
+
+def missing_sessions(asset: Int, bar: Int, n_bars: int, n_assets: int) -> Bool:
+    """Where a symbol has no bar between its first and its last one, though another symbol has.
+
+    Parameters
+    ----------
+    asset, bar : ndarray of shape (R,), int64
+        Place of each bar in the panel.
+
+    Returns
+    -------
+    ndarray of shape (n_bars, n_assets), bool
+    """
+    has = np.zeros((n_bars, n_assets), dtype=bool)
+    has[bar, asset] = True
+    begun = np.logical_or.accumulate(has, axis=0)
+    goes_on = np.logical_or.accumulate(has[::-1], axis=0)[::-1]
+    return begun & goes_on & ~has

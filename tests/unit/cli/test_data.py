@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from regimefolio.cli.data import LOOKED_FOR
+from regimefolio.cli.data import MEANING
+from regimefolio.market.sources import warnings
 from tests.unit.cli.conftest import Call
 
 
@@ -27,7 +28,7 @@ def test_clean_file(tmp_path: Path, call: Call) -> None:
     assert call("data", "check", "prices.csv") == (
         0,
         "prices.csv: csv, long; 40 rows, 1 symbol, 2020-01-01 to 2020-02-12\n"
-        f"usable bars a symbol: 40; taken as 365 bars a year\n{LOOKED_FOR}\nno defects\n",
+        "usable bars a symbol: 40; taken as 365 bars a year\nno defects\nno warnings\n",
         "",
     )
 
@@ -49,7 +50,7 @@ def test_twenty_are_shown_and_json_lists_all(tmp_path: Path, call: Call) -> None
     code, out, _ = call("data", "check", "prices.csv")
     assert code == 1
     assert out.count("zero or negative price") == 20
-    assert out.splitlines()[-1] == "… 13 more; --json lists all"
+    assert "… 13 more; --json lists all" in out.splitlines()
     code, out, err = call("data", "check", "prices.csv", "--json")
     assert (code, err) == (1, "")
     found = json.loads(out)
@@ -72,6 +73,49 @@ def test_a_file_without_a_bar_is_not_clean(tmp_path: Path, call: Call) -> None:
     code, out, err = call("data", "check", "prices.csv")
     assert (code, out) == (2, "")
     assert "holds no bar" in err
+
+
+def test_warnings_stand_in_groups_and_do_not_fail(tmp_path: Path, call: Call) -> None:
+    days = [f"2020-{1 + n // 28:02}-{1 + n % 28:02}" for n in range(60)]
+    rows = [f"{day},A,{7 + 0.01 * n:.2f},{0 if n in (2, 3, 50, 51) else 9}" for n, day in enumerate(days)]
+    rows += [f"{day},B,5,{0 if n == 51 else 9}" for n, day in enumerate(days) if n not in (10, 20)]
+    (tmp_path / "prices.csv").write_text("\n".join(["date,symbol,close,volume", *rows]) + "\n")
+    code, out, err = call("data", "check", "prices.csv")
+    assert (code, err) == (0, "")
+    words = " ".join(out.split())
+    assert "no defects 8 warnings: the bars are used as they are" in words
+    assert (
+        "missing session 2 other symbols have a bar, this one none: its orders lapse "
+        "B 2020-01-11: 1 of 2 symbols have one B 2020-01-21: 1 of 2 symbols have one zero volume 5" in words
+    )
+    assert (
+        "volume is not known 2 symbols, 4 of A line 4 A 2020-01-03 volume: 0 line 5 A 2020-01-04 volume: 0 "
+        "line 52 A 2020-02-23 volume: 0 … coarse prices 1" in words
+    )
+    assert "line 2 A 2020-01-01 close: 13.7 bp: steps of 0.01 at 7.295; coarse in 60 of 60 bars" in words
+    assert out.splitlines()[-1] == "--json lists all"
+    code, out, err = call("data", "check", "prices.csv", "--json")
+    assert (code, err) == (0, "")
+    found = json.loads(out)
+    assert found["defects"] == []
+    assert [each["kind"] for each in found["warnings"]] == [
+        *["missing session"] * 2,
+        *["zero volume"] * 5,
+        "coarse prices",
+    ]
+    assert found["warnings"][2] == {
+        "kind": "zero volume",
+        "row": 4,
+        "column": "volume",
+        "symbol": "A",
+        "timestamp": "2020-01-03",
+        "value": "0",
+    }
+
+
+def test_every_kind_of_warning_is_explained() -> None:
+    kinds = {value for name, value in vars(warnings).items() if name.isupper() and not name.startswith("_")}
+    assert set(MEANING) == {kind for kind in kinds if isinstance(kind, str)}
 
 
 @pytest.mark.parametrize("name", ["missing.csv", "notes.txt", "empty.csv"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 
 import numpy as np
 
@@ -33,6 +33,29 @@ ELSEWHERE = {
 UNREADABLE = "not a number"
 
 
+class Cells(NamedTuple):
+    """The bars of a table as they were delivered, bad ones among them; of a bar given twice the first.
+
+    Parameters
+    ----------
+    row, asset, bar : ndarray of shape (C,), int64
+        Where each bar stands in the table and in the panel.
+    fields : mapping of name to ndarray of shape (C,), float64
+        Neither masked nor adjusted; NaN where a cell is no number.
+    columns : mapping of str to int
+        Where in the table each field stands, or each symbol where the layout is wide.
+    stamp : int
+        Where the times stand.
+    """
+
+    row: Int
+    asset: Int
+    bar: Int
+    fields: Mapping[str, Float]
+    columns: Mapping[str, int]
+    stamp: int
+
+
 @dataclass(frozen=True, eq=False)
 class Bars:
     """The bars of a table, bad ones missing.
@@ -45,6 +68,8 @@ class Bars:
         close, and open, high, low, volume where the table has them, adjusted; NaN where no bar is usable.
     defects : tuple of Defect
         In the order of the file.
+    cells : Cells
+        All bars, before any of that.
     """
 
     table: Table
@@ -53,6 +78,11 @@ class Bars:
     symbols: tuple[str, ...]
     fields: Mapping[str, Float]
     defects: tuple[Defect, ...]
+    cells: Cells
+
+    def time(self, bar: int) -> str:
+        """A bar's time: the date alone where it is midnight."""
+        return str(self.timestamps[bar].astype("datetime64[s]")).removesuffix("T00:00:00")
 
     def panel(self, on_bad: OnBad) -> Panel:
         """The bars as a Panel.
@@ -250,7 +280,11 @@ def _read_long(table: Table, at: Mapping[str, int]) -> Bars:
     _check_times(table, found, stamp, time, present)
     rows = np.flatnonzero(present & (asset >= 0) & ~np.isnat(time))
     clock, bar = np.unique(time[rows], return_inverse=True)
-    keep = _check_order(table, found, stamp, rows, asset[rows], bar) & ~bad[rows]
+    own = _check_order(table, found, stamp, rows, asset[rows], bar)
+    first = rows[own]
+    given = {name: values[first] for name, values in fields.items()}
+    cells = Cells(first, asset[first], bar[own], given, at, stamp)
+    keep = own & ~bad[rows]
     fields = {name: values[rows[keep]] for name, values in fields.items()}
     if "adj_close" in fields:
         _adjust(fields)
@@ -259,7 +293,7 @@ def _read_long(table: Table, at: Mapping[str, int]) -> Bars:
     for name, values in fields.items():
         grids[name] = np.full((len(clock), len(symbols)), np.nan)
         grids[name].ravel()[cell] = values
-    return Bars(table, "long", clock, symbols, grids, found.defects())
+    return Bars(table, "long", clock, symbols, grids, found.defects(), cells)
 
 
 def _read_wide(table: Table, at: Mapping[str, int]) -> Bars:
@@ -283,7 +317,9 @@ def _read_wide(table: Table, at: Mapping[str, int]) -> Bars:
     keep = _check_order(table, found, stamp, rows, np.zeros_like(bar), bar)
     grid = np.full((len(clock), len(columns)), np.nan)
     grid[bar[keep]] = closes[rows[keep]]
-    return Bars(table, "wide", clock, tuple(symbols), {"close": grid}, found.defects())
+    row, asset = np.nonzero(np.isfinite(closes[rows[keep]]))
+    cells = Cells(rows[keep][row], asset, bar[keep][row], {"close": closes[rows[keep]][row, asset]}, at, stamp)
+    return Bars(table, "wide", clock, tuple(symbols), {"close": grid}, found.defects(), cells)
 
 
 def _problems(fields: Mapping[str, Float], unreadable: Mapping[str, Bool], present: Bool) -> Iterator[Problem]:

@@ -48,6 +48,30 @@ class Defect:
         return self.problem == LATE
 
 
+@dataclass(frozen=True)
+class DataWarning:
+    """Something in the prices that need not be a mistake, but that a person should look at; nothing is done about it.
+
+    Parameters
+    ----------
+    kind : str
+        Which rule says so, such as `zero volume`.
+    row : int or None
+        As a defect's; None where no row is meant.
+    column, symbol, timestamp : str
+        As the file has them; empty where none is meant.
+    value : str
+        What was found, and what it was compared with.
+    """
+
+    kind: str
+    row: int | None
+    column: str
+    symbol: str
+    timestamp: str
+    value: str
+
+
 @dataclass(frozen=True, eq=False)
 class Dataset:
     """Prices that are ready for use.

@@ -11,8 +11,9 @@ from pydantic import Field
 from regimefolio.core.files import path_of
 from regimefolio.market.calendar import periods_per_year
 from regimefolio.market.sources.bars import Bars, read_bars
-from regimefolio.market.sources.base import Dataset, Defect, OnBad, Source, data_fingerprint
+from regimefolio.market.sources.base import Dataset, DataWarning, Defect, OnBad, Source, data_fingerprint
 from regimefolio.market.sources.table import read_table
+from regimefolio.market.sources.warnings import find_warnings
 
 
 class File(Source, kind="file"):
@@ -28,7 +29,7 @@ class File(Source, kind="file"):
         panel = bars.panel(on_bad)
         about = (
             f"{self.path.name}: {panel.n_assets:,} symbols, {panel.n_bars:,} bars, "
-            f"{_text(bars, 0)} to {_text(bars, -1)} ({_form(bars)})"
+            f"{bars.time(0)} to {bars.time(-1)} ({_form(bars)})"
         )
         if bars.defects:
             about += f"; defects masked or put in place: {len(bars.defects):,}"
@@ -40,8 +41,8 @@ class CheckReport:
     """What `regimefolio data check` found in a file.
 
     Looked for are cells and times that cannot be read, values missing inside a bar, numbers that are no price or
-    volume, highs below lows, opens and closes outside of them, and bars given twice or too late. Jumps, holes and
-    stale prices are not.
+    volume, highs below lows, opens and closes outside of them, and bars given twice or too late: these are defects.
+    What may be right all the same is a warning; `warnings.py` lists the rules.
 
     Parameters
     ----------
@@ -58,6 +59,8 @@ class CheckReport:
         Usable bars of the symbol that has the fewest, and of the one that has the most.
     defects : tuple of Defect
         Every mistake, in the order of the file.
+    warnings : tuple of DataWarning
+        Everything doubtful, by kind, and within each in the order of the file.
     """
 
     rows: int
@@ -69,10 +72,11 @@ class CheckReport:
     fewest: int
     most: int
     defects: tuple[Defect, ...]
+    warnings: tuple[DataWarning, ...]
 
 
 def check_file(path: Path) -> CheckReport:
-    """Find every mistake in a file of prices.
+    """Find every mistake in a file of prices, and what is doubtful.
 
     Raises
     ------
@@ -86,22 +90,16 @@ def check_file(path: Path) -> CheckReport:
     return CheckReport(
         rows=bars.table.n_rows,
         symbols=len(bars.symbols),
-        first=_text(bars, 0),
-        last=_text(bars, -1),
+        first=bars.time(0) if len(bars.timestamps) else "",
+        last=bars.time(-1) if len(bars.timestamps) else "",
         format=_form(bars),
         periods_per_year=periods_per_year(bars.timestamps),
         fewest=int(counts.min()) if counts.size else 0,
         most=int(counts.max(initial=0)),
         defects=bars.defects,
+        warnings=find_warnings(bars),
     )
 
 
 def _form(bars: Bars) -> str:
     return f"{bars.table.format}, {bars.layout}"
-
-
-def _text(bars: Bars, bar: int) -> str:
-    """A bar's time: the date alone where it is midnight."""
-    if not len(bars.timestamps):
-        return ""
-    return str(bars.timestamps[bar].astype("datetime64[s]")).removesuffix("T00:00:00")

@@ -1,0 +1,167 @@
+"""What is doubtful in a table of bars: it may be right, so nothing stops and nothing is changed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from regimefolio.core.types import Int
+from regimefolio.market.quality import (
+    FAR,
+    FEW_BARS,
+    coarse_blocks,
+    five_bar_median,
+    is_price,
+    missing_sessions,
+)
+from regimefolio.market.sources.bars import Bars, Cells
+from regimefolio.market.sources.base import DataWarning
+
+MIXED_ZONES = "mixed time zones"
+FEW = "few bars"
+MISSING = "missing session"
+ZERO_VOLUME = "zero volume"
+FAR_OFF = "far from its five bars"
+COARSE = "coarse prices"
+
+_NO_ZONE = "no zone (read as UTC)"
+_ZONE = r"[T ]\d{2}\S*?([zZ]|[+-]\d{2}(?::?\d{2})?)\s*$"
+
+
+def find_warnings(bars: Bars) -> tuple[DataWarning, ...]:
+    """Everything doubtful, by kind, and within each in the order of the file.
+
+    mixed time zones
+        Times with different offsets from UTC, unless they look like summer time: two, an hour apart, and both on no
+        more than two dates a year.
+    few bars
+        A symbol with fewer than 30 usable bars.
+    missing session
+        A bar's time at which a symbol has none, between its first and its last one, though another symbol has.
+    zero volume
+        A bar in which nothing was traded.
+    far from its five bars
+        A price more than 2.7 times above or below the median of the same column in the five bars around it.
+    coarse prices
+        A symbol whose closes, in some 252 bars, differ by no less than 5 bp of their median.
+
+    Bars are looked at as they were delivered, defects among them, before any adjustment.
+    """
+    order = np.lexsort((bars.cells.bar, bars.cells.asset))
+    fields = {name: values[order] for name, values in bars.cells.fields.items()}
+    cells = bars.cells._replace(
+        row=bars.cells.row[order], asset=bars.cells.asset[order], bar=bars.cells.bar[order], fields=fields
+    )
+    found: list[DataWarning] = []
+    for rule in (_mixed_zones, _few_bars, _missing, _zero_volume, _far_off, _coarse):
+        found += sorted(rule(bars, cells), key=lambda each: each.row or 0)
+    return tuple(found)
+
+
+def _about(bars: Bars, cells: Cells, kind: str, field: str, cell: int, value: str) -> DataWarning:
+    """A warning about a field of one bar."""
+    table, symbol, row = bars.table, bars.symbols[cells.asset[cell]], int(cells.row[cell])
+    column = table.header[cells.columns[symbol if bars.layout == "wide" else field]].strip()
+    return DataWarning(kind, table.place(row), column, symbol, table.text(row, cells.stamp), value)
+
+
+def _mixed_zones(bars: Bars, cells: Cells) -> Iterator[DataWarning]:
+    import polars as pl
+
+    times = bars.table.columns[cells.stamp]
+    if times.dtype != pl.String:
+        return
+    texts = times.drop_nulls().unique()
+    zones = texts.str.extract(_ZONE).fill_null(_NO_ZONE)
+    if zones.n_unique() < 2:
+        return
+    zones = pl.Series([zone if zone == _NO_ZONE else _offset(zone) for zone in zones])
+    rows = np.unique(cells.row)
+    given = times.gather(rows)
+    zone_of = given.replace_strict(texts, zones, return_dtype=pl.String).to_list()
+    if _is_summer_time(zone_of, given.str.strip_chars().str.slice(0, 10).to_list()):
+        return
+    counts = Counter(zone_of)
+    (usual, most), *others = counts.most_common()
+    for zone, count in others:
+        row = int(rows[zone_of.index(zone)])
+        value = f"{zone} in {count:,} {'row' if count == 1 else 'rows'}, {usual} in {most:,}"
+        table = bars.table
+        yield DataWarning(
+            MIXED_ZONES, table.place(row), table.header[cells.stamp].strip(), "", table.text(row, cells.stamp), value
+        )
+
+
+def _offset(zone: str) -> str:
+    """An offset from UTC as +01:00, however it is written."""
+    digits = "+0000" if zone in "zZ" else zone.replace(":", "").ljust(5, "0")
+    return f"{digits[:3]}:{digits[3:]}"
+
+
+def _is_summer_time(zone_of: Sequence[str], date: Sequence[str]) -> bool:
+    """Whether there are two offsets an hour apart, and both on no more than two dates a year; or only one."""
+    zones = set(zone_of)
+    if _NO_ZONE in zones and len(zones) > 1:
+        return False
+    minutes = [int(f"{zone[0]}1") * (60 * int(zone[1:3]) + int(zone[4:])) for zone in zones if zone != _NO_ZONE]
+    if len(zones) > 2 or max(minutes, default=0) - min(minutes, default=0) > 60:
+        return False
+    dates = Counter(day for day, _ in set(zip(date, zone_of, strict=True)))
+    changes = sum(count > 1 for count in dates.values())
+    return changes <= 2 * len({day[:4] for day in dates})
+
+
+def _few_bars(bars: Bars, cells: Cells) -> Iterator[DataWarning]:
+    usable = np.isfinite(bars.fields["close"]).sum(axis=0)
+    for asset in np.flatnonzero(usable < FEW_BARS).tolist():
+        count = int(usable[asset])
+        yield DataWarning(FEW, None, "", bars.symbols[asset], "", f"{count} usable {'bar' if count == 1 else 'bars'}")
+
+
+def _missing(bars: Bars, cells: Cells) -> Iterator[DataWarning]:
+    missing = missing_sessions(cells.asset, cells.bar, len(bars.timestamps), len(bars.symbols))
+    given = np.bincount(cells.bar, minlength=len(bars.timestamps))
+    listed = given + missing.sum(axis=1)
+    for bar, asset in np.argwhere(missing).tolist():
+        value = f"{given[bar]:,} of {listed[bar]:,} symbols have one"
+        yield DataWarning(MISSING, None, "", bars.symbols[asset], bars.time(bar), value)
+
+
+def _zero_volume(bars: Bars, cells: Cells) -> Iterator[DataWarning]:
+    if "volume" in cells.fields:
+        for cell in np.flatnonzero(cells.fields["volume"] == 0).tolist():
+            yield _about(bars, cells, ZERO_VOLUME, "volume", cell, "0")
+
+
+def _far_off(bars: Bars, cells: Cells) -> Iterator[DataWarning]:
+    for name, values in cells.fields.items():
+        if name == "volume":
+            continue
+        at: Int = np.flatnonzero(is_price(values))
+        price = values[at]
+        median = five_bar_median(cells.asset[at], price)
+        for each in np.flatnonzero((price > FAR * median) | (FAR * price < median)).tolist():
+            times, side = max((price[each] / median[each], "above"), (median[each] / price[each], "below"))
+            value = f"{price[each]:.10g}, {times:.3g} times {side} the median {median[each]:.5g}"
+            yield _about(bars, cells, FAR_OFF, name, int(at[each]), value)
+
+
+def _coarse(bars: Bars, cells: Cells) -> Iterator[DataWarning]:
+    at: Int = np.flatnonzero(is_price(cells.fields["close"]))
+    price = cells.fields["close"][at]
+    bounds = np.searchsorted(cells.asset[at], np.arange(len(bars.symbols) + 1))
+    for start, end in zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True):
+        blocks = list(coarse_blocks(price[start:end]))
+        if not blocks:
+            continue
+        worst = max(blocks, key=lambda block: block.basis_points)
+        coarse = np.zeros(end - start, dtype=bool)
+        for block in blocks:
+            coarse[block.first : block.last] = True
+        value = (
+            f"{worst.basis_points:.3g} bp: steps of {worst.step:.4g} at {worst.price:.5g}; "
+            f"coarse in {coarse.sum():,} of {end - start:,} bars"
+        )
+        yield _about(bars, cells, COARSE, "close", int(at[start + worst.first]), value)
