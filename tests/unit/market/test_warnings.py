@@ -63,11 +63,11 @@ class TestFiveBars:
         [(2.7, False), (2.71, True), (1 / 2.69, False), (1 / 2.71, True), (100, True), (0.01, True)],
     )
     def test_threshold_on_both_sides(self, price: float, doubtful: bool, path: Path) -> None:
-        prices = [1 + 0.0001 * n for n in range(-20, 21)]
+        prices = [1.0] * 41
         prices[20] = price
         write(path, {"A": prices})
         expected = [("far from its five bars", 22, "close", "A", DAYS[20])] if doubtful else []
-        assert found(path) == expected
+        assert [each for each in found(path) if each[0] != "coarse prices"] == expected
 
     def test_what_it_says(self, path: Path) -> None:
         prices = list(FINE)
