@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -31,7 +32,7 @@ def console(stderr: bool = False) -> Console:
 
 
 def tell_data(dataset: Dataset, say: Callable[[str], None]) -> None:
-    """Say what the prices are, and which of them were masked; rows that stood too late are counted alone."""
+    """Say what the prices are, which were masked, and what is doubtful; rows that stood too late are counted alone."""
     say(dataset.about)
     masked = [defect for defect in dataset.defects if not defect.mended]
     late = len(dataset.defects) - len(masked)
@@ -43,6 +44,10 @@ def tell_data(dataset: Dataset, say: Callable[[str], None]) -> None:
         say(f"masked{place}: {bar}: {f'{defect.column} {defect.value}'.strip()}: {defect.problem}")
     if len(masked) > DEFECTS_SHOWN:
         say(f"… {len(masked) - DEFECTS_SHOWN:,} more; `regimefolio data check FILE --json` lists all")
+    if dataset.warnings:
+        kinds = Counter(warning.kind for warning in dataset.warnings).most_common()
+        listed = ", ".join(f"{kind} {count:,}" for kind, count in kinds)
+        say(f"{counted(len(dataset.warnings), 'warning')} ({listed}): `regimefolio data check FILE` says more")
 
 
 class Display(Progress):

@@ -132,10 +132,18 @@ def is_price(values: Float) -> Bool:
     return (values >= LEAST) & (values <= MOST)
 
 
-def five_bar_median(asset: Int, price: Float) -> Float:
-    """Of each price, the median of its symbol's five bars around it; at either end the outermost five.
+class Far(NamedTuple):
+    """Prices far from their five bars: where they stand, and the medians that they are far from."""
 
-    The middle one of five stays sound when two of them are wrong, and a split or a jump that lasts moves it along.
+    at: Int
+    median: Float
+
+
+def far_from_five_bars(asset: Int, price: Float) -> Far:
+    """The prices more than 2.7 times above or below the median of their symbol's five bars around them.
+
+    At either end these are the outermost five; a symbol with fewer has none. The middle one of five stays sound when
+    two of them are wrong, and a split or a jump that lasts moves it along.
 
     Parameters
     ----------
@@ -143,17 +151,23 @@ def five_bar_median(asset: Int, price: Float) -> Float:
         In increasing order, and within each in the order of time.
     price : ndarray of shape (R,), float64
         Without NaN.
-
-    Returns
-    -------
-    ndarray of shape (R,), float64
-        NaN where the symbol has fewer than five.
     """
-    start = np.searchsorted(asset, asset, side="left")
-    end = np.searchsorted(asset, asset, side="right")
-    first = np.clip(np.arange(len(price)) - FIVE // 2, start, np.maximum(start, end - FIVE))
-    windows = np.stack([price[np.minimum(first + step, end - 1)] for step in range(FIVE)])
-    return np.where(end - start < FIVE, np.nan, np.median(windows, axis=0))
+    # Three of the four others lie beyond the median, so one of those at most two bars away is as far off as it.
+    suspect = np.zeros(len(price), dtype=bool)
+    for distance in (1, 2):
+        one, other = price[distance:], price[:-distance]
+        apart = ((one > FAR * other) | (other > FAR * one)) & (asset[distance:] == asset[:-distance])
+        suspect[distance:] |= apart
+        suspect[:-distance] |= apart
+    at: Int = np.flatnonzero(suspect)
+    start = np.searchsorted(asset, asset[at], side="left")
+    end = np.searchsorted(asset, asset[at], side="right")
+    enough = end - start >= FIVE
+    at, start, end = at[enough], start[enough], end[enough]
+    first = np.clip(at - FIVE // 2, start, end - FIVE)
+    median: Float = np.median(price[first[:, None] + np.arange(FIVE)], axis=1)
+    far = (price[at] > FAR * median) | (FAR * price[at] < median)
+    return Far(at[far], median[far])
 
 
 class Block(NamedTuple):
@@ -193,9 +207,9 @@ def coarse_blocks(price: Float) -> Iterator[Block]:
     """
     for last in sorted({*range(BLOCK, len(price) + 1, BLOCK), len(price)} - {0}):
         first = max(last - BLOCK, 0)
-        prices = price[first:last]
-        steps = np.diff(np.sort(prices))
-        median = float(np.median(prices))
+        prices = np.sort(price[first:last])
+        median = float(prices[(last - first - 1) // 2] + prices[(last - first) // 2]) / 2
+        steps = np.diff(prices)
         steps = steps[steps > _ROUNDING * median]
         if len(steps):
             block = Block(first, last, float(steps.min()), median)

@@ -29,14 +29,23 @@ def told(folder: Path, rows: list[str]) -> list[str]:
 
 def test_late_rows_are_one_line_and_masked_bars_twenty(tmp_path: Path) -> None:
     days = [f"2020-01-{day:02}" for day in range(30, 5, -1)]
-    assert told(tmp_path, [f"{day},A,5" for day in days]) == ["24 rows stood too late, put in place"]
+    few = "1 warning (few bars 1): `regimefolio data check FILE` says more"
+    assert told(tmp_path, [f"{day},A,5" for day in days]) == ["24 rows stood too late, put in place", few]
     said = told(tmp_path, [f"{day},A,{'x' if day > '2020-01-08' else 5}" for day in days])
     assert said[:2] == [
         "24 rows stood too late, put in place",
         "masked line 2: A 2020-01-30: close x: not a number",
     ]
-    assert len(said) == 1 + 20 + 1
-    assert said[-1] == "… 2 more; `regimefolio data check FILE --json` lists all"
+    assert len(said) == 1 + 20 + 1 + 1
+    assert said[-2:] == ["… 2 more; `regimefolio data check FILE --json` lists all", few]
+
+
+def test_warnings_are_one_line(tmp_path: Path) -> None:
+    rows = [f"2020-{month:02}-{day:02},A,5" for month in (1, 2) for day in range(1, 21)]
+    assert told(tmp_path, rows) == []
+    assert told(tmp_path, [*rows, "2020-01-01,B,5", "2020-01-04,B,5", "2020-02-20,C,1"]) == [
+        "4 warnings (few bars 2, missing session 2): `regimefolio data check FILE` says more"
+    ]
 
 
 def test_a_log_has_a_line_for_every_stage_that_is_over(monkeypatch: pytest.MonkeyPatch) -> None:

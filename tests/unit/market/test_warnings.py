@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ import pytest
 
 from regimefolio.core.types import Float
 from regimefolio.market import File, check_file
-from regimefolio.market.quality import coarse_blocks, five_bar_median, missing_sessions
+from regimefolio.market.quality import coarse_blocks, far_from_five_bars, missing_sessions
 
 DAYS = [str(day) for day in np.busday_offset("2020-01-02", np.arange(400), roll="forward")]
 FINE = [100.0 + 0.01 * (7 * n % 31) for n in range(400)]
@@ -44,19 +45,29 @@ def test_a_sound_file_has_none(path: Path) -> None:
 
 
 class TestFiveBars:
-    def brute(self, prices: list[float]) -> list[float]:
+    def slowly(self, prices: list[float]) -> list[tuple[int, float]]:
         firsts = [min(max(at - 2, 0), len(prices) - 5) for at in range(len(prices))]
-        return [sorted(prices[first : first + 5])[2] for first in firsts]
+        medians = [sorted(prices[first : first + 5])[2] for first in firsts]
+        pairs = enumerate(zip(prices, medians, strict=True))
+        return [(at, median) for at, (price, median) in pairs if price > 2.7 * median or 2.7 * price < median]
 
-    def test_median_of_each_symbol_alone(self) -> None:
+    def test_as_found_one_by_one(self) -> None:
         rng = np.random.default_rng(0)
-        one, other = rng.random(5).tolist(), rng.random(23).tolist()
-        asset = np.repeat([0, 1, 2], [5, 4, 23])
-        median = five_bar_median(asset, np.array([*one, 1, 2, 3, 4, *other]))
-        assert median.tolist()[:5] == self.brute(one)
-        assert np.isnan(median[5:9]).all()
-        assert median.tolist()[9:] == self.brute(other)
-        assert five_bar_median(np.empty(0, dtype=np.int64), np.empty(0)).shape == (0,)
+        symbols: list[list[float]] = [np.exp(rng.standard_normal(bars)).tolist() for bars in (5, 4, 6, 1, 400, 7, 2000)]
+        expected = [
+            (sum(map(len, symbols[:asset])) + at, median)
+            for asset, prices in enumerate(symbols)
+            if len(prices) >= 5
+            for at, median in self.slowly(prices)
+        ]
+        asset = np.repeat(np.arange(len(symbols)), [len(prices) for prices in symbols])
+        far = far_from_five_bars(asset, np.array(list(chain.from_iterable(symbols))))
+        assert len(expected) > 500
+        assert list(zip(far.at.tolist(), far.median.tolist(), strict=True)) == expected
+
+    @pytest.mark.parametrize("rows", [0, 1, 2, 3])
+    def test_few_rows(self, rows: int) -> None:
+        assert far_from_five_bars(np.zeros(rows, dtype=np.int64), np.array([1.0, 10.0, 100.0][:rows])).at.tolist() == []
 
     @pytest.mark.parametrize(
         ("price", "doubtful"),
@@ -233,6 +244,8 @@ class TestTimeZones:
 def test_warnings_stop_nothing(path: Path) -> None:
     write(path, {"A": [*FINE[:9], 1.0, *FINE[10:]], "B": FINE}, frozenset({("A", 4)}))
     assert {each.kind for each in check_file(path).warnings} == {"missing session", "far from its five bars"}
-    panel = File(path=path).load().panel
+    data = File(path=path).load()
+    assert data.warnings == check_file(path).warnings
+    panel = data.panel
     assert panel.close[9, 0] == 1.0
     assert np.isnan(panel.close[4, 0])

@@ -88,6 +88,8 @@ class Dataset:
         SHA-256 over symbols, timestamps and arrays: equal data, equal fingerprint, wherever it was read from.
     unit : str
         What a defect's `row` counts: `line` of a text file, `row` of a Parquet file.
+    warnings : tuple of DataWarning
+        What is doubtful in a file of one's own, and used as it is.
     """
 
     panel: Panel
@@ -96,6 +98,7 @@ class Dataset:
     defects: tuple[Defect, ...]
     fingerprint: str
     unit: str = "line"
+    warnings: tuple[DataWarning, ...] = ()
 
 
 class Source(Component, family="source"):

@@ -33,7 +33,8 @@ class File(Source, kind="file"):
         )
         if bars.defects:
             about += f"; defects masked or put in place: {len(bars.defects):,}"
-        return Dataset(panel, None, about, bars.defects, data_fingerprint(panel, None), bars.table.unit)
+        mark, warnings = data_fingerprint(panel, None), find_warnings(bars)
+        return Dataset(panel, None, about, bars.defects, mark, bars.table.unit, warnings)
 
 
 @dataclass(frozen=True)

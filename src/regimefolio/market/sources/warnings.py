@@ -9,10 +9,9 @@ import numpy as np
 
 from regimefolio.core.types import Int
 from regimefolio.market.quality import (
-    FAR,
     FEW_BARS,
     coarse_blocks,
-    five_bar_median,
+    far_from_five_bars,
     is_price,
     missing_sessions,
 )
@@ -49,15 +48,21 @@ def find_warnings(bars: Bars) -> tuple[DataWarning, ...]:
 
     Bars are looked at as they were delivered, defects among them, before any adjustment.
     """
-    order = np.lexsort((bars.cells.bar, bars.cells.asset))
-    fields = {name: values[order] for name, values in bars.cells.fields.items()}
-    cells = bars.cells._replace(
-        row=bars.cells.row[order], asset=bars.cells.asset[order], bar=bars.cells.bar[order], fields=fields
-    )
+    cells = _in_order(bars.cells)
     found: list[DataWarning] = []
     for rule in (_mixed_zones, _few_bars, _missing, _zero_volume, _far_off, _coarse):
         found += sorted(rule(bars, cells), key=lambda each: each.row or 0)
     return tuple(found)
+
+
+def _in_order(cells: Cells) -> Cells:
+    """The bars of each symbol after those of another, in the order of time."""
+    key = cells.asset * (cells.bar.max(initial=0) + 1) + cells.bar
+    if (np.diff(key) > 0).all():
+        return cells
+    order = np.argsort(key, kind="stable")
+    fields = {name: values[order] for name, values in cells.fields.items()}
+    return cells._replace(row=cells.row[order], asset=cells.asset[order], bar=cells.bar[order], fields=fields)
 
 
 def _about(bars: Bars, cells: Cells, kind: str, field: str, cell: int, value: str) -> DataWarning:
@@ -140,12 +145,12 @@ def _far_off(bars: Bars, cells: Cells) -> Iterator[DataWarning]:
         if name == "volume":
             continue
         at: Int = np.flatnonzero(is_price(values))
-        price = values[at]
-        median = five_bar_median(cells.asset[at], price)
-        for each in np.flatnonzero((price > FAR * median) | (FAR * price < median)).tolist():
-            times, side = max((price[each] / median[each], "above"), (median[each] / price[each], "below"))
-            value = f"{price[each]:.10g}, {times:.3g} times {side} the median {median[each]:.5g}"
-            yield _about(bars, cells, FAR_OFF, name, int(at[each]), value)
+        far = far_from_five_bars(cells.asset[at], values[at])
+        for cell, median in zip(at[far.at].tolist(), far.median.tolist(), strict=True):
+            price = values[cell]
+            times, side = max((price / median, "above"), (median / price, "below"))
+            value = f"{price:.10g}, {times:.3g} times {side} the median {median:.5g}"
+            yield _about(bars, cells, FAR_OFF, name, cell, value)
 
 
 def _coarse(bars: Bars, cells: Cells) -> Iterator[DataWarning]:
