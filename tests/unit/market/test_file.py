@@ -345,8 +345,9 @@ class TestNoTable:
             ("date,symbol,open,hihg,low,close", "unknown column 'hihg'; did you mean 'high'?; "
              "there is no column `high`, which belongs to the others"),
             ("date,symbl,close", "unknown column 'symbl'; did you mean 'symbol'?; there is no column `symbol`"),
-            ("date,symbol,close,zzz", "unknown column 'zzz'; known: adj_close, close, date, high, low, open, "
-             "symbol, timestamp, volume"),
+            ("date,symbol,close,zzz", "unknown column 'zzz': take out what is no bar's"),
+            ("date,symbol,close,zzz,hihg,Sector", "unknown column 'hihg'; did you mean 'high'?; "
+             "unknown columns 'zzz', 'Sector': take out what is no bar's"),
             ("date,symbol,price", "unknown column 'price'; did you mean 'close'?; there is no column `close`"),
             ("date,Ticker,close", "unknown column 'Ticker'; did you mean 'symbol'?; there is no column `symbol`"),
             ("Date,Ticker,AdjClose", "unknown column 'Ticker'; did you mean 'symbol'?; "

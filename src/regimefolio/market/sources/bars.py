@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import NamedTuple, NoReturn
 
 import numpy as np
 
-from regimefolio.core.component import did_you_mean
 from regimefolio.core.errors import DataError
 from regimefolio.core.types import Bool, Float, Int, Panel, Times
 from regimefolio.market.calendar import periods_per_year
@@ -190,18 +190,23 @@ def _time_mistakes(names: list[str]) -> Iterator[str]:
 
 
 def _meant(name: str) -> str:
-    """A hint at the column that was meant."""
-    return f"did you mean {ELSEWHERE[name]!r}?" if name in ELSEWHERE else did_you_mean(name, LONG)
+    """A hint at the column that was meant; empty where none is near."""
+    near = [ELSEWHERE[name]] if name in ELSEWHERE else get_close_matches(name, LONG, n=1)
+    return f"did you mean {near[0]!r}?" if near else ""
 
 
 def _long_columns(table: Table, names: list[str]) -> dict[str, int]:
     """Where each column of a long table stands."""
     unknown = [number for number, name in enumerate(names) if name not in LONG]
-    mistakes = [f"unknown column {table.header[at]!r}; {_meant(names[at])}" for at in unknown]
+    meant = {at: _meant(names[at]) for at in unknown}
+    mistakes = [f"unknown column {table.header[at]!r}; {hint}" for at, hint in meant.items() if hint]
+    other = [repr(table.header[at]) for at, hint in meant.items() if not hint]
+    if other:
+        mistakes.append(f"unknown column{'s' if len(other) > 1 else ''} {', '.join(other)}: take out what is no bar's")
     mistakes += [f"column `{name}` is given twice" for name in LONG if names.count(name) > 1]
     mistakes += _time_mistakes(names)
     mistakes += [f"there is no column `{name}`" for name in ("symbol", "close") if name not in names]
-    if "symbol" not in names and not any("'symbol'" in _meant(names[at]) for at in unknown):
+    if "symbol" not in names and not any("'symbol'" in hint for hint in meant.values()):
         mistakes.append("if these are the bars of one symbol, add a column `symbol` with its name in every row")
     bounds = [name for name in ("open", "high", "low") if name not in names]
     if 0 < len(bounds) < 3:
