@@ -34,10 +34,10 @@ Exit codes: 0 no defect, with warnings or without, 1 defects, 2 no table of bars
 MEANING = {
     "mixed time zones": "offsets from UTC differ; write all times in one zone",
     "few bars": "fewer than 30: most indicators never start",
-    "missing session": "other symbols have a bar, this one none: its orders lapse",
-    "zero volume": "nothing was traded, or the volume is not known",
     "far from its five bars": "over 2.7 times off their median: a slipped decimal, or a real crash",
     "coarse prices": "closes move in steps over 5 bp: small returns are rounding",
+    "missing session": "other symbols have a bar, this one none: its orders lapse",
+    "zero volume": "nothing was traded, or the volume is not known",
 }
 """What a kind of warning means, in a few words."""
 
@@ -61,9 +61,9 @@ def check(
     negative volumes, high below low, open or close outside their range, and bars that are given twice or not in
     the order of time. A run stops at the first, or masks all.
 
-    Warnings are about what may be right: zero volume; sessions that a symbol lacks and others have; cells more than
-    2.7 times off the median of their five bars; symbols with fewer than 30 bars; prices in steps coarser than 5 bp;
-    mixed time zones. A run uses these bars as they are.
+    Warnings are about what may be right: mixed time zones; symbols with fewer than 30 bars; prices more than 2.7 times
+    off the median of their five bars, or in steps coarser than 5 bp; sessions that a symbol lacks and others have;
+    zero volume. A run uses these bars as they are.
     """
     from regimefolio import api
 
@@ -107,7 +107,9 @@ def _show_defects(screen: Console, found: CheckReport) -> None:
         [str(each.row or ""), each.column, each.symbol, each.timestamp, pair(each.problem, each.value)]
         for each in found.defects[:SHOWN]
     ]
-    screen.print(f"{counted(len(found.defects), 'defect')}: a run stops, or masks them", style="red")
+    screen.print(
+        f"{counted(len(found.defects), 'defect')}: a run stops at the first, or masks them (on_bad)", style="red"
+    )
     screen.print(table("", [f">{_unit(found)}", "column", "symbol", "time", "problem, and what was found"], rows))
     if len(found.defects) > SHOWN:
         screen.print(f"… {len(found.defects) - SHOWN:,} more; --json lists all")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -44,10 +43,10 @@ def tell_data(dataset: Dataset, say: Callable[[str], None]) -> None:
         say(f"masked{place}: {bar}: {f'{defect.column} {defect.value}'.strip()}: {defect.problem}")
     if len(masked) > DEFECTS_SHOWN:
         say(f"… {len(masked) - DEFECTS_SHOWN:,} more; `regimefolio data check FILE --json` lists all")
-    if dataset.warnings:
-        kinds = Counter(warning.kind for warning in dataset.warnings).most_common()
+    if dataset.doubtful:
+        kinds = sorted(dataset.doubtful.items(), key=lambda item: -item[1])
         listed = ", ".join(f"{kind} {count:,}" for kind, count in kinds)
-        say(f"{counted(len(dataset.warnings), 'warning')} ({listed}): `regimefolio data check FILE` says more")
+        say(f"{counted(sum(dataset.doubtful.values()), 'warning')} ({listed}): `regimefolio data check FILE` says more")
 
 
 class Display(Progress):

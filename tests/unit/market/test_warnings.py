@@ -138,8 +138,8 @@ class TestSessions:
         rows[7] = f"{DAYS[7]},0.5,{FINE[7]}"
         path.write_text("\n".join(["date,LOW,OPEN", *rows]) + "\n")
         assert found(path) == [
-            ("missing session", None, "", "OPEN", DAYS[5]),
             ("far from its five bars", 9, "LOW", "LOW", DAYS[7]),
+            ("missing session", None, "", "OPEN", DAYS[5]),
         ]
 
 
@@ -241,11 +241,18 @@ class TestTimeZones:
         assert check_file(path).warnings == ()
 
 
+def test_a_file_without_any_volume(path: Path) -> None:
+    rows = [f"{day},{symbol},{close:.2f},0" for symbol in "AB" for day, close in zip(DAYS, FINE, strict=True)]
+    path.write_text("\n".join(["date,symbol,close,volume", *rows]) + "\n")
+    assert File(path=path).load().doubtful == {"zero volume": 800}
+    assert [each.row for each in check_file(path).warnings] == list(range(2, 802))
+
+
 def test_warnings_stop_nothing(path: Path) -> None:
     write(path, {"A": [*FINE[:9], 1.0, *FINE[10:]], "B": FINE}, frozenset({("A", 4)}))
     assert {each.kind for each in check_file(path).warnings} == {"missing session", "far from its five bars"}
     data = File(path=path).load()
-    assert data.warnings == check_file(path).warnings
+    assert data.doubtful == {"missing session": 1, "far from its five bars": 1}
     panel = data.panel
     assert panel.close[9, 0] == 1.0
     assert np.isnan(panel.close[4, 0])

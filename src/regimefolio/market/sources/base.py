@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from abc import abstractmethod
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -88,8 +88,8 @@ class Dataset:
         SHA-256 over symbols, timestamps and arrays: equal data, equal fingerprint, wherever it was read from.
     unit : str
         What a defect's `row` counts: `line` of a text file, `row` of a Parquet file.
-    warnings : tuple of DataWarning
-        What is doubtful in a file of one's own, and used as it is.
+    doubtful : mapping of str to int
+        How many warnings of each kind there are about a file of one's own; its bars are used as they are.
     """
 
     panel: Panel
@@ -98,7 +98,7 @@ class Dataset:
     defects: tuple[Defect, ...]
     fingerprint: str
     unit: str = "line"
-    warnings: tuple[DataWarning, ...] = ()
+    doubtful: Mapping[str, int] = field(default_factory=dict)
 
 
 class Source(Component, family="source"):

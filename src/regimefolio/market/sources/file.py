@@ -13,7 +13,7 @@ from regimefolio.market.calendar import periods_per_year
 from regimefolio.market.sources.bars import Bars, read_bars
 from regimefolio.market.sources.base import Dataset, DataWarning, Defect, OnBad, Source, data_fingerprint
 from regimefolio.market.sources.table import read_table
-from regimefolio.market.sources.warnings import find_warnings
+from regimefolio.market.sources.warnings import count_warnings, find_warnings
 
 
 class File(Source, kind="file"):
@@ -33,8 +33,8 @@ class File(Source, kind="file"):
         )
         if bars.defects:
             about += f"; defects masked or put in place: {len(bars.defects):,}"
-        mark, warnings = data_fingerprint(panel, None), find_warnings(bars)
-        return Dataset(panel, None, about, bars.defects, mark, bars.table.unit, warnings)
+        mark, doubtful = data_fingerprint(panel, None), count_warnings(bars)
+        return Dataset(panel, None, about, bars.defects, mark, bars.table.unit, doubtful)
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -20,13 +21,21 @@ from regimefolio.market.sources.base import DataWarning
 
 MIXED_ZONES = "mixed time zones"
 FEW = "few bars"
-MISSING = "missing session"
-ZERO_VOLUME = "zero volume"
 FAR_OFF = "far from its five bars"
 COARSE = "coarse prices"
+MISSING = "missing session"
+ZERO_VOLUME = "zero volume"
 
 _NO_ZONE = "no zone (read as UTC)"
 _ZONE = r"[T ]\d{2}\S*?([zZ]|[+-]\d{2}(?::?\d{2})?)\s*$"
+
+
+class Group(NamedTuple):
+    """The warnings of one kind: how many, and each of them, described when it is asked for."""
+
+    kind: str
+    size: int
+    warnings: Iterable[DataWarning]
 
 
 def find_warnings(bars: Bars) -> tuple[DataWarning, ...]:
@@ -37,22 +46,35 @@ def find_warnings(bars: Bars) -> tuple[DataWarning, ...]:
         more than two dates a year.
     few bars
         A symbol with fewer than 30 usable bars.
+    far from its five bars
+        A price more than 2.7 times above or below the median of the same column in the five bars around it.
+    coarse prices
+        A symbol of which no two different closes, in some 252 bars, are nearer than 5 bp of their median.
     missing session
         A bar's time at which a symbol has none, between its first and its last one, though another symbol has.
     zero volume
         A bar in which nothing was traded.
-    far from its five bars
-        A price more than 2.7 times above or below the median of the same column in the five bars around it.
-    coarse prices
-        A symbol whose closes, in some 252 bars, differ by no less than 5 bp of their median.
 
     Bars are looked at as they were delivered, defects among them, before any adjustment.
     """
+    return tuple(
+        warning for group in _groups(bars) for warning in sorted(group.warnings, key=lambda each: each.row or 0)
+    )
+
+
+def count_warnings(bars: Bars) -> dict[str, int]:
+    """How many warnings of each kind there are, for those that there are, without describing them."""
+    return {group.kind: group.size for group in _groups(bars) if group.size}
+
+
+def _groups(bars: Bars) -> Iterator[Group]:
     cells = _in_order(bars.cells)
-    found: list[DataWarning] = []
-    for rule in (_mixed_zones, _few_bars, _missing, _zero_volume, _far_off, _coarse):
-        found += sorted(rule(bars, cells), key=lambda each: each.row or 0)
-    return tuple(found)
+    for kind, rule in ((MIXED_ZONES, _mixed_zones), (FEW, _few_bars), (FAR_OFF, _far_off), (COARSE, _coarse)):
+        found = list(rule(bars, cells))
+        yield Group(kind, len(found), found)
+    # There can be millions of these, as where no volume is known at all.
+    yield _missing(bars, cells)
+    yield _zero_volume(bars, cells)
 
 
 def _in_order(cells: Cells) -> Cells:
@@ -125,21 +147,6 @@ def _few_bars(bars: Bars, cells: Cells) -> Iterator[DataWarning]:
         yield DataWarning(FEW, None, "", bars.symbols[asset], "", f"{count} usable {'bar' if count == 1 else 'bars'}")
 
 
-def _missing(bars: Bars, cells: Cells) -> Iterator[DataWarning]:
-    missing = missing_sessions(cells.asset, cells.bar, len(bars.timestamps), len(bars.symbols))
-    given = np.bincount(cells.bar, minlength=len(bars.timestamps))
-    listed = given + missing.sum(axis=1)
-    for bar, asset in np.argwhere(missing).tolist():
-        value = f"{given[bar]:,} of {listed[bar]:,} symbols have one"
-        yield DataWarning(MISSING, None, "", bars.symbols[asset], bars.time(bar), value)
-
-
-def _zero_volume(bars: Bars, cells: Cells) -> Iterator[DataWarning]:
-    if "volume" in cells.fields:
-        for cell in np.flatnonzero(cells.fields["volume"] == 0).tolist():
-            yield _about(bars, cells, ZERO_VOLUME, "volume", cell, "0")
-
-
 def _far_off(bars: Bars, cells: Cells) -> Iterator[DataWarning]:
     for name, values in cells.fields.items():
         if name == "volume":
@@ -170,3 +177,22 @@ def _coarse(bars: Bars, cells: Cells) -> Iterator[DataWarning]:
             f"coarse in {coarse.sum():,} of {end - start:,} bars"
         )
         yield _about(bars, cells, COARSE, "close", int(at[start + worst.first]), value)
+
+
+def _missing(bars: Bars, cells: Cells) -> Group:
+    missing = missing_sessions(cells.asset, cells.bar, len(bars.timestamps), len(bars.symbols))
+    given = np.bincount(cells.bar, minlength=len(bars.timestamps))
+    listed = given + missing.sum(axis=1)
+
+    def describe() -> Iterator[DataWarning]:
+        for bar in np.flatnonzero(listed > given).tolist():
+            time, value = bars.time(bar), f"{given[bar]:,} of {listed[bar]:,} symbols have one"
+            for asset in np.flatnonzero(missing[bar]).tolist():
+                yield DataWarning(MISSING, None, "", bars.symbols[asset], time, value)
+
+    return Group(MISSING, int(missing.sum()), describe())
+
+
+def _zero_volume(bars: Bars, cells: Cells) -> Group:
+    at = np.flatnonzero(cells.fields["volume"] == 0) if "volume" in cells.fields else np.empty(0, dtype=np.int64)
+    return Group(ZERO_VOLUME, len(at), (_about(bars, cells, ZERO_VOLUME, "volume", cell, "0") for cell in at.tolist()))
