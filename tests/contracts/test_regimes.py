@@ -15,6 +15,10 @@ class TestTwoStatesOfReturns(DetectorContract):
     detector = GaussianHMM(states=2, features="returns", first_fit=300, restarts=2, on="index", min_duration=3)
 
 
+class TestFourStatesInARollingWindow(DetectorContract):
+    detector = GaussianHMM(states=4, first_fit=300, window=280, restarts=2, on="equal_weight")
+
+
 class TestTrend(DetectorContract):
     detector = Trend(average=60, slope=10, high=80)
 

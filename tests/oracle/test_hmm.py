@@ -43,7 +43,7 @@ def oracle_of(model: hmm.Model, iterations: int) -> Oracle:
 
 
 @pytest.mark.parametrize("d", [1, 2])
-@pytest.mark.parametrize("K", [2, 3])
+@pytest.mark.parametrize("K", [2, 3, 4])
 @pytest.mark.parametrize("iterations", [1, 7, 40])
 def test_training_equals_hmmlearn(K: int, d: int, iterations: int) -> None:
     X, model = observations(d), start_of(K, d)
@@ -58,7 +58,7 @@ def test_training_equals_hmmlearn(K: int, d: int, iterations: int) -> None:
 
 
 @pytest.mark.parametrize("d", [1, 2])
-@pytest.mark.parametrize("K", [2, 3])
+@pytest.mark.parametrize("K", [2, 3, 4])
 def test_the_filter_equals_hmmlearns_smoother_at_the_last_bar(K: int, d: int) -> None:
     X, model = observations(d), start_of(K, d)
     oracle = oracle_of(model, 1)

@@ -4,8 +4,8 @@ A model of K states over d features is start (K,), transition (K,K) with rows th
 covariance (K,d,d). Observations stand feature by feature, (d,T). Source: Rabiner (1989), A Tutorial on Hidden
 Markov Models, section III, in the scaled form of section V.A.
 
-The training recursions are written out for three states; a model of two gets a third of probability zero, which
-adds exact zeros. They use `_exponentials` rather than the C library's: four times as fast, and the same everywhere.
+The training recursions are written out for four states; a model of fewer gets more of probability zero, which add
+exact zeros. They use `_exponentials` rather than the C library's: four times as fast, and the same everywhere.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ from numpy.typing import NDArray
 from regimefolio.kernels._compile import kernel
 
 Float: TypeAlias = NDArray[np.float64]
+
+MOST_STATES = 4
 
 _LOG2E = 1.4426950408889634
 _LN2_HIGH = 6.93147180369123816490e-01
@@ -39,22 +41,22 @@ class Model(NamedTuple):
 
 
 class Work(NamedTuple):
-    """Memory of a training over T bars, to be used again by the next one."""
+    """Memory of a training over T bars, to be used again by the next one of as many states."""
 
-    log_density: Float  # (3,T)
-    density: Float  # (3,T), relative to the bar's largest
+    log_density: Float  # (4,T)
+    density: Float  # (4,T), relative to the bar's largest; zero for the states that a model has not
     scale: Float  # (T,)
-    posterior: Float  # (T,3)
+    posterior: Float  # (T,4)
     inverse: Float  # (T,)
 
 
 def work(n_bars: int) -> Work:
     """Memory for training over `n_bars` bars."""
     return Work(
-        np.zeros((3, n_bars)),
-        np.zeros((3, n_bars)),
+        np.zeros((MOST_STATES, n_bars)),
+        np.zeros((MOST_STATES, n_bars)),
         np.zeros(n_bars),
-        np.zeros((n_bars, 3)),
+        np.zeros((n_bars, MOST_STATES)),
         np.zeros(n_bars),
     )
 
@@ -163,42 +165,44 @@ def _exponentials(x: Float, scale: Float, out: Float) -> None:
 @kernel
 def _relative_densities(log_density: Float, K: int, scale: Float, out: Float) -> float:
     """Densities over the bar's largest one; returns the sum of the logs of what they were divided by."""
-    l0, l1, l2 = log_density[0], log_density[1], log_density[2]
     total = 0.0
-    if K == 2:
-        for t in range(l0.size):
-            l2[t] = max(l0[t], l1[t])  # the third state's probability is zero: any finite density will do
-    for t in range(l0.size):
-        scale[t] = max(max(l0[t], l1[t]), l2[t])
-    for t in range(l0.size):
+    scale[:] = log_density[0]
+    for k in range(1, K):
+        row = log_density[k]
+        for t in range(row.size):
+            scale[t] = max(scale[t], row[t])
+    for t in range(scale.size):
         total += scale[t]
-    for k in range(3):
+    for k in range(K):
         row = log_density[k]
         for t in range(row.size):
             row[t] -= scale[t]
-    for k in range(3):
+    for k in range(K):
         _exponentials(log_density[k], scale, out[k])
     return total
 
 
 @kernel
 def _forward(e: Float, start: Float, A: Float, filtered: Float, inverse: Float) -> float:
-    """Write filtered probabilities (T,3) and the inverse of each bar's scale; returns the scales' log sum."""
-    e0, e1, e2 = e[0], e[1], e[2]
-    a00, a01, a02 = A[0, 0], A[0, 1], A[0, 2]
-    a10, a11, a12 = A[1, 0], A[1, 1], A[1, 2]
-    a20, a21, a22 = A[2, 0], A[2, 1], A[2, 2]
-    q0, q1, q2 = start[0], start[1], start[2]
+    """Write filtered probabilities (T,4) and the inverse of each bar's scale; returns the scales' log sum."""
+    e0, e1, e2, e3 = e[0], e[1], e[2], e[3]
+    a00, a01, a02, a03 = A[0, 0], A[0, 1], A[0, 2], A[0, 3]
+    a10, a11, a12, a13 = A[1, 0], A[1, 1], A[1, 2], A[1, 3]
+    a20, a21, a22, a23 = A[2, 0], A[2, 1], A[2, 2], A[2, 3]
+    a30, a31, a32, a33 = A[3, 0], A[3, 1], A[3, 2], A[3, 3]
+    q0, q1, q2, q3 = start[0], start[1], start[2], start[3]
     total, product, i = 0.0, 1.0, 1.0
     for t in range(e0.size):
-        # The division by the last bar's scale comes late, so that it runs beside the products above it.
-        p0, p1, p2 = q0 * e0[t] * i, q1 * e1[t] * i, q2 * e2[t] * i
-        q0 = p0 * a00 + p1 * a10 + p2 * a20
-        q1 = p0 * a01 + p1 * a11 + p2 * a21
-        q2 = p0 * a02 + p1 * a12 + p2 * a22
-        s = p0 + p1 + p2
+        # The division by the last bar's scale comes late, so that it runs beside the products above it. Sums are
+        # of pairs: as short a way as with three states, and to the bit what those sum to where the fourth is zero.
+        p0, p1, p2, p3 = q0 * e0[t] * i, q1 * e1[t] * i, q2 * e2[t] * i, q3 * e3[t] * i
+        q0 = (p0 * a00 + p1 * a10) + (p2 * a20 + p3 * a30)
+        q1 = (p0 * a01 + p1 * a11) + (p2 * a21 + p3 * a31)
+        q2 = (p0 * a02 + p1 * a12) + (p2 * a22 + p3 * a32)
+        q3 = (p0 * a03 + p1 * a13) + (p2 * a23 + p3 * a33)
+        s = (p0 + p1) + (p2 + p3)
         i = 1.0 / s
-        filtered[t, 0], filtered[t, 1], filtered[t, 2] = p0 * i, p1 * i, p2 * i
+        filtered[t, 0], filtered[t, 1], filtered[t, 2], filtered[t, 3] = p0 * i, p1 * i, p2 * i, p3 * i
         inverse[t] = i
         product *= s
         if product < 1e-100:
@@ -209,27 +213,32 @@ def _forward(e: Float, start: Float, A: Float, filtered: Float, inverse: Float) 
 
 @kernel
 def _backward(e: Float, A: Float, posterior: Float, inverse: Float, pairs: Float) -> None:
-    """Turn filtered probabilities into smoothed ones; pairs (3,3) receives the expected transitions."""
-    e0, e1, e2 = e[0], e[1], e[2]
-    a00, a01, a02 = A[0, 0], A[0, 1], A[0, 2]
-    a10, a11, a12 = A[1, 0], A[1, 1], A[1, 2]
-    a20, a21, a22 = A[2, 0], A[2, 1], A[2, 2]
-    x00, x01, x02, x10, x11, x12, x20, x21, x22 = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
-    b0, b1, b2 = 1.0, 1.0, 1.0
+    """Turn filtered probabilities into smoothed ones; pairs (4,4) receives the expected transitions."""
+    e0, e1, e2, e3 = e[0], e[1], e[2], e[3]
+    a00, a01, a02, a03 = A[0, 0], A[0, 1], A[0, 2], A[0, 3]
+    a10, a11, a12, a13 = A[1, 0], A[1, 1], A[1, 2], A[1, 3]
+    a20, a21, a22, a23 = A[2, 0], A[2, 1], A[2, 2], A[2, 3]
+    a30, a31, a32, a33 = A[3, 0], A[3, 1], A[3, 2], A[3, 3]
+    x00, x01, x02, x03, x10, x11, x12, x13 = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
+    x20, x21, x22, x23, x30, x31, x32, x33 = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
+    b0, b1, b2, b3 = 1.0, 1.0, 1.0, 1.0
     for t in range(e0.size - 2, -1, -1):
         i = inverse[t + 1]
-        u0, u1, u2 = e0[t + 1] * i * b0, e1[t + 1] * i * b1, e2[t + 1] * i * b2
-        p0, p1, p2 = posterior[t, 0], posterior[t, 1], posterior[t, 2]
-        x00, x01, x02 = x00 + p0 * u0, x01 + p0 * u1, x02 + p0 * u2
-        x10, x11, x12 = x10 + p1 * u0, x11 + p1 * u1, x12 + p1 * u2
-        x20, x21, x22 = x20 + p2 * u0, x21 + p2 * u1, x22 + p2 * u2
-        b0 = a00 * u0 + a01 * u1 + a02 * u2
-        b1 = a10 * u0 + a11 * u1 + a12 * u2
-        b2 = a20 * u0 + a21 * u1 + a22 * u2
-        posterior[t, 0], posterior[t, 1], posterior[t, 2] = p0 * b0, p1 * b1, p2 * b2
-    pairs[0, 0], pairs[0, 1], pairs[0, 2] = x00 * a00, x01 * a01, x02 * a02
-    pairs[1, 0], pairs[1, 1], pairs[1, 2] = x10 * a10, x11 * a11, x12 * a12
-    pairs[2, 0], pairs[2, 1], pairs[2, 2] = x20 * a20, x21 * a21, x22 * a22
+        u0, u1, u2, u3 = e0[t + 1] * i * b0, e1[t + 1] * i * b1, e2[t + 1] * i * b2, e3[t + 1] * i * b3
+        p0, p1, p2, p3 = posterior[t, 0], posterior[t, 1], posterior[t, 2], posterior[t, 3]
+        x00, x01, x02, x03 = x00 + p0 * u0, x01 + p0 * u1, x02 + p0 * u2, x03 + p0 * u3
+        x10, x11, x12, x13 = x10 + p1 * u0, x11 + p1 * u1, x12 + p1 * u2, x13 + p1 * u3
+        x20, x21, x22, x23 = x20 + p2 * u0, x21 + p2 * u1, x22 + p2 * u2, x23 + p2 * u3
+        x30, x31, x32, x33 = x30 + p3 * u0, x31 + p3 * u1, x32 + p3 * u2, x33 + p3 * u3
+        b0 = (a00 * u0 + a01 * u1) + (a02 * u2 + a03 * u3)
+        b1 = (a10 * u0 + a11 * u1) + (a12 * u2 + a13 * u3)
+        b2 = (a20 * u0 + a21 * u1) + (a22 * u2 + a23 * u3)
+        b3 = (a30 * u0 + a31 * u1) + (a32 * u2 + a33 * u3)
+        posterior[t, 0], posterior[t, 1], posterior[t, 2], posterior[t, 3] = p0 * b0, p1 * b1, p2 * b2, p3 * b3
+    pairs[0, 0], pairs[0, 1], pairs[0, 2], pairs[0, 3] = x00 * a00, x01 * a01, x02 * a02, x03 * a03
+    pairs[1, 0], pairs[1, 1], pairs[1, 2], pairs[1, 3] = x10 * a10, x11 * a11, x12 * a12, x13 * a13
+    pairs[2, 0], pairs[2, 1], pairs[2, 2], pairs[2, 3] = x20 * a20, x21 * a21, x22 * a22, x23 * a23
+    pairs[3, 0], pairs[3, 1], pairs[3, 2], pairs[3, 3] = x30 * a30, x31 * a31, x32 * a32, x33 * a33
 
 
 @kernel
@@ -256,7 +265,7 @@ def _reestimate(X: Float, posterior: Float, pairs: Float, floor: float, model: M
             model.covariance[k, 1, 0] = model.covariance[k, 0, 1]
             model.covariance[k, 1, 1] = gyy * i - mean_y * mean_y + floor
         model.start[k] = posterior[0, k]
-        i = 1.0 / (pairs[k, 0] + pairs[k, 1] + pairs[k, 2])
+        i = 1.0 / ((pairs[k, 0] + pairs[k, 1]) + (pairs[k, 2] + pairs[k, 3]))
         for j in range(K):
             model.transition[k, j] = pairs[k, j] * i
 
@@ -265,14 +274,15 @@ def _reestimate(X: Float, posterior: Float, pairs: Float, floor: float, model: M
 def maximise(
     X: Float, model: Model, iterations: int, tolerance: float, floor: float, least: float, work: Work
 ) -> tuple[float, int]:
-    """Train a model of 2 or 3 states on bars (d,T), d = 1 or 2, by expectation maximisation, in place.
+    """Train a model of 2 to 4 states on bars (d,T), d = 1 or 2, by expectation maximisation, in place.
 
     Stops when an iteration gains less than `tolerance` in log likelihood, or after `iterations`. `floor` is added
     to each variance at every iteration. Returns the log likelihood of the model as it is left, and the iterations
     made; the likelihood is NaN where it degenerated: a singular covariance, or a state of fewer than `least` bars.
     """
     K = model.start.size
-    start, A, pairs = np.zeros(3), np.zeros((3, 3)), np.zeros((3, 3))
+    start, A = np.zeros(MOST_STATES), np.zeros((MOST_STATES, MOST_STATES))
+    pairs = np.zeros((MOST_STATES, MOST_STATES))
     log_density, density, scale, posterior, inverse = work
     previous = -np.inf
     for n in range(iterations + 1):

@@ -1,4 +1,4 @@
-"""Calm, normal and turbulent: a hidden Markov model of return and volatility, refitted every quarter."""
+"""Calm, normal, turbulent: a hidden Markov model of return and volatility, refitted every quarter."""
 
 from __future__ import annotations
 
@@ -16,7 +16,11 @@ from regimefolio.market.view import Market
 from regimefolio.regimes.base import RegimeDetector
 from regimefolio.regimes.hidden_markov import FittedHMM, Training
 
-NAMES: dict[int, tuple[str, ...]] = {2: ("calm", "turbulent"), 3: ("calm", "normal", "turbulent")}
+NAMES: dict[int, tuple[str, ...]] = {
+    2: ("calm", "turbulent"),
+    3: ("calm", "normal", "turbulent"),
+    4: ("calm", "normal", "turbulent", "crisis"),
+}
 VOLATILITY_WINDOW = 20
 LEAST_VOLATILITY = 1e-5
 """Realised volatility per bar is not taken for less: a series that rests for a while has a logarithm too."""
@@ -28,16 +32,22 @@ FEWEST_CLOSES = 60
 class GaussianHMM(RegimeDetector, kind="gaussian_hmm"):
     """Regimes by volatility: Gaussian states of return and realised volatility, filtered, never smoothed.
 
-    First fitted at the bar with `first_fit` closes, again at the first bar of each quarter, on all bars so far.
-    Labels from a refit on come from the filter run again from the first bar under the new model; earlier ones stay.
+    First fitted at the bar with `first_fit` closes, again at the first bar of each quarter, on all bars so far or
+    the last `window` of them. Labels from a refit on come from the filter run again under the new model, from the
+    first bar that it was fitted on; earlier ones stay.
     """
 
-    states: Literal[2, 3] = Field(3, description="calm and turbulent, or calm, normal and turbulent")
+    states: Literal[2, 3, 4] = Field(
+        3, description="calm and turbulent; or calm, normal and turbulent; or these three and crisis"
+    )
     features: Literal["returns_and_volatility", "returns"] = Field(
         "returns_and_volatility",
         description="log return and log of 20-bar realised volatility, or the log return alone",
     )
     first_fit: int = Field(1008, ge=FEWEST_CLOSES, le=100_000, description="closes that the first fit waits for")
+    window: int | None = Field(
+        None, ge=FEWEST_CLOSES, le=100_000, description="bars that a fit looks back on; none for all of them"
+    )
     restarts: int = Field(10, ge=1, le=100, description="seeded starts of every fit, beside the previous model")
     seed: int = Field(0, ge=0, lt=2**63, description="of the starts, together with the time of the fit")
 
@@ -48,17 +58,18 @@ class GaussianHMM(RegimeDetector, kind="gaussian_hmm"):
 
     def detect(self, market: Market) -> RegimePath:
         known, close = self.observed(market)
-        features, first = self._features(close)
+        features, _ = self._features(close)
         models = self.refits(market)
         row = np.cumsum(known) - 1
         bounds = [*(int(row[model.bar]) for model in models), len(close)]
         probability = np.full((len(close), self.states), np.nan)
         for model, begin, end in zip(models, bounds, bounds[1:], strict=False):
-            probability[begin:end] = model.probability(features[first:end])[begin - first :]
+            start = begin + 1 - model.n_bars
+            probability[begin:end] = model.probability(features[start:end])[begin - start :]
         return self.path(market, known, probability)
 
     def fit(self, market: Market) -> FittedHMM:
-        """The model of all bars, from the restarts alone, whatever `first_fit` and the quarter.
+        """The model of all bars, or the last `window`, from the restarts alone, whatever `first_fit` and the quarter.
 
         Raises
         ------
@@ -76,7 +87,7 @@ class GaussianHMM(RegimeDetector, kind="gaussian_hmm"):
                 f"{FEWEST_CLOSES}; load more bars"
             )
         features, first = self._features(close)
-        return self._fit(market, features[first:], int(np.flatnonzero(known)[-1]), None)
+        return self._fit(market, self._seen(features[first:]), int(np.flatnonzero(known)[-1]), None)
 
     def refits(self, market: Market) -> tuple[FittedHMM, ...]:
         """The models that `detect` uses, in order of their bars; computed once for a market.
@@ -86,7 +97,7 @@ class GaussianHMM(RegimeDetector, kind="gaussian_hmm"):
         DataError, NotConvergedError
             As `fit`.
         """
-        fields = (self.on, self.states, self.features, self.first_fit, self.restarts, self.seed)
+        fields = (self.on, self.states, self.features, self.first_fit, self.window, self.restarts, self.seed)
         models: tuple[FittedHMM, ...] = tuple(
             market.memo((type(self), "refits", *fields), lambda: self._refits(market))
         )
@@ -105,7 +116,7 @@ class GaussianHMM(RegimeDetector, kind="gaussian_hmm"):
         for row in rows:
             previous = found[-1] if found else None
             try:
-                found.append(self._fit(market, features[first : row + 1], int(bars[row]), previous))
+                found.append(self._fit(market, self._seen(features[first : row + 1]), int(bars[row]), previous))
             except NotConvergedError:
                 if previous is None:
                     raise  # later on the model before rules for another quarter: a history must not end at a refit
@@ -120,6 +131,10 @@ class GaussianHMM(RegimeDetector, kind="gaussian_hmm"):
         if self.features == "returns":
             return np.ascontiguousarray(rows[:1].T), 1
         return np.ascontiguousarray(rows.T), VOLATILITY_WINDOW
+
+    def _seen(self, features: Float) -> Float:
+        """The rows that a fit at the last of them looks at."""
+        return features if self.window is None else features[-self.window :]
 
     def _fit(self, market: Market, features: Float, bar: int, previous: FittedHMM | None) -> FittedHMM:
         """The model of features (n, d) that end at a bar of the panel."""

@@ -175,7 +175,7 @@ def test_json(call: Call) -> None:
         "minimum_excluded": False,
         "maximum": None,
         "maximum_excluded": False,
-        "choices": [2, 3],
+        "choices": [2, 3, 4],
         "description": api.GaussianHMM.model_fields["states"].description,
     }
     assert (parameters["first_fit"]["minimum"], parameters["first_fit"]["maximum"]) == (60, 100_000)

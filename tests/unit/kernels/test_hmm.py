@@ -46,7 +46,7 @@ def test_the_filter_of_three_bars_by_hand() -> None:
     assert likelihood == pytest.approx(math.log(0.25 * 0.2 * 0.2625), rel=1e-14)
 
 
-@pytest.mark.parametrize("K", [2, 3])
+@pytest.mark.parametrize("K", [2, 3, 4])
 def test_the_filter_is_the_sum_over_all_paths(K: int) -> None:
     T, model = 6, random_model(K, 1, 11)
     log_density = np.log(np.random.default_rng(2).uniform(0.01, 2.0, (T, K)))
@@ -91,7 +91,7 @@ def test_exponentials_are_right_to_the_last_place_and_never_zero() -> None:
 
 
 @settings(max_examples=30, deadline=None)
-@given(K=st.sampled_from([2, 3]), d=st.sampled_from([1, 2]), seed=st.integers(0, 10**6))
+@given(K=st.sampled_from([2, 3, 4]), d=st.sampled_from([1, 2]), seed=st.integers(0, 10**6))
 def test_training_never_loses_likelihood_and_reports_that_of_its_model(K: int, d: int, seed: int) -> None:
     X, model = np.random.default_rng(seed).standard_t(4, size=(d, 120)), random_model(K, d, seed)
     work, seen = hmm.work(120), []
@@ -107,9 +107,10 @@ def test_training_never_loses_likelihood_and_reports_that_of_its_model(K: int, d
     assert (np.diff(seen) >= -1e-8).all()
 
 
-def test_one_iteration_is_the_expectation_over_all_paths() -> None:
-    X, model = np.array([[0.3, -1.2, 2.0, 0.1], [0.5, 0.2, -0.7, 1.1]]), random_model(3, 2, 8)
-    density, T, K = np.exp(densities_of(X, model)), 4, 3
+@pytest.mark.parametrize("K", [2, 3, 4])
+def test_one_iteration_is_the_expectation_over_all_paths(K: int) -> None:
+    X, model = np.array([[0.3, -1.2, 2.0, 0.1], [0.5, 0.2, -0.7, 1.1]]), random_model(K, 2, 8)
+    density, T = np.exp(densities_of(X, model)), 4
     state, pair = np.zeros((T, K)), np.zeros((K, K))
     for path in itertools.product(range(K), repeat=T):
         steps = list(itertools.pairwise(path))
@@ -139,6 +140,15 @@ def test_training_stops_at_the_tolerance_or_the_limit() -> None:
     before = hmm.maximise(X, model, 500, 1e-3, 0.0, 1.0, hmm.work(300))
     assert 0 < before[1] < 500
     assert hmm.maximise(X, model, 500, 1e-3, 0.0, 1.0, hmm.work(300))[1] == 1
+
+
+def test_memory_of_a_training_serves_the_next_one() -> None:
+    X, work = np.random.default_rng(0).normal(size=(2, 200)), hmm.work(200)
+    fresh, again = (random_model(3, 2, 7) for _ in range(2))
+    hmm.maximise(X, random_model(3, 2, 1), 9, -np.inf, 1e-4, 0.0, work)
+    likelihood, _ = hmm.maximise(X, again, 9, -np.inf, 1e-4, 0.0, work)
+    assert likelihood == hmm.maximise(X, fresh, 9, -np.inf, 1e-4, 0.0, hmm.work(200))[0]
+    assert again.mean.tobytes() == fresh.mean.tobytes()
 
 
 def test_a_state_of_too_few_bars_is_degenerate() -> None:

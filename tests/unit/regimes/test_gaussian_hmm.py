@@ -110,14 +110,42 @@ def test_labels_from_a_refit_on_are_its_models_filter_from_the_first_bar() -> No
     assert not np.allclose(path.probability[252 : models[-1].bar], last[251:]), "the past was rewritten"
 
 
-@pytest.mark.parametrize("states", [2, 3])
+@pytest.mark.parametrize("states", [2, 3, 4])
 def test_states_are_in_order_of_deviation(states: int) -> None:
     for seed in range(3):
         market = market_of(simulated_regimes(600, seed)[0])
         for model in GaussianHMM.model_validate({**QUICK, "states": states}).refits(market):
             assert (np.diff(model.volatility) > 0).all()
             assert len(model.names) == states
-            assert (model.names[0], model.names[-1]) == ("calm", "turbulent")
+            assert model.names == ("calm", "normal", "turbulent", "crisis") or states < 4
+            assert model.names[0] == "calm"
+
+
+def test_a_rolling_fit_sees_the_last_bars_alone() -> None:
+    close, _ = simulated_regimes(700, 3)
+    market, rolling = market_of(close), GaussianHMM(**QUICK, window=300)
+    models = rolling.refits(market)
+    assert [model.n_bars for model in models] == [min(model.bar - 19, 300) for model in models]
+    assert rolling.fit(market).n_bars == 300
+    short = market_of(close[len(close) - 320 :])  # 300 rows of features, and the 20 closes that the first one needs
+    alone, whole = GaussianHMM(restarts=4).fit(short), rolling.fit(market)
+    assert (alone.n_bars, whole.n_bars) == (300, 300)
+    assert alone.log_likelihood == pytest.approx(whole.log_likelihood, abs=2.0)
+
+
+def test_labels_of_a_rolling_fit_are_its_models_filter_from_the_windows_first_bar() -> None:
+    close, _ = simulated_regimes(700, 5)
+    market, detector = market_of(close), GaussianHMM(features="returns", window=260, **QUICK)
+    path, model = detector.detect(market), detector.refits(market)[-1]
+    returns = np.diff(np.log(close))[:, None]
+    expected = model.probability(returns[model.bar - model.n_bars :])[model.n_bars - 1 :]
+    np.testing.assert_allclose(path.probability[model.bar :], expected, rtol=1e-6, atol=1e-12)
+
+
+def test_a_window_that_holds_all_bars_is_none() -> None:
+    market = market_of(simulated_regimes(600, 5)[0])
+    one, other = (GaussianHMM(**QUICK, window=window).detect(market) for window in (None, 600))
+    assert one.probability.tobytes() == other.probability.tobytes()
 
 
 def test_the_market_remembers_models_for_equal_fits_only() -> None:
@@ -125,6 +153,7 @@ def test_the_market_remembers_models_for_equal_fits_only() -> None:
     models = GaussianHMM(**QUICK).refits(market)
     assert GaussianHMM(**QUICK, min_duration=5).refits(market)[0] is models[0]
     assert GaussianHMM(**QUICK, seed=1).refits(market)[0] is not models[0]
+    assert GaussianHMM(**QUICK, window=240).refits(market)[0] is not models[0]
     assert not models[0].mean.flags.writeable
 
 
