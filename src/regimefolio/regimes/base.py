@@ -12,6 +12,7 @@ from regimefolio.core.errors import DataError
 from regimefolio.core.types import UNKNOWN, Bool, Float, RegimePath
 from regimefolio.kernels.regimes import debounce
 from regimefolio.market.view import Market
+from regimefolio.regimes.fit_reports import FitReport
 
 
 class RegimeDetector(Component, family="regime detector"):
@@ -38,6 +39,10 @@ class RegimeDetector(Component, family="regime detector"):
     @abstractmethod
     def detect(self, market: Market) -> RegimePath:
         """The regime at every bar, as it was known at that bar; before the first, NaN and label -1."""
+
+    def fit_reports(self, market: Market) -> tuple[FitReport, ...]:
+        """What `detect` has fitted, in order of its bars; nothing for a detector that learns nothing."""
+        return ()
 
     def observed(self, market: Market) -> tuple[Bool, Float]:
         """Which bars have a close, shape (T,), and those closes; to a detector the others do not exist.

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from regimefolio.core.types import UNKNOWN, Int
+from regimefolio.core.types import UNKNOWN, Float, Int
 
 
 class Episode(NamedTuple):
@@ -37,3 +37,19 @@ def transition_counts(label: Int, n_regimes: int) -> Int:
     counts = np.zeros((n_regimes, n_regimes), np.int64)
     np.add.at(counts, (before[both], after[both]), 1)
     return counts
+
+
+def transition_matrix(counts: Int) -> Float:
+    """Part of each regime's bars that was followed by each regime, shape (K, K); NaN for one that was never there."""
+    return _ratio(counts, counts.sum(axis=1, keepdims=True))
+
+
+def expected_duration(counts: Int) -> Float:
+    """Bars that a stay in each regime lasts on average, 1 / (1 - its part of stays), shape (K,); NaN if never left."""
+    bars = counts.sum(axis=1)
+    return _ratio(bars, bars - np.diagonal(counts))
+
+
+def _ratio(part: Int, whole: Int) -> Float:
+    found = np.full(part.shape, np.nan)
+    return np.divide(part, whole, out=found, where=np.broadcast_to(whole > 0, part.shape))

@@ -14,6 +14,7 @@ from regimefolio.kernels.regimes import returns_and_volatility
 from regimefolio.market.calendar import quarter_starts
 from regimefolio.market.view import Market
 from regimefolio.regimes.base import RegimeDetector
+from regimefolio.regimes.fit_reports import FitReport, agreement
 from regimefolio.regimes.hidden_markov import FittedHMM, Training
 
 NAMES: dict[int, tuple[str, ...]] = {
@@ -102,6 +103,27 @@ class GaussianHMM(RegimeDetector, kind="gaussian_hmm"):
             market.memo((type(self), "refits", *fields), lambda: self._refits(market))
         )
         return models
+
+    def fit_reports(self, market: Market) -> tuple[FitReport, ...]:
+        """One report a refit; labels are compared as the filters give them, before they are debounced."""
+        known, close = self.observed(market)
+        features, _ = self._features(close)
+        row = np.cumsum(known) - 1
+        found: list[FitReport] = []
+        previous: FittedHMM | None = None
+        for model in self.refits(market):
+            shared = None
+            if previous is not None:
+                end = int(row[model.bar])
+                starts = [int(row[each.bar]) + 1 - each.n_bars for each in (previous, model)]
+                before, after = (
+                    each.probability(features[start:end]).argmax(axis=1)[max(starts) - start :]
+                    for each, start in zip((previous, model), starts, strict=True)
+                )
+                shared = agreement(before, after, self.states)
+            found.append(model.report(shared))
+            previous = model
+        return tuple(found)
 
     def _refits(self, market: Market) -> NDArray[Any]:
         """An array of FittedHMM."""

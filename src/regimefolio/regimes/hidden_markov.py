@@ -9,6 +9,7 @@ import numpy as np
 
 from regimefolio.core.types import Float
 from regimefolio.kernels import hmm
+from regimefolio.regimes.fit_reports import Z95, Agreement, FitReport, RegimeEstimate
 
 SHORT_RUN = 15
 """Iterations that every restart gets; the best one alone goes on to convergence (Biernacki et al., 2003)."""
@@ -85,6 +86,28 @@ class FittedHMM:
         with np.errstate(divide="ignore"):
             duration: Float = 1.0 / (1.0 - np.diagonal(self.transition))
         return duration
+
+    def report(self, shared: Agreement | None) -> FitReport:
+        """The model in words and numbers, with its agreement with the one before."""
+        reach, duration = Z95 * self.mean_error, self.expected_duration
+        duration = np.where(np.isfinite(duration), duration, np.nan)
+        columns = (
+            self.mean[:, 0],
+            self.mean[:, 0] - reach,
+            self.mean[:, 0] + reach,
+            self.volatility,
+            self.weight / self.n_bars,
+            duration,
+        )
+        return FitReport(
+            bar=self.bar,
+            timestamp=self.timestamp,
+            bars=self.n_bars,
+            log_likelihood=self.log_likelihood,
+            transition=self.transition,
+            regimes=tuple(RegimeEstimate(*map(float, row)) for row in zip(*columns, strict=True)),
+            agreement=shared,
+        )
 
     def probability(self, features: Float) -> Float:
         """Filtered probability (n, K) of each state at each bar of features (n, d), from the model's first bar on."""

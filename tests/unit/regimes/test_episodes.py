@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from regimefolio.regimes import Episode, episodes, transition_counts
+from regimefolio.regimes import Episode, episodes, expected_duration, transition_counts, transition_matrix
 
 LABEL = np.array([-1, -1, 0, 0, 1, 0, 0, 0, 2, 2])
 
@@ -33,3 +33,12 @@ def test_episodes_give_the_labels_back(raw: list[int]) -> None:
         assert (rebuilt[first : last + 1] == -1).all()
         rebuilt[first : last + 1] = label
     assert rebuilt.tolist() == raw
+
+
+def test_the_matrix_and_the_durations_of_hand_counted_transitions() -> None:
+    counts = np.array([[6, 1, 1], [2, 0, 0], [0, 0, 5]])
+    assert transition_matrix(counts).tolist() == [[0.75, 0.125, 0.125], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]
+    # Regime 0 was left after 2 of 8 bars, regime 1 after each; regime 2 was never left, and so has no duration.
+    np.testing.assert_array_equal(expected_duration(counts), [4.0, 1.0, np.nan])
+    assert np.isnan(transition_matrix(np.zeros((2, 2), np.int64))).all()
+    assert np.isnan(expected_duration(np.zeros((2, 2), np.int64))).all()

@@ -171,6 +171,7 @@ def test_nothing_else_lies_in_the_workspace(workspace: Workspace) -> None:
         "analysis/regime_probability_gaussian_hmm.npy",
         "analysis/regime_probability_trend.npy",
         "analysis/regimes.json",
+        "analysis/regime_fits.json",
         "analysis/regime_optimal_params.json",
         "analysis/ensemble_weights.json",
         "analysis/overfitting.json",
@@ -244,6 +245,31 @@ def test_regimes_are_the_detectors_on_the_training_bars(workspace: Workspace, fi
         path, saved = detector.detect(market), regime_path(workspace, detector.kind)
         assert saved.label.tobytes() == path.label.tobytes()
         assert saved.probability.tobytes() == path.probability.tobytes()
+
+
+def test_what_the_detectors_saw_and_learnt_is_written_down(workspace: Workspace, finished: Path) -> None:
+    market = load_market(spec().data, spec().benchmark, finished)[1].until(TRAIN)
+    seen = read_json(workspace.analysis / "regimes.json")
+    learnt = read_json(workspace.analysis / "regime_fits.json")
+    for detector in spec().regime_classifiers:
+        path, about, fits = regime_path(workspace, detector.kind), seen[detector.kind], learnt[detector.kind]
+        rebuilt = np.full(TRAIN, -1)
+        for label, first, last in about["runs"]:
+            rebuilt[first : last + 1] = label
+        assert rebuilt.tolist() == path.label.tolist()
+        for k, (row, counts) in enumerate(zip(about["transition_matrix"], about["transitions"], strict=True)):
+            if sum(counts):
+                assert row == pytest.approx([n / sum(counts) for n in counts])
+                if row[k] < 1.0:
+                    assert about["expected_duration"][path.names[k]] == pytest.approx(1.0 / (1.0 - row[k]))
+        assert fits["names"] == list(detector.names)
+        assert len(fits["fits"]) == len(detector.fit_reports(market))
+    hmm, trend = learnt["gaussian_hmm"], learnt["trend"]
+    assert hmm["compared"] == len(hmm["fits"]) - 1 > 0
+    assert hmm["permuted"] == sum(each["agreement"]["best"] > each["agreement"]["same"] for each in hmm["fits"][1:])
+    for each in hmm["fits"]:
+        assert all(one["low"] < one["mean"] < one["high"] for one in each["regimes"])
+    assert (trend["compared"], trend["permuted"], trend["fits"]) == (0, 0, [])
 
 
 def test_the_choice_in_a_regime_has_the_best_shrunk_score(workspace: Workspace) -> None:

@@ -12,7 +12,14 @@ from regimefolio.backtest import BacktestRunner, Trial, in_order
 from regimefolio.core.errors import CorruptError
 from regimefolio.core.files import read_npy, write_json, write_npy
 from regimefolio.core.types import Float, Int, Json, RegimePath
-from regimefolio.regimes import RegimeDetector, episodes, transition_counts
+from regimefolio.market import Market
+from regimefolio.regimes import (
+    RegimeDetector,
+    episodes,
+    expected_duration,
+    transition_counts,
+    transition_matrix,
+)
 from regimefolio.workflow.phases.base import Job, Phase
 from regimefolio.workflow.phases.choices import (
     ALL_BARS,
@@ -39,6 +46,7 @@ class RegimeAnalysis(Phase):
         "analysis/regime_labels_*.npy",
         "analysis/regime_probability_*.npy",
         "analysis/regimes.json",
+        "analysis/regime_fits.json",
         "analysis/regime_optimal_params.json",
     )
 
@@ -80,6 +88,10 @@ class RegimeAnalysis(Phase):
                 detector.kind: _about(detector, path)
                 for detector, path in zip(spec.regime_classifiers, paths, strict=True)
             },
+        )
+        write_json(
+            workspace.analysis / "regime_fits.json",
+            {detector.kind: _fits(detector, market) for detector in spec.regime_classifiers},
         )
         chooser = _Chooser(job.runner(market.until(job.n_fit)), trials, returns, spec.analysis)
         every_bar = np.zeros(job.n_fit, dtype=np.int64)
@@ -132,14 +144,29 @@ class _Chooser:
         return Choice(self._trials[best].strategy.plain(), best, evidence)
 
 
-def _about(detector: RegimeDetector, path: RegimePath) -> dict[str, Json]:
-    """What the detector saw on the training bars."""
-    runs = episodes(path.label)
+def _about(detector: RegimeDetector, path: RegimePath) -> dict[str, object]:
+    """What the detector saw on the training bars; `runs` are its episodes as label, first bar, last bar."""
+    runs, counts = episodes(path.label), transition_counts(path.label, len(path.names))
     return {
         "detector": detector.spec(),
         "names": list(path.names),
         "first_labelled_bar": next((run.first for run in runs if run.label >= 0), None),
         "bars": {name: int((path.label == k).sum()) for k, name in enumerate(path.names)},
         "episodes": {name: sum(run.label == k for run in runs) for k, name in enumerate(path.names)},
-        "transitions": transition_counts(path.label, len(path.names)).tolist(),
+        "transitions": counts.tolist(),
+        "transition_matrix": transition_matrix(counts),
+        "expected_duration": dict(zip(path.names, expected_duration(counts), strict=True)),
+        "runs": runs,
+    }
+
+
+def _fits(detector: RegimeDetector, market: Market) -> dict[str, object]:
+    """What the detector learnt from the training bars, fit by fit; agreement as labels before they are debounced."""
+    reports = detector.fit_reports(market)
+    compared = [report.agreement for report in reports if report.agreement is not None]
+    return {
+        "names": detector.names,
+        "compared": len(compared),
+        "permuted": sum(each.permuted for each in compared),
+        "fits": reports,
     }
