@@ -26,7 +26,7 @@ from regimefolio.kernels.simulate import simulate
 from regimefolio.market import CheckReport, Dataset, DataSpec, DataWarning, Market, Source, load_data
 from regimefolio.market.view import View
 from regimefolio.portfolio import Allocator, Ensemble, PortfolioManager, PortfolioSpec
-from regimefolio.regimes import GaussianHMM, RegimeDetector, Trend
+from regimefolio.regimes import GaussianHMM, PricePattern, RegimeDetector, Trend
 from regimefolio.report import Record, edited_files, first_sentence
 from regimefolio.strategies import BollingerMeanReversion, MacdRsiConfluence, MomentumRank, Strategy
 from regimefolio.workflow import PHASES, Coordinator, PhaseStep, WorkflowSpec, Workspace
@@ -67,6 +67,7 @@ __all__ = [
     "Simulation",
     "Source",
     "Strategy",
+    "PricePattern",
     "Trend",
     "Trial",
     "View",

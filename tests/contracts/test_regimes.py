@@ -3,7 +3,7 @@
 import inspect
 
 from regimefolio.core.component import registered
-from regimefolio.regimes import GaussianHMM, RegimeDetector, Trend
+from regimefolio.regimes import GaussianHMM, PricePattern, RegimeDetector, Trend
 from regimefolio.testing.regimes import DetectorContract
 
 
@@ -17,6 +17,14 @@ class TestTwoStatesOfReturns(DetectorContract):
 
 class TestFourStatesInARollingWindow(DetectorContract):
     detector = GaussianHMM(states=4, first_fit=300, window=280, restarts=2, on="equal_weight")
+
+
+class TestPricePattern(DetectorContract):
+    detector = PricePattern(slope=40, squeeze=60)
+
+
+class TestPricePatternOfHighsAndLows(DetectorContract):
+    detector = PricePattern(channel=10, slope=30, squeeze=40, on="XYZ", min_duration=2)
 
 
 class TestTrend(DetectorContract):

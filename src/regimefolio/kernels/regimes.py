@@ -1,4 +1,4 @@
-"""What regime detectors share: returns and realised volatility, trend votes, and debouncing."""
+"""What regime detectors compute: returns and realised volatility, trend votes, price patterns, and debouncing."""
 
 from __future__ import annotations
 
@@ -23,6 +23,19 @@ class TrendRule(NamedTuple):
     band: float
     shallow: float
     deep: float
+
+
+class PatternRule(NamedTuple):
+    """The windows, in bars, and thresholds of `price_patterns`."""
+
+    channel: int
+    slope: int
+    steep: float
+    band: int
+    squeeze: int
+
+
+BREAKOUT, RANGE, REVERSAL = 0, 1, 2
 
 
 @kernel
@@ -68,6 +81,86 @@ def trend_votes(close: Float, rule: TrendRule, out: Int) -> int:
         out[t] += int(close[t] > average[t] * (1.0 + rule.band)) - int(close[t] < average[t] * (1.0 - rule.band))
         out[t] += int(average[t] > before) - int(average[t] < before)
         out[t] += int(close[t] > high * (1.0 - rule.shallow)) - int(close[t] < high * (1.0 - rule.deep))
+    return first
+
+
+@kernel
+def steepness(close: Float, window: int, out: Float) -> None:
+    """Write the slope of the last `window` closes over what it would be by chance; NaN where there are fewer.
+
+    With b the least-squares slope, w_i the centred numbers of the bars, and d the root mean square of the
+    `window` - 1 changes, it is b / (d √Σ c_j²), c_j = Σ_{i≥j} w_i / Σ w² the part of change j in the slope: about
+    standard normal in a random walk. 0 where the close rests.
+    """
+    squares, chance, tail = 0.0, 0.0, 0.0
+    for i in range(window):
+        squares += (i - 0.5 * (window - 1)) ** 2
+    for i in range(window - 1, 0, -1):
+        tail += i - 0.5 * (window - 1)
+        chance += (tail / squares) ** 2
+    for t in range(close.size):
+        if t < window - 1:
+            out[t] = np.nan
+            continue
+        rise, change = 0.0, 0.0
+        for i in range(window):
+            rise += (i - 0.5 * (window - 1)) * (close[t - window + 1 + i] - close[t])
+        for i in range(t - window + 2, t + 1):
+            change += (close[i] - close[i - 1]) ** 2
+        deviation = math.sqrt(change / (window - 1) * chance)
+        out[t] = rise / squares / deviation if deviation > 0.0 else 0.0
+
+
+@kernel
+def bandwidth(close: Float, window: int, out: Float) -> None:
+    """Write the width of the Bollinger bands, four population deviations over the mean; NaN in the first bars."""
+    for t in range(close.size):
+        if t < window - 1:
+            out[t] = np.nan
+            continue
+        gap, squares = 0.0, 0.0
+        for i in range(t - window + 1, t):
+            gap += close[i] - close[t]
+        mean = close[t] + gap / window
+        for i in range(t - window + 1, t + 1):
+            squares += (close[i] - mean) ** 2
+        out[t] = 4.0 * math.sqrt(squares / window) / mean
+
+
+@kernel
+def price_patterns(close: Float, high: Float, low: Float, rule: PatternRule, out: Int) -> int:
+    """Write BREAKOUT, RANGE or REVERSAL at each bar; returns the first bar at which all windows are full.
+
+    A close beyond the highs or lows of the `channel` bars before it is a break: a reversal where a slope of at least
+    `steep` stood against it at the bar before, and while one stands against further breaks that way; else a breakout.
+    It rules until the close is back at the middle of the channel or the bandwidth is the narrowest of `squeeze` bars.
+    From then to the next break, and before the first, it is a range.
+    """
+    first = max(max(rule.channel, rule.slope), rule.band + rule.squeeze - 2)
+    steep, width = np.empty(close.size), np.empty(close.size)
+    steepness(close, rule.slope, steep)
+    bandwidth(close, rule.band, width)
+    pattern, direction = RANGE, 0.0
+    for t in range(close.size):
+        out[t] = RANGE
+        if t < first:
+            continue
+        top, bottom = high[t - 1], low[t - 1]
+        for i in range(t - rule.channel, t - 1):
+            top, bottom = max(top, high[i]), min(bottom, low[i])
+        if close[t] > top or close[t] < bottom:
+            way = 1.0 if close[t] > top else -1.0
+            against = -way * steep[t - 1]
+            goes_on = pattern == REVERSAL and way == direction and against > 0.0
+            pattern = REVERSAL if against >= rule.steep or goes_on else BREAKOUT
+            direction = way
+        elif pattern != RANGE:
+            narrowest = width[t - 1]
+            for i in range(t - rule.squeeze + 1, t - 1):
+                narrowest = min(narrowest, width[i])
+            if direction * (close[t] - 0.5 * (top + bottom)) <= 0.0 or width[t] <= narrowest:
+                pattern = RANGE
+        out[t] = pattern
     return first
 
 

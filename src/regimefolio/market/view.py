@@ -104,6 +104,17 @@ class Market:
         column: Float = np.ascontiguousarray(self.panel.close[:, self.symbols.index(on)])
         return column
 
+    def extremes(self, on: str) -> tuple[Float, Float]:
+        """The highs and lows (T,) of a series that `series` knows: its closes twice where it has no others.
+
+        A bar whose high or low is missing, or inside the close, has the close for it.
+        """
+        close, panel = self.series(on), self.panel
+        if on not in self.symbols or panel.high is None or panel.low is None:
+            return close, close
+        column = self.symbols.index(on)
+        return np.fmax(panel.high[:, column], close), np.fmin(panel.low[:, column], close)
+
     def zscore(self, lookback: int) -> Float:
         """How many deviations the close lies above the mean of the last `lookback` closes, itself included.
 

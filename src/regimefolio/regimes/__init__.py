@@ -5,12 +5,14 @@ from regimefolio.regimes.episodes import Episode, episodes, expected_duration, t
 from regimefolio.regimes.fit_reports import Agreement, FitReport, RegimeEstimate, agreement
 from regimefolio.regimes.gaussian_hmm import GaussianHMM
 from regimefolio.regimes.hidden_markov import FittedHMM
+from regimefolio.regimes.price_pattern import PricePattern
 from regimefolio.regimes.trend import Trend
 
 __all__ = [
     "RegimeDetector",
     "GaussianHMM",
     "FittedHMM",
+    "PricePattern",
     "Trend",
     "Episode",
     "episodes",

@@ -139,7 +139,8 @@ def _detected(detector: RegimeDetector, n_bars: int) -> RegimePath:
 def regime_market(n_bars: int, on: str = "benchmark", scale: float = 1.0, noise_from: int | None = None) -> Market:
     """Three assets, the index and the benchmark of a simulated market with two regimes of volatility.
 
-    The benchmark and the first asset, which is named `on` where that is no other series, have missing bars.
+    The benchmark and the first asset, which is named `on` where that is no other series, have missing bars; assets
+    have highs and lows.
     From bar `noise_from` on all prices are noise at another level, higher or lower.
     """
     days = np.busday_offset("2001-01-01", np.arange(n_bars), roll="forward").astype("datetime64[ns]")
@@ -153,7 +154,9 @@ def regime_market(n_bars: int, on: str = "benchmark", scale: float = 1.0, noise_
     gaps[:5], gaps[-1] = True, False
     close[gaps, 0] = np.nan
     symbols = ("AAA" if on in SERIES else on, "BBB", "CCC")
-    panel = Panel(days, symbols, close, np.ones(close.shape, bool), 252.0)
+    reach = np.random.default_rng(4).uniform(0.0, 0.01, (2, *close.shape))
+    high, low = close * (1.0 + reach[0]), close * (1.0 - reach[1])
+    panel = Panel(days, symbols, close, np.ones(close.shape, bool), 252.0, high=high, low=low)
     return Market(panel, index=index, benchmark=close[:, 0].copy())
 
 

@@ -3,11 +3,24 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from regimefolio.core.types import Float, Int
-from regimefolio.kernels.regimes import TrendRule, debounce, returns_and_volatility, trend_votes
+from regimefolio.kernels.regimes import (
+    BREAKOUT,
+    RANGE,
+    REVERSAL,
+    PatternRule,
+    TrendRule,
+    bandwidth,
+    debounce,
+    price_patterns,
+    returns_and_volatility,
+    steepness,
+    trend_votes,
+)
 from regimefolio.regimes import episodes
 
 labels = st.lists(st.integers(-1, 2), max_size=60)
@@ -112,3 +125,83 @@ def test_a_constant_price_has_one_vote_for_not_being_below_its_high() -> None:
     votes = np.empty(50, np.int64)
     trend_votes(np.full(50, 0.1), TrendRule(7, 3, 10, 0.0, 0.05, 0.15), votes)
     assert votes[9:].tolist() == [1] * 41
+
+
+def test_bandwidth_is_four_deviations_over_the_mean() -> None:
+    close, out = walk(60), np.empty(60)
+    bandwidth(close, 20, out)
+    windows = np.lib.stride_tricks.sliding_window_view(close, 20)
+    assert np.isnan(out[:19]).all()
+    np.testing.assert_allclose(out[19:], 4 * windows.std(axis=1) / windows.mean(axis=1), rtol=1e-10)
+
+
+@pytest.mark.parametrize("window", [3, 4, 21])
+def test_steepness_is_the_fitted_slope_over_that_of_chance(window: int) -> None:
+    close, out = walk(60, 2), np.empty(60)
+    steepness(close, window, out)
+    assert np.isnan(out[: window - 1]).all()
+    steps = np.tril(np.ones((window, window)))[:, 1:]  # a close is the first one and the changes up to it
+    chance = np.linalg.norm(np.polyfit(np.arange(window), steps, 1)[0])
+    for t in range(window - 1, 60):
+        seen = close[t - window + 1 : t + 1]
+        slope = np.polyfit(np.arange(window), seen, 1)[0]
+        assert out[t] == pytest.approx(slope / (np.sqrt(np.mean(np.diff(seen) ** 2)) * chance), abs=1e-9)
+
+
+def test_steepness_of_random_walks_is_about_standard_normal() -> None:
+    random, last = np.random.default_rng(3), []
+    for _ in range(2000):
+        out = np.empty(60)
+        steepness(1000.0 + np.cumsum(random.normal(size=60)), 60, out)
+        last.append(out[-1])
+    assert np.std(last) == pytest.approx(1.0, abs=0.05)
+    assert np.mean(last) == pytest.approx(0.0, abs=0.07)
+
+
+def test_a_resting_price_has_no_steepness_and_a_straight_one_has_all_there_is() -> None:
+    out = np.empty(40)
+    steepness(np.full(40, 0.1), 10, out)
+    assert (out[9:] == 0.0).all()
+    steepness(5.0 + np.arange(40.0), 10, out)
+    np.testing.assert_allclose(out[9:], np.sqrt(10 * 99 / (1.2 * 101)), rtol=1e-12)  # √(n(n²-1) / (1.2 (n²+1)))
+
+
+def slow_patterns(close: Float, high: Float, low: Float, rule: PatternRule) -> list[int]:
+    steep, width = np.empty(len(close)), np.empty(len(close))
+    steepness(close, rule.slope, steep)
+    bandwidth(close, rule.band, width)
+    first = max(rule.channel, rule.slope, rule.band + rule.squeeze - 2)
+    out, way = [RANGE] * len(close), 0
+    for t in range(first, len(close)):
+        before = out[t - 1]
+        top, bottom = high[t - rule.channel : t].max(), low[t - rule.channel : t].min()
+        if bottom <= close[t] <= top:
+            middle = (top + bottom) / 2
+            back = close[t] <= middle if way > 0 else close[t] >= middle
+            narrow = width[t] == width[t - rule.squeeze + 1 : t + 1].min()
+            out[t] = RANGE if back or narrow else before
+            continue
+        last, way = way, 1 if close[t] > top else -1
+        against = -way * steep[t - 1]
+        goes_on = before == REVERSAL and last == way and against > 0
+        out[t] = REVERSAL if against >= rule.steep or goes_on else BREAKOUT
+    return out
+
+
+@given(
+    channel=st.integers(2, 25),
+    slope=st.integers(3, 40),
+    band=st.integers(2, 20),
+    squeeze=st.integers(2, 30),
+    steep=st.sampled_from([0.1, 0.5, 1.0]),
+    reach=st.sampled_from([0.0, 0.01]),
+    seed=st.integers(0, 1000),
+)
+def test_price_patterns_equal_the_slow_version(
+    channel: int, slope: int, band: int, squeeze: int, steep: float, reach: float, seed: int
+) -> None:
+    rule = PatternRule(channel, slope, steep, band, squeeze)
+    close, found = walk(150, seed), np.empty(150, np.int64)
+    high, low = close * (1.0 + reach), close * (1.0 - reach)
+    assert price_patterns(close, high, low, rule, found) == max(channel, slope, band + squeeze - 2)
+    assert found.tolist() == slow_patterns(close, high, low, rule)
