@@ -4,10 +4,13 @@ They may import every room; no room imports them.
 """
 
 from regimefolio.testing.allocators import AllocatorContract
+from regimefolio.testing.regime_accuracy import Accuracy, accuracy
 from regimefolio.testing.regimes import DetectorContract, regime_market, simulated_regimes
 from regimefolio.testing.strategies import StrategyContract, market_of, synthetic_market
 
 __all__ = [
+    "Accuracy",
+    "accuracy",
     "AllocatorContract",
     "DetectorContract",
     "StrategyContract",

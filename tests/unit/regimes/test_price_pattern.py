@@ -20,7 +20,7 @@ def swing(n_bars: int, size: float = 1.0) -> Float:
 
 def line(start: float, step: float, n_bars: int) -> Float:
     """The bars after `start`, in even steps."""
-    on: Float = start + step * np.arange(1, n_bars + 1)
+    on: Float = start + step * np.arange(1, n_bars + 1, dtype=np.float64)
     return on
 
 
