@@ -15,6 +15,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from regimefolio.core.files import jsonable
 from regimefolio.core.types import UNKNOWN, Float, Int, Panel, RegimePath
 from regimefolio.kernels.regimes import debounce
 from regimefolio.market.calendar import quarter_starts
@@ -110,6 +111,17 @@ class DetectorContract:
         assert np.array_equal(patient.label[known], expected), f"min_duration={bars} is not kept"
         complete = episodes(patient.label)[:-1]
         assert all(episode.bars >= bars for episode in complete), "a regime ended before min_duration"
+
+    def test_fit_reports_fit_the_names_and_know_no_future(self) -> None:
+        market = self._market()
+        whole = self.detector.fit_reports(market)
+        for report in whole:
+            assert len(report.regimes) == len(report.transition) == len(self.detector.names)
+            assert np.abs(report.transition.sum(axis=1) - 1.0).max() < 1e-9, "rows of a transition must sum to 1"
+        cut = self._cuts()[-2]
+        part = self.detector.fit_reports(market.until(cut))
+        assert [report.bar for report in part] == [report.bar for report in whole if report.bar < cut]
+        assert jsonable(part) == jsonable(whole[: len(part)]), f"other fits with the market cut after {cut} bars"
 
     def test_the_description_gives_the_detector_back(self) -> None:
         described = json.loads(json.dumps(self.detector.spec(), allow_nan=False))
