@@ -115,7 +115,7 @@ ORDER = (
         ),
         (
             lambda w: w.update(regime_classifiers=["trend", "hmm"]),
-            "unknown regime detector 'hmm'; known: gaussian_hmm, trend",
+            "unknown regime detector 'hmm'; known: gaussian_hmm, price_pattern, trend",
             "  - hmm",
         ),
         (
