@@ -88,7 +88,7 @@ class FittedHMM:
         return duration
 
     def report(self, shared: Agreement | None) -> FitReport:
-        """The model in words and numbers, with its agreement with the one before."""
+        """The model as every detector reports a fit, with its agreement with the one before."""
         reach, duration = Z95 * self.mean_error, self.expected_duration
         duration = np.where(np.isfinite(duration), duration, np.nan)
         columns = (
