@@ -21,19 +21,30 @@ from regimefolio.core.documents import read_document
 from regimefolio.core.errors import ConfigError, RegimefolioError
 from regimefolio.core.files import path_of
 from regimefolio.core.progress import Progress
-from regimefolio.core.types import Outcome, Panel, RegimePath, SignalBuffer, Signals, Simulation
+from regimefolio.core.types import Action, Outcome, Panel, RegimePath, SignalBuffer, Signals, Simulation, StrategySignal
 from regimefolio.kernels.simulate import simulate
 from regimefolio.market import CheckReport, Dataset, DataSpec, DataWarning, Market, Source, load_data
 from regimefolio.market.view import View
 from regimefolio.portfolio import Allocator, Ensemble, PortfolioManager, PortfolioSpec
 from regimefolio.regimes import GaussianHMM, PricePattern, RegimeDetector, Trend
 from regimefolio.report import Record, edited_files, first_sentence
-from regimefolio.strategies import BollingerMeanReversion, MacdRsiConfluence, MomentumRank, Strategy
+from regimefolio.strategies import (
+    BollingerMeanReversion,
+    MacdRsiConfluence,
+    MomentumRank,
+    Overlay,
+    Strategy,
+    normalise_min_max,
+    normalise_rank,
+    normalise_tanh,
+    normalise_zscore,
+)
 from regimefolio.workflow import PHASES, Coordinator, PhaseStep, WorkflowSpec, Workspace
 
 __all__ = [
     "FAMILIES",
     "PHASES",
+    "Action",
     "Allocator",
     "BacktestManager",
     "BacktestRunner",
@@ -53,6 +64,7 @@ __all__ = [
     "Market",
     "MomentumRank",
     "Outcome",
+    "Overlay",
     "Panel",
     "PhaseStep",
     "PortfolioManager",
@@ -68,6 +80,7 @@ __all__ = [
     "Source",
     "Strategy",
     "PricePattern",
+    "StrategySignal",
     "Trend",
     "Trial",
     "View",
@@ -82,6 +95,10 @@ __all__ = [
     "kernels_are_compiled",
     "load_data",
     "load_market",
+    "normalise_min_max",
+    "normalise_rank",
+    "normalise_tanh",
+    "normalise_zscore",
     "read_backtest",
     "read_document",
     "read_record",
@@ -92,7 +109,7 @@ __all__ = [
     "write_report",
 ]
 
-FAMILIES = (Source.family, Strategy.family, RegimeDetector.family, Allocator.family)
+FAMILIES = (Source.family, Strategy.family, Overlay.family, RegimeDetector.family, Allocator.family)
 """What parts there are; `registered` names those of each."""
 
 

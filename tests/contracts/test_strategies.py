@@ -30,6 +30,10 @@ class TestBollingerOfAHundredBars(StrategyContract):
     strategy: ClassVar[Strategy] = BollingerMeanReversion(lookback=100, width=1.5)
 
 
+class TestBollingerThatRsiConfirms(StrategyContract):
+    strategy: ClassVar[Strategy] = BollingerMeanReversion(lookback=10, width=1.0, rsi_period=14, oversold=45.0)
+
+
 class TestConfluence(StrategyContract):
     strategy: ClassVar[Strategy] = MacdRsiConfluence()
 
@@ -54,7 +58,23 @@ class TestCrossOfTheCloseItself(StrategyContract):
     strategy: ClassVar[Strategy] = MovingAverageCross(fast=1, slow=2, saturation=0.5)
 
 
+class TestStrategyUnderThreeOverlays(StrategyContract):
+    strategy: ClassVar[Strategy] = Strategy.of(
+        {
+            "kind": "moving_average_cross",
+            "fast": 3,
+            "slow": 10,
+            "overlays": [
+                {"kind": "smoothing", "window": 4},
+                {"kind": "normalise", "method": "tanh", "over": "own_history", "window": 30},
+                {"kind": "confidence_floor", "floor": 0.1},
+            ],
+        }
+    )
+
+
 OWN = (TestBollinger, TestConfluence, TestMomentum, TestCross)
+PLACED_ANYWHERE = (*OWN, TestBollingerThatRsiConfirms, TestStrategyUnderThreeOverlays)
 
 
 def test_every_strategy_of_ours_is_under_contract() -> None:
@@ -75,7 +95,7 @@ def test_a_readme_stands_beside_every_strategy(suite: type[StrategyContract]) ->
     assert [name for name in type(strategy).model_fields if f"`{name}`" not in text] == []
 
 
-@pytest.mark.parametrize("suite", OWN)
+@pytest.mark.parametrize("suite", PLACED_ANYWHERE)
 def test_each_asset_may_be_scaled_alone_and_placed_anywhere(suite: type[StrategyContract]) -> None:
     """More than the contract asks: one factor an asset, and any order of symbols, to the bit."""
     market = synthetic_market(500)
@@ -96,7 +116,7 @@ def test_each_asset_may_be_scaled_alone_and_placed_anywhere(suite: type[Strategy
     assert found.confidence.tobytes() == expected.confidence[:, order].tobytes()
 
 
-@pytest.mark.parametrize("suite", OWN)
+@pytest.mark.parametrize("suite", PLACED_ANYWHERE)
 def test_a_late_listing_has_its_own_warmup(suite: type[StrategyContract]) -> None:
     market = synthetic_market(900)
     signals = suite.strategy.signals(market)

@@ -130,7 +130,7 @@ def _family(word: str, families: Iterable[str]) -> str:
 
 
 def _plural(family: str) -> str:
-    return f"{family[:-1]}ies" if family.endswith("y") else f"{family}s"
+    return f"{family[:-1]}ies" if re.search("[^aeiou]y$", family) else f"{family}s"
 
 
 def describe(part: type[Component]) -> Description:

@@ -15,7 +15,7 @@ import inspect
 import json
 import re
 from abc import ABC
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Self, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, GetCoreSchemaHandler, ValidationError, model_validator
@@ -50,12 +50,16 @@ class Model(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
+    beside: ClassVar[tuple[str, ...]] = ()
+    """Keys that may stand beside the fields where a file describes this, taken away by whoever reads it."""
+
     @model_validator(mode="before")
     @classmethod
     def _known_keys(cls, value: Any) -> Any:
         if isinstance(value, Mapping):
+            known = (*cls.model_fields, *cls.beside)
             mistakes = [
-                placed_error([str(key)], f"unknown key {key!r}; {did_you_mean(str(key), cls.model_fields)}")
+                placed_error([str(key)], f"unknown key {key!r}; {did_you_mean(str(key), known)}")
                 for key in value
                 if key not in cls.model_fields
             ]
@@ -133,7 +137,8 @@ class Component(Model, ABC):
         if isinstance(value, str):
             value = {"kind": value}
         if not isinstance(value, Mapping) or not isinstance(value.get("kind"), str):
-            raise ConfigError(f"a {cls.family} is a name or a mapping with `kind`, but this is {value!r}")
+            article = "an" if cls.family[0] in "aeiou" else "a"
+            raise ConfigError(f"{article} {cls.family} is a name or a mapping with `kind`, but this is {value!r}")
         parameters = dict(value)
         kind = parameters.pop("kind")
         known = registered(cls.family)
@@ -147,6 +152,14 @@ class Component(Model, ABC):
     def spec(self) -> dict[str, Json]:
         """The mapping that `of` turns back into this part."""
         return {"kind": self.kind, **self.plain()}
+
+    def parts(self) -> Iterator[Component]:
+        """Itself, and the parts that its fields hold, at any depth."""
+        yield self
+        for value in self.__dict__.values():
+            for each in value if isinstance(value, tuple) else (value,):
+                if isinstance(each, Component):
+                    yield from each.parts()
 
     @property
     def fingerprint(self) -> str:

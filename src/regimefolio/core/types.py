@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
@@ -130,6 +131,14 @@ class StrategySignal(NamedTuple):
     horizon_days: int
     volatility_adjusted: bool
     metadata: Mapping[str, Json]
+
+
+class Action(StrEnum):
+    """What an opinion amounts to in plain words."""
+
+    BUY = "BUY"
+    SELL = "SELL"
+    HOLD = "HOLD"
 
 
 class SignalBuffer(NamedTuple):

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from regimefolio.core.component import did_you_mean
 from regimefolio.core.errors import ConfigError, MissingDataError
-from regimefolio.core.types import Bool, Float, Float32, Int, Panel, Times
+from regimefolio.core.types import Bool, Float, Float32, Int, Panel, Times, read_only
 from regimefolio.kernels import rolling
 
 MEMO_MEGABYTES = 512
@@ -267,24 +267,26 @@ class Market:
 
     @cached_property
     def _own_bars(self) -> Float:
-        """Closes with each asset's bars moved up to the top of its column, NaN below them."""
+        return self.on_own_bars(self.panel.close)
+
+    def on_own_bars(self, values: Float) -> Float:
+        """Values (T, N) with each asset's bars moved up to the top of its column, NaN below them; read-only."""
         if self._own_row is None:
-            return self.panel.close
+            return read_only(values)
         bar, asset = np.nonzero(self._own_row >= 0)
-        out = np.full(self.panel.close.shape, np.nan)
-        out[self._own_row[bar, asset], asset] = self.panel.close[bar, asset]
+        out = np.full(values.shape, np.nan)
+        out[self._own_row[bar, asset], asset] = values[bar, asset]
         return _readonly(out)
 
+    def on_clock(self, own: Float) -> Float:
+        """The way back from `on_own_bars`: NaN where an asset has no bar."""
+        if self._own_row is None:
+            return own
+        return np.where(self._own_row >= 0, np.take_along_axis(own, np.maximum(self._own_row, 0), axis=0), np.nan)
+
     def _indicator(self, key: Hashable, compute: Callable[[], Float]) -> Float:
-        """What `compute` makes of the assets' own bars, on the panel's clock: NaN where a bar is missing."""
-
-        def placed() -> Float:
-            own = compute()
-            if self._own_row is None:
-                return own
-            return np.where(self._own_row >= 0, np.take_along_axis(own, np.maximum(self._own_row, 0), axis=0), np.nan)
-
-        return self.memo(key, placed)
+        """What `compute` makes of the assets' own bars, on the panel's clock."""
+        return self.memo(key, lambda: self.on_clock(compute()))
 
 
 def _rolling(values: Float, window: int, standardise: bool) -> Float:

@@ -1,18 +1,24 @@
-"""What every strategy is: parameters, and the signals they make of a market."""
+"""What every strategy is: parameters, and the signals they make of a market; and what overlays make of those."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
+from dataclasses import replace
 from types import MappingProxyType
-from typing import Self
+from typing import Any, ClassVar, Self, final
 
 import numpy as np
+from pydantic import Field
 
-from regimefolio.core.component import Component
-from regimefolio.core.errors import DataError
-from regimefolio.core.types import Json, SignalBuffer, Signals
-from regimefolio.market.view import Market
+from regimefolio.core.component import Component, Part
+from regimefolio.core.errors import ConfigError, DataError
+from regimefolio.core.types import Action, Json, SignalBuffer, Signals, StrategySignal
+from regimefolio.market.view import Market, View
+from regimefolio.strategies.overlays import Overlay
+
+OVERLAYS = "overlays"
+"""The key beside a strategy's parameters that names its overlays."""
 
 
 class Strategy(Component, family="strategy"):
@@ -22,6 +28,15 @@ class Strategy(Component, family="strategy"):
     to the bit. `regimefolio.testing.StrategyContract` checks this and the other promises for any
     strategy.
     """
+
+    beside: ClassVar[tuple[str, ...]] = (OVERLAYS,)
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, kind: str = "", family: str = "", **keywords: Any) -> None:
+        taken = [name for name in (OVERLAYS, "weight") if kind and name in cls.model_fields]
+        if taken:
+            raise TypeError(f"{cls.__name__}.{taken[0]}: a strategy's entry has a key of this name; choose another one")
+        super().__pydantic_init_subclass__(kind=kind, family=family, **keywords)
 
     @abstractmethod
     def signals(self, market: Market, out: SignalBuffer | None = None) -> Signals:
@@ -44,6 +59,31 @@ class Strategy(Component, family="strategy"):
     @abstractmethod
     def warmup(self) -> int:
         """Bars that pass before an asset listed from the first bar has its first opinion."""
+
+    @classmethod
+    def of(cls, value: Any) -> Self:
+        """The strategy that a name or a mapping describes, under the `overlays` that the mapping names.
+
+        Raises
+        ------
+        ConfigError
+            The kind is not known.
+        pydantic.ValidationError
+            A parameter or an overlay is wrong.
+        """
+        if not isinstance(value, Mapping) or OVERLAYS not in value:
+            return super().of(value)
+        if value[OVERLAYS] in ([], ()):
+            return super().of(_bare(value))
+        part = Overlaid.model_validate({"strategy": _bare(value), OVERLAYS: value[OVERLAYS]})
+        if not isinstance(part, cls):
+            raise ConfigError(f"{part.kind!r} with overlays is an {type(part).__name__}, not a {cls.__name__}")
+        return part
+
+    @property
+    def bare(self) -> Strategy:
+        """The strategy without its overlays."""
+        return self
 
     def buffer(self, market: Market, out: SignalBuffer | None) -> SignalBuffer:
         """The panels to write signals into: those that were lent, or fresh ones, with any content."""
@@ -71,10 +111,108 @@ class Strategy(Component, family="strategy"):
             MappingProxyType(self.plain()),
         )
 
-    def with_parameters(self, parameters: Mapping[str, Json]) -> Self:
-        """The same strategy with other values of some parameters, validated anew."""
-        return type(self).model_validate({**self.plain(), **parameters})
+    def with_parameters(self, parameters: Mapping[str, Json]) -> Strategy:
+        """The same strategy with other values of some parameters, validated anew; `overlays` are put over it."""
+        changed = type(self).model_validate({**self.plain(), **_bare(parameters)})
+        return _under(changed, parameters.get(OVERLAYS, []))
 
-    def adapt_to_regime(self, regime: str, parameters: Mapping[str, Json]) -> Self:
+    def adapt_to_regime(self, regime: str, parameters: Mapping[str, Json]) -> Strategy:
         """The strategy that takes over in a regime: unless a strategy says otherwise, this one `with_parameters`."""
         return self.with_parameters(parameters)
+
+    def generate_alpha_signal(self, known: Market | View) -> list[StrategySignal]:
+        """What this strategy thinks at the last bar that is known, one record an asset; confidence 0 is no opinion."""
+        return list(self.signals(_market(known)).records(-1))
+
+    def generate_signals(self, known: Market | View, buy: float = 0.0, sell: float = 0.0) -> dict[str, Action]:
+        """What to do at the last bar that is known, in plain words, by symbol.
+
+        BUY where alpha is above `buy`, SELL where it is below `sell`, otherwise HOLD; no opinion is HOLD. What was said
+        at an earlier bar is what `market.until(n_bars)` says at its last one.
+
+        Parameters
+        ----------
+        known : Market or View
+        buy, sell : float
+            Alphas, with -1 ≤ sell ≤ 0 ≤ buy ≤ 1.
+
+        Raises
+        ------
+        ConfigError
+            Thresholds on the wrong sides of 0.
+        """
+        if not -1.0 <= sell <= 0.0 <= buy <= 1.0:
+            raise ConfigError(f"-1 <= sell <= 0 <= buy <= 1 must hold, but got sell={sell}, buy={buy}")
+        signals = self.signals(_market(known))
+        alpha = np.where(signals.confidence[-1] > 0.0, signals.alpha[-1], np.float32(0.0))
+        buys, sells = alpha > np.float32(buy), alpha < np.float32(sell)
+        return {
+            symbol: Action.BUY if bought else Action.SELL if sold else Action.HOLD
+            for symbol, bought, sold in zip(signals.symbols, buys.tolist(), sells.tolist(), strict=True)
+        }
+
+
+@final
+class Overlaid(Strategy):
+    """A strategy under its overlays: of the same kind, with the same parameters, and `overlays` beside them."""
+
+    strategy: Part[Strategy]
+    overlays: tuple[Part[Overlay], ...] = Field(min_length=1)
+
+    @property
+    def kind(self) -> str:  # type: ignore[override]  # of the class elsewhere; here that of the strategy inside
+        """That of the strategy inside."""
+        return self.strategy.kind
+
+    @property
+    def warmup(self) -> int:
+        """That of the strategy, and then those of the overlays."""
+        return self.strategy.warmup + sum(overlay.warmup for overlay in self.overlays)
+
+    @property
+    def bare(self) -> Strategy:
+        """The strategy inside."""
+        return self.strategy
+
+    def plain(self) -> dict[str, Json]:
+        """The parameters of the strategy, and `overlays`."""
+        return {**self.strategy.plain(), OVERLAYS: [overlay.spec() for overlay in self.overlays]}
+
+    def signals(self, market: Market, out: SignalBuffer | None = None) -> Signals:
+        """Those of the strategy after every overlay in turn; an asset's first `warmup` bars have no opinion."""
+        found = self.strategy.signals(market)
+        for position, overlay in enumerate(self.overlays, 1):
+            panels = self.buffer(market, out if position == len(self.overlays) else None)
+            overlay.apply(found, market, panels)
+            found = replace(found, alpha=panels.alpha, confidence=panels.confidence)
+        _silence(panels, market, self.warmup)
+        return replace(found, metadata=MappingProxyType(self.plain()))
+
+    def with_parameters(self, parameters: Mapping[str, Json]) -> Strategy:
+        """The strategy with other values of some parameters, under the same overlays unless `parameters` names them."""
+        return _under(self.strategy.with_parameters(_bare(parameters)), parameters.get(OVERLAYS, self.overlays))
+
+    def adapt_to_regime(self, regime: str, parameters: Mapping[str, Json]) -> Strategy:
+        """What the strategy adapts to, under the same overlays unless `parameters` names them."""
+        adapted = self.strategy.adapt_to_regime(regime, _bare(parameters))
+        return _under(adapted, parameters.get(OVERLAYS, self.overlays))
+
+
+def _bare(parameters: Mapping[str, Json]) -> dict[str, Json]:
+    return {name: value for name, value in parameters.items() if name != OVERLAYS}
+
+
+def _under(strategy: Strategy, overlays: object) -> Strategy:
+    """The strategy under overlays, as they are or as a file describes them; itself under none."""
+    return strategy if overlays in ([], ()) else Overlaid.model_validate({"strategy": strategy, OVERLAYS: overlays})
+
+
+def _silence(panels: SignalBuffer, market: Market, bars: int) -> None:
+    """Take every opinion from each asset's first bars."""
+    early = np.cumsum(np.isfinite(market.panel.close), axis=0) <= bars
+    for panel in panels:
+        panel[early] = 0.0
+
+
+def _market(known: Market | View) -> Market:
+    return known.market if isinstance(known, View) else known

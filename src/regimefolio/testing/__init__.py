@@ -4,6 +4,7 @@ They may import every room; no room imports them.
 """
 
 from regimefolio.testing.allocators import AllocatorContract
+from regimefolio.testing.overlays import OverlayContract
 from regimefolio.testing.regime_accuracy import Accuracy, accuracy
 from regimefolio.testing.regimes import DetectorContract, regime_market, simulated_regimes
 from regimefolio.testing.strategies import StrategyContract, market_of, synthetic_market
@@ -13,6 +14,7 @@ __all__ = [
     "accuracy",
     "AllocatorContract",
     "DetectorContract",
+    "OverlayContract",
     "StrategyContract",
     "market_of",
     "regime_market",

@@ -39,7 +39,8 @@ def code_of(parts: Iterable[Component]) -> str:
     """
     modules = {
         base.__module__
-        for part in parts
+        for whole in parts
+        for part in whole.parts()
         for base in type(part).__mro__
         if issubclass(base, Component) and base.__module__.partition(".")[0] != "regimefolio"
     }

@@ -68,4 +68,44 @@ def test_warmup_is_exact(lookback: int) -> None:
 def test_what_the_signals_say_of_themselves() -> None:
     signals = BollingerMeanReversion(horizon=3).signals(synthetic_market(60))
     assert (signals.strategy, signals.horizon, signals.volatility_adjusted) == ("bollinger_mean_reversion", 3, True)
-    assert signals.metadata == {"lookback": 20, "width": 2.0, "saturation": 1.0, "horizon": 3}
+    assert signals.metadata == {
+        "lookback": 20,
+        "width": 2.0,
+        "saturation": 1.0,
+        "horizon": 3,
+        "rsi_period": None,
+        "oversold": 30.0,
+    }
+
+
+def test_rsi_confirms_what_it_also_finds_extreme() -> None:
+    """A fall out of a rise leaves the band at the bottom, but an RSI of 56; a fall at the end of a fall has 0."""
+    dip = [100.0, 110.0, 120.0, 130.0, 140.0, 150.0, 111.0]
+    slide = [100.0, 99.0, 98.0, 97.0, 96.0, 95.0, 80.0]
+    market = market_of(np.column_stack([dip, slide, 200.0 - np.array(dip), 200.0 - np.array(slide)]))
+    alone = BollingerMeanReversion(lookback=5, width=1.0)
+    assert np.sign(alone.signals(market).alpha[6]).tolist() == [1.0, 1.0, -1.0, -1.0]
+    rsi = market.rsi(6)[6]
+    np.testing.assert_allclose(rsi, [100 * 50 / 89, 0.0, 100 * 39 / 89, 100.0])
+    confirmed = alone.with_parameters({"rsi_period": 6}).signals(market)
+    assert np.sign(confirmed.alpha[6]).tolist() == [0.0, 1.0, 0.0, -1.0]
+    assert (confirmed.confidence[6] > 0.0).tolist() == [False, True, False, True]
+
+
+def test_confirmation_only_takes_away() -> None:
+    market = synthetic_market(300)
+    alone = BollingerMeanReversion(width=1.5)
+    plain, confirmed = alone.signals(market), alone.with_parameters({"rsi_period": 14}).signals(market)
+    kept = confirmed.confidence > 0.0
+    assert 0 < kept.sum() < (plain.confidence > 0.0).sum()
+    assert confirmed.alpha[kept].tobytes() == plain.alpha[kept].tobytes()
+    assert confirmed.confidence[kept].tobytes() == plain.confidence[kept].tobytes()
+    rsi = market.rsi(14)
+    spoken = np.isfinite(rsi) & (plain.confidence > 0.0)
+    expected = spoken & np.where(plain.alpha > 0.0, rsi < 30.0, rsi > 70.0)
+    np.testing.assert_array_equal(kept, expected)
+
+
+def test_warmup_is_that_of_the_slower_witness() -> None:
+    assert BollingerMeanReversion(lookback=20, rsi_period=14).warmup == 19
+    assert BollingerMeanReversion(lookback=10, rsi_period=14).warmup == 14

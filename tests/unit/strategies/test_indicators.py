@@ -110,14 +110,18 @@ def test_histogram_strength_is_the_histogram_over_its_own_deviation() -> None:
 
 def test_nothing_compiles_at_import_and_each_kernel_compiles_for_one_kind_of_input() -> None:
     program = """
-from regimefolio.kernels import rolling
+from regimefolio.kernels import normalise, rolling
 from regimefolio.strategies import (
-    BollingerMeanReversion, MacdRsiConfluence, MomentumRank, MovingAverageCross,
+    BollingerMeanReversion, MacdRsiConfluence, MomentumRank, MovingAverageCross, Normalise, Overlaid, Smoothing,
     bollinger_mean_reversion, macd_rsi_confluence, momentum_rank, moving_average_cross,
 )
-rooms = (rolling, bollinger_mean_reversion, macd_rsi_confluence, momentum_rank, moving_average_cross)
+from regimefolio.strategies.overlays import smoothing
+rooms = (
+    normalise, rolling, smoothing, bollinger_mean_reversion, macd_rsi_confluence, momentum_rank, moving_average_cross
+)
 kernels = [f for room in rooms for f in vars(room).values() if hasattr(f, "signatures")]
-assert len(kernels) == 9, kernels
+kernels = [f for f in kernels if f.__name__ not in ("_settled", "_between")]  # called by kernels alone
+assert len(kernels) == 16, kernels
 assert not any(f.signatures for f in kernels)
 from regimefolio.testing import synthetic_market
 for complete in (True, False):
@@ -125,8 +129,13 @@ for complete in (True, False):
     for strategy in (BollingerMeanReversion(), MacdRsiConfluence(), MomentumRank(), MovingAverageCross()):
         strategy.signals(market)
         strategy.signals(market.until(100))
+    BollingerMeanReversion(rsi_period=14).signals(market)
+    for method in ("zscore", "min_max", "rank", "tanh"):
+        for over in ("cross_section", "own_history"):
+            overlays = (Normalise(method=method, over=over), Smoothing())
+            Overlaid(strategy=MomentumRank(lookback=8), overlays=overlays).signals(market)
     market.volatility(20), market.macd_histogram(12, 26, 9)
-assert [len(f.signatures) for f in kernels] == [1] * 9, [(f.__name__, f.signatures) for f in kernels]
+assert [len(f.signatures) for f in kernels] == [1] * 16, [(f.__name__, f.signatures) for f in kernels]
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
