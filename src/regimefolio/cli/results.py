@@ -68,7 +68,8 @@ class Results:
     def searched(self, kind: str) -> list[str]:
         """The parameters of a strategy that the workflow's search space names, if only one value of each."""
         space = self.spec.discovery.parameter_space.get(kind)
-        names = next(strategy.plain() for strategy in self.spec.strategies if strategy.kind == kind)
+        strategy = next(strategy for strategy in self.spec.strategies if strategy.kind == kind)
+        names = (*strategy.bare.plain(), *strategy.beside)
         return [] if space is None else [name for name in names if name in space.root]
 
     @cached_property

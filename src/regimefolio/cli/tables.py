@@ -72,8 +72,17 @@ def counted(count: int, word: str) -> str:
 
 
 def parameters(values: Mapping[str, Json], names: Sequence[str]) -> str:
-    """Some parameters, values alone."""
-    return ", ".join(f"{value:g}" if isinstance(value, float) else str(value) for value in map(values.get, names))
+    """Some parameters, values alone; of parts, kind and values."""
+    return ", ".join(_shown(value) for value in map(values.get, names))
+
+
+def _shown(value: Json) -> str:
+    if isinstance(value, list):
+        return " + ".join(map(_shown, value)) or "none"
+    if isinstance(value, dict):
+        numbers = [_shown(each) for name, each in value.items() if name != "kind"]
+        return f"{value.get('kind', '')}({', '.join(numbers)})"
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def printable(text: str) -> str:

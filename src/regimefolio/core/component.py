@@ -144,10 +144,21 @@ class Component(Model, ABC):
         known = registered(cls.family)
         if kind not in known:
             raise ConfigError(f"unknown {cls.family} {kind!r}; {did_you_mean(kind, known)}")
-        part = known[kind].model_validate(parameters)
+        part = known[kind].read(parameters)
         if not isinstance(part, cls):
             raise ConfigError(f"{kind!r} is a {type(part).__name__}, not a {cls.__name__}")
         return part
+
+    @classmethod
+    def read(cls, parameters: Mapping[str, Any]) -> Component:
+        """The part of this kind with these parameters; more than they say where keys `beside` them do.
+
+        Raises
+        ------
+        pydantic.ValidationError
+            A parameter is wrong.
+        """
+        return cls.model_validate(dict(parameters))
 
     def spec(self) -> dict[str, Json]:
         """The mapping that `of` turns back into this part."""

@@ -55,7 +55,12 @@ def day(value: datetime.datetime | np.datetime64) -> str:
 
 
 def parameter(value: Json) -> str:
-    """The value of a parameter."""
+    """The value of a parameter; a part as `smoothing (window 3)`, a list of them with commas."""
+    if isinstance(value, list):
+        return ", ".join(map(parameter, value)) or "none"
+    if isinstance(value, dict):
+        rest = ", ".join(f"{name} {parameter(each)}" for name, each in value.items() if name != "kind")
+        return f"{value.get('kind', '')} ({rest})".strip() if rest else str(value.get("kind", ""))
     return f"{value:g}" if isinstance(value, int | float) and not isinstance(value, bool) else str(value)
 
 

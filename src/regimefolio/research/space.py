@@ -180,8 +180,9 @@ class ParameterSpace(RootModel[dict[str, Axis]]):
         given = given or {}
         found: list[tuple[tuple[str, ...], str]] = []
         for name, axis in self.root.items():
-            if name not in component.model_fields:
-                hint = did_you_mean(name, component.model_fields)
+            known = (*component.model_fields, *component.beside)
+            if name not in known:
+                hint = did_you_mean(name, known)
                 found.append(((name,), f"{component.kind} has no parameter {name!r}; {hint}"))
                 continue
             for value in axis.ends:
@@ -200,7 +201,7 @@ class ParameterSpace(RootModel[dict[str, Axis]]):
 def _refusal(component: type[Component], parameters: Mapping[str, JsonValue], only: str = "") -> str:
     """Why a part does not take its parameters, or does not take `only` that one; empty when it does."""
     try:
-        component.model_validate(parameters)
+        component.read(parameters)
     except ValidationError as error:
         for item in error.errors():
             if not only or item["loc"][:1] == (only,):

@@ -6,10 +6,9 @@ from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import replace
 from types import MappingProxyType
-from typing import Any, ClassVar, Self, final
+from typing import Any, ClassVar, final
 
 import numpy as np
-from pydantic import Field
 
 from regimefolio.core.component import Component, Part
 from regimefolio.core.errors import ConfigError, DataError
@@ -61,24 +60,18 @@ class Strategy(Component, family="strategy"):
         """Bars that pass before an asset listed from the first bar has its first opinion."""
 
     @classmethod
-    def of(cls, value: Any) -> Self:
-        """The strategy that a name or a mapping describes, under the `overlays` that the mapping names.
+    def read(cls, parameters: Mapping[str, Any]) -> Strategy:
+        """The strategy of this kind with these parameters, under the overlays that stand beside them.
 
         Raises
         ------
-        ConfigError
-            The kind is not known.
         pydantic.ValidationError
             A parameter or an overlay is wrong.
         """
-        if not isinstance(value, Mapping) or OVERLAYS not in value:
-            return super().of(value)
-        if value[OVERLAYS] in ([], ()):
-            return super().of(_bare(value))
-        part = Overlaid.model_validate({"strategy": _bare(value), OVERLAYS: value[OVERLAYS]})
-        if not isinstance(part, cls):
-            raise ConfigError(f"{part.kind!r} with overlays is an {type(part).__name__}, not a {cls.__name__}")
-        return part
+        if OVERLAYS not in parameters:
+            return cls.model_validate(dict(parameters))
+        bare = {name: value for name, value in parameters.items() if name != OVERLAYS}
+        return Overlaid.model_validate({"strategy": {"kind": cls.kind, **bare}, OVERLAYS: parameters[OVERLAYS]})
 
     @property
     def bare(self) -> Strategy:
@@ -112,9 +105,8 @@ class Strategy(Component, family="strategy"):
         )
 
     def with_parameters(self, parameters: Mapping[str, Json]) -> Strategy:
-        """The same strategy with other values of some parameters, validated anew; `overlays` are put over it."""
-        changed = type(self).model_validate({**self.plain(), **_bare(parameters)})
-        return _under(changed, parameters.get(OVERLAYS, []))
+        """The same strategy with other values of some parameters, validated anew; `overlays` may be among them."""
+        return self.read({**self.plain(), **parameters})
 
     def adapt_to_regime(self, regime: str, parameters: Mapping[str, Json]) -> Strategy:
         """The strategy that takes over in a regime: unless a strategy says otherwise, this one `with_parameters`."""
@@ -154,10 +146,13 @@ class Strategy(Component, family="strategy"):
 
 @final
 class Overlaid(Strategy):
-    """A strategy under its overlays: of the same kind, with the same parameters, and `overlays` beside them."""
+    """A strategy under its overlays: of the same kind, with the same parameters, and `overlays` beside them.
+
+    There may be none of them: a search or a regime that says so takes them away, and says it where it is written down.
+    """
 
     strategy: Part[Strategy]
-    overlays: tuple[Part[Overlay], ...] = Field(min_length=1)
+    overlays: tuple[Part[Overlay], ...]
 
     @property
     def kind(self) -> str:  # type: ignore[override]  # of the class elsewhere; here that of the strategy inside
@@ -180,31 +175,26 @@ class Overlaid(Strategy):
 
     def signals(self, market: Market, out: SignalBuffer | None = None) -> Signals:
         """Those of the strategy after every overlay in turn; an asset's first `warmup` bars have no opinion."""
-        found = self.strategy.signals(market)
-        for position, overlay in enumerate(self.overlays, 1):
-            panels = self.buffer(market, out if position == len(self.overlays) else None)
+        found = self.strategy.signals(market, None if self.overlays else out)
+        last = len(self.overlays) - 1
+        for position, overlay in enumerate(self.overlays):
+            panels = self.buffer(market, out if position == last else None)
             overlay.apply(found, market, panels)
+            if position == last:
+                _silence(panels, market, self.warmup)
             found = replace(found, alpha=panels.alpha, confidence=panels.confidence)
-        _silence(panels, market, self.warmup)
         return replace(found, metadata=MappingProxyType(self.plain()))
 
     def with_parameters(self, parameters: Mapping[str, Json]) -> Strategy:
         """The strategy with other values of some parameters, under the same overlays unless `parameters` names them."""
-        return _under(self.strategy.with_parameters(_bare(parameters)), parameters.get(OVERLAYS, self.overlays))
+        return self.strategy.with_parameters({**self.plain(), **parameters})
 
     def adapt_to_regime(self, regime: str, parameters: Mapping[str, Json]) -> Strategy:
         """What the strategy adapts to, under the same overlays unless `parameters` names them."""
-        adapted = self.strategy.adapt_to_regime(regime, _bare(parameters))
-        return _under(adapted, parameters.get(OVERLAYS, self.overlays))
-
-
-def _bare(parameters: Mapping[str, Json]) -> dict[str, Json]:
-    return {name: value for name, value in parameters.items() if name != OVERLAYS}
-
-
-def _under(strategy: Strategy, overlays: object) -> Strategy:
-    """The strategy under overlays, as they are or as a file describes them; itself under none."""
-    return strategy if overlays in ([], ()) else Overlaid.model_validate({"strategy": strategy, OVERLAYS: overlays})
+        bare = {name: value for name, value in parameters.items() if name != OVERLAYS}
+        overlays = parameters.get(OVERLAYS, self.overlays)
+        adapted = self.strategy.adapt_to_regime(regime, bare)
+        return Overlaid.model_validate({"strategy": adapted, OVERLAYS: overlays})
 
 
 def _silence(panels: SignalBuffer, market: Market, bars: int) -> None:

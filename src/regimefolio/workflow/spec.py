@@ -162,7 +162,8 @@ class WorkflowSpec(Model):
             if kind not in kinds:
                 text = f"{kind!r} is not among the strategies; {did_you_mean(kind, kinds)}"
                 raise placed_error((*section, kind), text)
-            for place, text in space.mistakes(type(kinds[kind]), kinds[kind].plain()):
+            bare = kinds[kind].bare
+            for place, text in space.mistakes(type(bare), bare.plain()):
                 raise placed_error((*section, kind, *place), text)
         return self
 

@@ -13,7 +13,7 @@ from regimefolio.core.component import fingerprint
 from regimefolio.core.documents import read_document
 from regimefolio.core.errors import ConfigError, MissingDataError
 from regimefolio.portfolio import Ensemble
-from regimefolio.strategies import BollingerMeanReversion, MomentumRank
+from regimefolio.strategies import BollingerMeanReversion, MomentumRank, Overlaid, Smoothing, Strategy
 from tests.workflows import BARS, DAYS, SYMBOLS, closes, write_prices
 
 FILE = """\
@@ -51,6 +51,8 @@ def folder(tmp_path: Path) -> Path:
 
 # Entries
 
+SMOOTH = Overlaid(strategy=MomentumRank(), overlays=(Smoothing(window=3),))
+
 
 @pytest.mark.parametrize(
     ("text", "strategy", "weight"),
@@ -59,9 +61,11 @@ def folder(tmp_path: Path) -> Path:
         ({"kind": "momentum_rank"}, MomentumRank(), 1.0),
         ({"kind": "momentum_rank", "lookback": 63, "weight": 0}, MomentumRank(lookback=63), 0.0),
         (MomentumRank(skip=5), MomentumRank(skip=5), 1.0),
+        ({"kind": "momentum_rank", "weight": 2, "overlays": [{"kind": "smoothing", "window": 3}]}, SMOOTH, 2.0),
+        (SMOOTH, SMOOTH, 1.0),
     ],
 )
-def test_entries(text: object, strategy: MomentumRank, weight: float) -> None:
+def test_entries(text: object, strategy: Strategy, weight: float) -> None:
     entry = StrategyEntry.read(text)
     assert (entry.strategy, entry.weight) == (strategy, weight)
     assert StrategyEntry.read(entry) is entry
@@ -101,6 +105,44 @@ def test_the_ensemble_of_a_file(folder: Path) -> None:
     assert ensemble.regimes == ("bull", "neutral", "bear")
     assert ensemble.strategies[2] == MomentumRank(lookback=63)
     assert ensemble.weights.tolist() == [[0.75, 0.25, 0], [0, 0, 1], [0.75, 0.25, 0], [1, 0, 0]]
+
+
+def test_overlays_in_a_file_and_in_a_regime(folder: Path) -> None:
+    """A regime changes parameters under the overlays, takes them away, or puts others over the strategy."""
+    text = (
+        FILE.replace("- momentum_rank", "- {kind: momentum_rank, overlays: [{kind: smoothing, window: 3}]}") + ADAPTIVE
+    )
+    changed = "{momentum_rank: {overlays: []}, bollinger_mean_reversion: {overlays: [smoothing]}}"
+    spec = read(folder, f"{text}    neutral: {{strategies: {changed}}}\n")
+    assert BacktestSpec.model_validate(spec.plain()) == spec
+    bollinger = BollingerMeanReversion(lookback=10)
+    assert spec.ensemble().strategies == (
+        bollinger,
+        Overlaid(strategy=bollinger, overlays=(Smoothing(),)),
+        SMOOTH,
+        Overlaid(strategy=MomentumRank(lookback=63), overlays=(Smoothing(),)),
+        Overlaid(strategy=MomentumRank(), overlays=()),
+    )
+
+
+@pytest.mark.parametrize(
+    ("overlays", "message"),
+    [
+        ("[smothing]", ":7:40: unknown overlay 'smothing'; did you mean 'smoothing'?"),
+        ("[smoothing, {kind: normalise, method: ranks}]", ":7:69: must be 'zscore', 'min_max', 'rank' or 'tanh', but"),
+        ("[{kind: smoothing, widnow: 3}]", ":7:58: unknown key 'widnow'; did you mean 'window'?"),
+        ("smoothing", ":7:29: a list belongs here, such as [a, b], but this is 'smoothing'"),
+    ],
+)
+def test_mistakes_of_overlays_have_their_place(overlays: str, message: str, folder: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        read(folder, FILE.replace("- momentum_rank", f"- {{kind: momentum_rank, overlays: {overlays}}}"))
+    assert message in str(caught.value)
+
+
+def test_a_misspelled_key_beside_the_parameters_gets_a_hint(folder: Path) -> None:
+    with pytest.raises(ConfigError, match="unknown key 'overlay'; did you mean 'overlays'"):
+        read(folder, FILE.replace("- momentum_rank", "- {kind: momentum_rank, overlay: [smoothing]}"))
 
 
 def test_an_adaptive_run_needs_regimes(folder: Path) -> None:

@@ -8,6 +8,7 @@ import pytest
 from rich.console import Console
 
 from regimefolio.cli.tables import counted, label, number, parameters, table
+from regimefolio.core.types import Json
 
 
 @pytest.mark.parametrize(
@@ -36,6 +37,9 @@ def test_words() -> None:
     assert parameters({"width": 1.5, "lookback": 10, "mode": "fast", "skip": 2.0}, ["lookback", "width", "skip"]) == (
         "10, 1.5, 2"
     )
+    overlays: list[Json] = [{"kind": "normalise", "method": "rank"}, {"kind": "smoothing", "window": 3}]
+    assert parameters({"overlays": overlays}, ["overlays"]) == "normalise(rank) + smoothing(3)"
+    assert parameters({"overlays": []}, ["overlays"]) == "none"
 
 
 def test_a_table_in_a_log() -> None:

@@ -38,6 +38,8 @@ from regimefolio.report.words import count, counted, day, metric_name, number, p
         (parameter(0.05), "0.05"),
         (parameter(True), "True"),
         (parameter("returns"), "returns"),
+        (parameter([]), "none"),
+        (parameter([{"kind": "smoothing", "window": 3}, {"kind": "own"}]), "smoothing (window 3), own"),
         (day(np.datetime64("2020-02-03", "ns")), "2020-02-03"),
         (day(np.datetime64("2020-02-03T16:30", "ns")), "2020-02-03 16:30:00"),
         (day(datetime.datetime(2020, 2, 3)), "2020-02-03"),

@@ -176,17 +176,25 @@ def test_overlays_are_applied_in_their_order() -> None:
     assert other.confidence[other.confidence > 0.0].min() >= np.float32(0.9)
 
 
-def test_no_overlays_are_the_strategy_itself() -> None:
-    assert Strategy.of({"kind": "momentum_rank", "overlays": []}) == MomentumRank()
+def test_no_overlays_change_nothing_but_are_written_down() -> None:
+    market = synthetic_market(100)
+    none = Strategy.of({"kind": "momentum_rank", "lookback": 16, "overlays": []})
+    assert none.spec() == {**MomentumRank(lookback=16).spec(), "overlays": []}
+    assert Strategy.of(none.spec()) == none
+    lent = SignalBuffer(*(np.full(market.panel.close.shape, NAN, np.float32) for _ in range(2)))
+    assert none.signals(market, lent).alpha.tobytes() == none.bare.signals(market).alpha.tobytes()
+    assert np.isfinite(lent.alpha).all()
 
 
 def test_parameters_change_under_the_overlays() -> None:
     strategy = Strategy.of(DESCRIBED)
     for changed in (strategy.with_parameters({"lookback": 32}), strategy.adapt_to_regime("calm", {"lookback": 32})):
         assert changed == Strategy.of({**DESCRIBED, "lookback": 32})
-    bare = strategy.with_parameters({"overlays": [], "skip": 3})
-    assert bare == MomentumRank(lookback=16, skip=3)
-    assert bare.with_parameters({"overlays": DESCRIBED["overlays"]}) == Strategy.of({**DESCRIBED, "skip": 3})
+    none = strategy.with_parameters({"overlays": [], "skip": 3})
+    assert none == Overlaid(strategy=MomentumRank(lookback=16, skip=3), overlays=())
+    assert strategy.with_parameters(none.plain()) == none, "its parameters tell all of it"
+    for bare in (none, none.bare):
+        assert bare.with_parameters({"overlays": DESCRIBED["overlays"]}) == Strategy.of({**DESCRIBED, "skip": 3})
     with pytest.raises(ValidationError, match="greater than or equal to 8"):
         strategy.with_parameters({"lookback": 2})
 
@@ -232,7 +240,7 @@ def test_a_wrong_overlay_is_refused(overlays: object, message: str) -> None:
 
 
 def test_a_strategy_with_overlays_is_no_other_class() -> None:
-    with pytest.raises(ConfigError, match="'momentum_rank' with overlays is an Overlaid, not a MomentumRank"):
+    with pytest.raises(ConfigError, match="'momentum_rank' is a Overlaid, not a MomentumRank"):
         MomentumRank.of(DESCRIBED)
 
 
