@@ -22,6 +22,7 @@ from regimefolio.core.errors import ConfigError, RegimefolioError
 from regimefolio.core.files import path_of
 from regimefolio.core.progress import Progress
 from regimefolio.core.types import Action, Outcome, Panel, RegimePath, SignalBuffer, Signals, Simulation, StrategySignal
+from regimefolio.evaluation import StrategyEvaluation, StrategyEvaluator
 from regimefolio.kernels.simulate import simulate
 from regimefolio.market import CheckReport, Dataset, DataSpec, DataWarning, Market, Source, load_data
 from regimefolio.market.view import View
@@ -80,6 +81,8 @@ __all__ = [
     "Source",
     "Strategy",
     "PricePattern",
+    "StrategyEvaluation",
+    "StrategyEvaluator",
     "StrategySignal",
     "Trend",
     "Trial",

@@ -3,6 +3,8 @@
 Functions of plain arrays; an undefined number is NaN, with its reason beside it or in the docstring.
 """
 
+from regimefolio.evaluation.alpha_decay import AlphaDecay, alpha_decay
+from regimefolio.evaluation.information_coefficient import InformationCoefficient, information_coefficient
 from regimefolio.evaluation.overfitting import (
     Interval,
     ReturnMoments,
@@ -26,11 +28,24 @@ from regimefolio.evaluation.portfolio import (
     worst_drawdowns,
     yearly_table,
 )
-from regimefolio.evaluation.strategy import InformationCoefficient, information_coefficient
+from regimefolio.evaluation.strategy import (
+    AlphaBin,
+    ConfidenceBin,
+    Histogram,
+    StrategyEvaluation,
+    StrategyEvaluator,
+)
 
 __all__ = [
     "InformationCoefficient",
     "information_coefficient",
+    "AlphaDecay",
+    "alpha_decay",
+    "AlphaBin",
+    "ConfidenceBin",
+    "Histogram",
+    "StrategyEvaluation",
+    "StrategyEvaluator",
     "Drawdown",
     "RegimeRow",
     "YearRow",

@@ -1,190 +1,216 @@
-"""How good opinions are before any money moves: the rank correlation of alpha with what followed."""
+"""What one strategy's opinions are worth before any money moves, all in one typed result."""
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 
-from regimefolio.core.errors import ConfigError, DataError, MissingDataError
-from regimefolio.core.types import Bool, Float, Panel, Signals
+from regimefolio.core.types import Bool, Float, Float32, Int, Panel, Signals
+from regimefolio.evaluation.alpha_decay import NORMAL_95, AlphaDecay, alpha_decay
+from regimefolio.evaluation.information_coefficient import (
+    InformationCoefficient,
+    fill_returns,
+    information_coefficient,
+    lags_for,
+    standard_error,
+    window_end,
+)
 
-MIN_OPINIONS = 5
-"""Opinions that a rank correlation is made of at least."""
+ALPHA_EDGES = tuple(round(-1.0 + 0.2 * i, 1) for i in range(11))
+"""Bins of alpha; 0 is an edge, so that no bin mixes both signs."""
+
+CONFIDENCE_EDGES = tuple(round(0.1 * i, 1) for i in range(11))
+"""Bins of confidence."""
 
 
-@dataclass(frozen=True, eq=False)
-class InformationCoefficient:
-    """The information coefficient of a strategy, bar by bar and in sum.
+class Histogram(NamedTuple):
+    """How many opinions lie in each bin: from `edges[i]` on and below `edges[i + 1]`; the last edge is included."""
 
-    Parameters
-    ----------
-    series : ndarray of shape (T,), float64
-        Rank correlation across assets at the bar of the decision; NaN where it is undefined or not asked for.
-        For a single asset: products of standardised ranks, whose mean is the rank correlation over time.
-    mean : float
-        In [-1, 1].
-    ir : float
-        Mean over standard deviation (ddof=1) of the series, per bar, not annualised; NaN for a single asset.
-    t_value : float
-        Mean over its Newey-West standard error, with lag max(2·(horizon − 1), ⌊4·(n/100)^(2/9)⌋) in bars.
-    n : int
-        Bars with a value.
-    reason : str
-        Why a number is NaN; empty when none is.
+    edges: tuple[float, ...]
+    counts: tuple[int, ...]
+
+
+class AlphaBin(NamedTuple):
+    """What followed the opinions of one bin of alpha.
+
+    `mean_return` is the mean return from the fill over the horizon, a fraction; `error` is its standard error.
+    `reason` says why a number is NaN.
     """
 
-    series: Float
-    mean: float
-    ir: float
-    t_value: float
-    n: int
+    low: float
+    high: float
+    opinions: int
+    mean_alpha: float
+    mean_return: float
+    error: float
     reason: str = ""
 
 
-def information_coefficient(
-    signals: Signals,
-    panel: Panel,
-    fill: Literal["next_open", "next_close"],
-    first: int = 0,
-    last: int | None = None,
-) -> InformationCoefficient:
-    """Spearman correlation of alpha with the return from the fill over the signals' horizon.
+class ConfidenceBin(NamedTuple):
+    """How often the opinions of one bin of confidence had the right sign.
 
-    An asset counts at bar t when it has an opinion (confidence above 0), is a member, and has fill prices at
-    t+1 and at t+1+horizon. A bar counts when at least five assets do, unless alpha or return is equal for all
-    of them. Ranks of ties are averaged. A panel of one asset is correlated over time instead.
+    `realised` is 2p - 1, with p the share of returns over the horizon whose sign is alpha's, a return of 0 counting
+    half: where confidence is calibrated it equals `mean_confidence`. `interval_low` and `interval_high` enclose it with
+    95%. `reason` says why a number is NaN.
+    """
+
+    low: float
+    high: float
+    opinions: int
+    mean_confidence: float
+    realised: float
+    interval_low: float
+    interval_high: float
+    reason: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class StrategyEvaluation:
+    """What `StrategyEvaluator` finds.
 
     Parameters
     ----------
-    signals : Signals
-        Of shape (T, N).
+    strategy : str
+        Its kind.
+    horizon : int
+        Bars over which its alpha is meant to come true.
+    opinions : int
+        Asset-bars of members in the window with a confidence above 0; the histograms are of them.
+    labelled : int
+        Those of them whose return over the horizon is known; the two tables are of them.
+    ic : InformationCoefficient
+    decay : AlphaDecay
+    alpha_histogram, confidence_histogram : Histogram
+    by_alpha : tuple of AlphaBin
+        Alpha against realised return.
+    reliability : tuple of ConfidenceBin
+        Confidence against how often the sign was right.
+    """
+
+    strategy: str
+    horizon: int
+    opinions: int
+    labelled: int
+    ic: InformationCoefficient
+    decay: AlphaDecay
+    alpha_histogram: Histogram
+    confidence_histogram: Histogram
+    by_alpha: tuple[AlphaBin, ...]
+    reliability: tuple[ConfidenceBin, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class StrategyEvaluator:
+    """Judges opinions by the returns that followed them; no portfolio, no cost.
+
+    Only opinions of members count; returns run between fill prices; labels that end after the window are dropped. The
+    tables pool asset-bars. Assets move together and labels overlap, so their standard errors are of the sums at each
+    bar, with as many lags as the t-value of the information coefficient has (Newey and West 1987): many opinions at one
+    bar are little more than one. Mean returns contain what the market did.
+
+    Parameters
+    ----------
     panel : Panel
-        The bars that the signals were made of.
+        The bars that signals were made of.
     fill : str
         Prices that a decision is filled at: the next bar's opens or its closes.
     first, last : int
         Decisions at bars first ≤ t; a label must end before bar `last`, the end of the panel by default.
-
-    Returns
-    -------
-    InformationCoefficient
-
-    Raises
-    ------
-    DataError
-        Signals and panel differ in clock or symbols.
-    MissingDataError
-        Fills at the open of a panel without opens.
-    ConfigError
-        A window outside the panel.
-
-    Source
-    ------
-    Grinold and Kahn (2000), Active Portfolio Management, chapter 6; Newey and West (1987), eq. 5.
+    lags : int
+        Bars after the fill over which the decay is followed, at least 3.
     """
-    if signals.symbols != panel.symbols or not np.array_equal(signals.timestamps, panel.timestamps):
-        raise DataError("signals and panel must have the same timestamps and symbols; cut both with `until`")
-    last = panel.n_bars if last is None else last
-    if not 0 <= first <= last <= panel.n_bars:
-        raise ConfigError(f"the window {first}:{last} does not lie within the panel's {panel.n_bars} bars")
-    single = panel.n_assets == 1
-    label = _labels(panel, fill, signals.horizon, first, last)
-    end = first + len(label)
-    valid = (signals.confidence[first:end] > 0) & panel.member[first:end] & np.isfinite(label)
-    alpha = signals.alpha[first:end].astype(np.float64)
-    series = np.full(panel.n_bars, np.nan)
-    if single:
-        series[first:end] = _products_over_time(alpha[:, 0], label[:, 0], valid[:, 0])
-    else:
-        series[first:end] = _rank_correlation(alpha, label, valid)
-    if not np.isfinite(series).any():
-        return InformationCoefficient(series, math.nan, math.nan, math.nan, 0, _why_none(len(label), valid, single))
-    return InformationCoefficient(series, *_summary(series[first:end], signals.horizon, single))
+
+    panel: Panel
+    fill: Literal["next_open", "next_close"]
+    first: int = 0
+    last: int | None = None
+    lags: int = 21
+
+    def evaluate(self, signals: Signals) -> StrategyEvaluation:
+        """All measures of one strategy's signals, of shape (T, N).
+
+        Raises
+        ------
+        DataError, MissingDataError, ConfigError
+            As `information_coefficient`.
+        """
+        panel, first = self.panel, self.first
+        last = window_end(signals, panel, first, self.last)
+        label = fill_returns(panel, self.fill, first, last, 1, 1 + signals.horizon)
+        opinion = (signals.confidence[first:last] > 0.0) & panel.member[first:last]
+        known = opinion[: len(label)] & np.isfinite(label)
+        alpha, confidence = signals.alpha[first:last], signals.confidence[first:last]
+        given = _Given(alpha[: len(label)], confidence[: len(label)], label, known, signals.horizon)
+        return StrategyEvaluation(
+            strategy=signals.strategy,
+            horizon=signals.horizon,
+            opinions=int(opinion.sum()),
+            labelled=int(known.sum()),
+            ic=information_coefficient(signals, panel, self.fill, first, last),
+            decay=alpha_decay(signals, panel, self.fill, first, last, self.lags),
+            alpha_histogram=_histogram(alpha[opinion], ALPHA_EDGES),
+            confidence_histogram=_histogram(confidence[opinion], CONFIDENCE_EDGES),
+            by_alpha=_by_alpha(given),
+            reliability=_reliability(given),
+        )
 
 
-def _labels(panel: Panel, fill: str, horizon: int, first: int, last: int) -> Float:
-    """Returns from t+1 to t+1+horizon at fill prices, for the bars t from `first` that end before `last`."""
-    price = panel.open if fill == "next_open" else panel.close
-    if price is None:
-        raise MissingDataError("fills at `next_open` need opens, and this data has closes only; use `next_close`")
-    n = max(0, last - 1 - horizon - first)
-    entry, leave = price[first + 1 : first + 1 + n], price[first + 1 + horizon : first + 1 + horizon + n]
-    label: Float = leave / entry - 1.0
-    return label
+class _Given(NamedTuple):
+    """Opinions and their returns over the horizon, panels of shape (L, N); `known` says which count."""
+
+    alpha: Float32
+    confidence: Float32
+    label: Float
+    known: Bool
+    horizon: int
 
 
-def _rank_correlation(x: Float, y: Float, valid: Bool) -> Float:
-    """Spearman correlation of each row; NaN below MIN_OPINIONS values and where x or y is constant."""
-    a, b = _rank_deviations(x, valid), _rank_deviations(y, valid)
-    # Deviations are multiples of 1/2, so that these sums are exact in any order.
-    scale = np.sqrt((a * a).sum(axis=1) * (b * b).sum(axis=1))
-    scale[(scale == 0.0) | (valid.sum(axis=1) < MIN_OPINIONS)] = np.nan
-    rho: Float = (a * b).sum(axis=1) / scale
-    return rho
+def _bins(values: Float32, edges: tuple[float, ...]) -> Int:
+    """The bin of each value, in float32, as signals are."""
+    inner = np.array(edges[1:-1], np.float32)
+    return np.searchsorted(inner, values, side="right").astype(np.int64)
 
 
-def _products_over_time(x: Float, y: Float, valid: Bool) -> Float:
-    """Products of standardised ranks; their mean over the valid bars is the Spearman correlation."""
-    row = valid[np.newaxis, :]
-    a, b = _rank_deviations(x[np.newaxis, :], row)[0], _rank_deviations(y[np.newaxis, :], row)[0]
-    n = int(valid.sum())
-    scale = math.sqrt((a * a).sum() * (b * b).sum())
-    if n < MIN_OPINIONS or scale == 0.0:
-        return np.full(len(x), np.nan)
-    return np.where(valid, a * b * (n / scale), np.nan)
+def _histogram(values: Float32, edges: tuple[float, ...]) -> Histogram:
+    counts = np.bincount(_bins(values, edges), minlength=len(edges) - 1)
+    return Histogram(edges, tuple(counts.tolist()))
 
 
-def _rank_deviations(x: Float, valid: Bool) -> Float:
-    """Average ranks of the valid values of each row, less their mean; 0 where not valid."""
-    keyed = np.where(valid, x, np.inf)
-    order = np.argsort(keyed, axis=1, kind="stable")
-    ordered = np.take_along_axis(keyed, order, axis=1)
-    position = np.arange(x.shape[1])
-    differs = ordered[:, 1:] != ordered[:, :-1]
-    opens = np.pad(differs, ((0, 0), (1, 0)), constant_values=True)
-    closes = np.pad(differs, ((0, 0), (0, 1)), constant_values=True)
-    lowest = np.maximum.accumulate(np.where(opens, position, 0), axis=1)
-    highest = np.minimum.accumulate(np.where(closes, position, len(position))[:, ::-1], axis=1)[:, ::-1]
-    middle = (valid.sum(axis=1, keepdims=True) - 1) / 2.0
-    deviations = np.empty_like(keyed)
-    np.put_along_axis(deviations, order, (lowest + highest) / 2.0 - middle, axis=1)
-    deviations[~valid] = 0.0
-    return deviations
+def _by_alpha(given: _Given) -> tuple[AlphaBin, ...]:
+    found, where = [], _bins(given.alpha, ALPHA_EDGES)
+    for position, (low, high) in enumerate(itertools.pairwise(ALPHA_EDGES)):
+        inside = given.known & (where == position)
+        count, (mean, error, reason) = int(inside.sum()), _mean(given.label, inside, given.horizon)
+        centre = float(given.alpha[inside].mean(dtype=np.float64)) if count else math.nan
+        found.append(AlphaBin(low, high, count, centre, mean, error, reason))
+    return tuple(found)
 
 
-def _summary(window: Float, horizon: int, single: bool) -> tuple[float, float, float, int, str]:
-    """Mean, IR, t-value, number of values, and why one of them is NaN."""
-    values = window[np.isfinite(window)]
-    n, mean = len(values), float(values.mean())
-    reasons = ["a single asset has no coefficient per bar, hence no IR"] if single else []
-    if values.min() == values.max():
-        only = "one bar has a coefficient" if n == 1 else "the coefficient is the same at every bar"
-        return mean, math.nan, math.nan, n, "; ".join([*reasons, f"{only}, hence no IR and no t-value"])
-    ir = math.nan if single else mean / float(values.std(ddof=1))
-    # Bartlett weights see 2/3 of the variance of overlapping labels at lag horizon - 1, 5/6 at twice that.
-    lag = max(2 * (horizon - 1), math.floor(4.0 * (n / 100.0) ** (2.0 / 9.0)))
-    if n < 2 * (lag + 1):
-        return mean, ir, math.nan, n, "; ".join([*reasons, f"{n} bars are too few for a t-value with {lag} lags"])
-    error = _standard_error(np.where(np.isnan(window), 0.0, window - mean), n, lag)
-    return mean, ir, mean / error, n, "; ".join(reasons)
+def _reliability(given: _Given) -> tuple[ConfidenceBin, ...]:
+    found, where = [], _bins(given.confidence, CONFIDENCE_EDGES)
+    agreement = np.where(given.known, np.sign(given.alpha) * np.sign(given.label), 0.0)  # its mean is 2p - 1
+    for position, (low, high) in enumerate(itertools.pairwise(CONFIDENCE_EDGES)):
+        inside = given.known & (where == position)
+        count, (mean, error, reason) = int(inside.sum()), _mean(agreement, inside, given.horizon)
+        centre = float(given.confidence[inside].mean(dtype=np.float64)) if count else math.nan
+        bounds = (mean - NORMAL_95 * error, mean + NORMAL_95 * error)
+        found.append(ConfidenceBin(low, high, count, centre, mean, max(bounds[0], -1.0), min(bounds[1], 1.0), reason))
+    return tuple(found)
 
 
-def _standard_error(deviations: Float, n: int, lag: int) -> float:
-    """Newey-West standard error of a mean of n values; bars without one are 0, so that lags count in bars."""
-    total = float((deviations * deviations).sum())
-    for j in range(1, min(lag, len(deviations) - 1) + 1):
-        total += 2.0 * (1.0 - j / (lag + 1)) * float((deviations[j:] * deviations[:-j]).sum())
-    return math.sqrt(total) / n
-
-
-def _why_none(n_labels: int, valid: Bool, single: bool) -> str:
-    if n_labels == 0:
-        return "the window holds no bar whose label ends inside it"
-    most = int(valid.sum() if single else valid.sum(axis=1).max())
-    if most < MIN_OPINIONS:
-        found = f"{most} bars" if single else f"at most {most} assets at a bar"
-        return f"{found} with an opinion and a label, and {MIN_OPINIONS} are needed"
-    return "alpha or return is the same for all opinions"
+def _mean(values: Float, inside: Bool, horizon: int) -> tuple[float, float, str]:
+    """Mean of the values inside, its standard error with bars as clusters, and why one of them is NaN."""
+    count = int(inside.sum())
+    if count == 0:
+        return math.nan, math.nan, "no opinion with a return"
+    mean = float(values[inside].mean())
+    bars = int(inside.any(axis=1).sum())
+    lag = lags_for(horizon, bars)
+    if bars < 2 * (lag + 1):
+        return mean, math.nan, f"{bars} bars are too few for an error with {lag} lags"
+    deviations = np.where(inside, values - mean, 0.0).sum(axis=1)
+    return mean, standard_error(deviations, count, lag), ""

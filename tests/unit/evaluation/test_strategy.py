@@ -1,215 +1,148 @@
+"""The evaluation of one strategy: bins by hand, and confidence that is right by construction."""
+
+from __future__ import annotations
+
+import json
 import math
-from dataclasses import replace
-from typing import Any, Literal
 
 import numpy as np
 import pytest
-from scipy import stats
 
-from regimefolio.core.errors import ConfigError, DataError, MissingDataError
+from regimefolio.core.errors import DataError
+from regimefolio.core.files import json_text
 from regimefolio.core.types import Float, Panel, Signals
-from regimefolio.evaluation import InformationCoefficient, information_coefficient
-
-Fill = Literal["next_open", "next_close"]
-
-
-def panel_of(close: Any, **others: Any) -> Panel:
-    prices = np.asarray(close, dtype=np.float64)
-    t, n = prices.shape
-    times = (np.datetime64("2001-01-01") + np.arange(t)).astype("datetime64[ns]")
-    symbols = tuple(f"S{i}" for i in range(n))
-    member = others.pop("member", np.ones((t, n), bool))
-    return Panel(times, symbols, prices, member, 252.0, **others)
+from regimefolio.evaluation import StrategyEvaluator, alpha_decay, information_coefficient
+from tests.unit.evaluation.test_information_coefficient import panel_of, random_case, signals_of
 
 
-def signals_of(panel: Panel, alpha: Any, horizon: int = 1, confidence: Any = None) -> Signals:
-    scores = np.ascontiguousarray(alpha, dtype=np.float32)
-    belief = np.ones_like(scores) if confidence is None else np.ascontiguousarray(confidence, dtype=np.float32)
-    return Signals(panel.timestamps, panel.symbols, "hand_made", scores, belief, horizon)
+def test_histograms_by_hand() -> None:
+    """An edge belongs to the bin above it, the last one to the bin below, in float32 as signals are."""
+    panel = panel_of(np.ones((2, 6)), member=np.array([[1, 1, 1, 1, 1, 0], [1] * 6], bool))
+    alpha = [[-1.0, -0.2, 0.2, 0.6, 1.0, 1.0], [0.0, 0.19, -0.01, 0.0, 0.0, 0.0]]
+    confidence = [[0.1, 0.3, 0.7, 1.0, 0.05, 1.0], [0.99, 0.5, 0.5, 0.0, 0.0, 0.0]]
+    found = StrategyEvaluator(panel, "next_close", lags=3).evaluate(signals_of(panel, alpha, confidence=confidence))
+    assert found.alpha_histogram.edges == (-1.0, -0.8, -0.6, -0.4, -0.2, 0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
+    assert found.alpha_histogram.counts == (1, 0, 0, 0, 2, 2, 1, 0, 1, 1)
+    assert found.confidence_histogram.counts == (1, 1, 0, 1, 0, 2, 0, 1, 0, 2)
+    assert (found.opinions, found.labelled) == (8, 0)
+    assert {row.reason for row in found.by_alpha} == {"no opinion with a return"}
+    assert all(math.isnan(row.realised) for row in found.reliability)
 
 
-def random_case(t: int = 120, n: int = 9, horizon: int = 5, seed: int = 1) -> tuple[Signals, Panel]:
-    """Rounded alphas with many ties, missing bars, non-members and missing opinions."""
+def test_tables_by_hand() -> None:
+    """Two decisions with returns: +10%, -20% | 0%, +50%; alphas 0.5, 0.5 | -0.5, 0.9."""
+    close = [[1.0, 1.0], [10.0, 10.0], [11.0, 8.0], [11.0, 12.0]]
+    panel = panel_of(close)
+    signals = signals_of(panel, [[0.5, 0.5], [-0.5, 0.9], [1, 1], [1, 1]], confidence=[[0.25, 0.25], [0.25, 0.95]] * 2)
+    found = StrategyEvaluator(panel, "next_close", lags=3).evaluate(signals)
+    assert (found.opinions, found.labelled) == (8, 4)
+    rows = {round(row.low, 1): row for row in found.by_alpha if row.opinions}
+    assert {low: row.opinions for low, row in rows.items()} == {-0.6: 1, 0.4: 2, 0.8: 1}
+    assert rows[0.4].mean_return == pytest.approx(-0.05)
+    assert rows[-0.6].mean_return == 0.0
+    assert rows[0.8].mean_return == pytest.approx(0.5)
+    assert rows[0.8].mean_alpha == pytest.approx(0.9)
+    assert rows[0.8].reason == "1 bars are too few for an error with 1 lags"
+    sure = {round(row.low, 1): row for row in found.reliability if row.opinions}
+    assert {low: row.opinions for low, row in sure.items()} == {0.2: 3, 0.9: 1}
+    assert sure[0.2].realised == pytest.approx(0.0)  # right, wrong, and a return of 0, which is half
+    assert sure[0.9].realised == 1.0
+    assert sure[0.9].mean_confidence == pytest.approx(0.95)
+
+
+def slow_error(label: Float, inside: Float, horizon: int) -> float:
+    """Newey and West over bars of the sums of what lies inside, as the formula is written."""
+    mean = label[inside == 1].mean()
+    sums = [sum(label[t, n] - mean for n in range(label.shape[1]) if inside[t, n]) for t in range(len(label))]
+    bars = int((inside.sum(axis=1) > 0).sum())
+    lag = max(2 * (horizon - 1), math.floor(4 * (bars / 100) ** (2 / 9)))
+    total = sum(
+        (1 - abs(s - t) / (lag + 1)) * sums[s] * sums[t]
+        for s in range(len(sums))
+        for t in range(len(sums))
+        if abs(s - t) <= lag
+    )
+    return math.sqrt(total) / float(inside.sum())
+
+
+def test_errors_and_means_against_the_formula_as_it_is_written() -> None:
+    signals, panel = random_case(t=140, horizon=3)
+    first, last = 12, 130
+    found = StrategyEvaluator(panel, "next_close", first, last, lags=3).evaluate(signals)
+    label = panel.close[first + 4 : last] / panel.close[first + 1 : last - 3] - 1
+    alpha = signals.alpha[first : first + len(label)]
+    known = (signals.confidence[first : first + len(label)] > 0) & panel.member[first : first + len(label)]
+    known &= np.isfinite(label)
+    assert found.labelled == known.sum()
+    row = found.by_alpha[6]  # 0.2 up to 0.4
+    inside = known & (alpha >= np.float32(0.2)) & (alpha < np.float32(0.4))
+    assert row.opinions == inside.sum() > 50
+    assert row.mean_return == pytest.approx(label[inside].mean(), rel=1e-12)
+    assert row.error == pytest.approx(slow_error(label, inside.astype(float), 3), rel=1e-10)
+    right = np.sign(alpha) * np.sign(label)
+    sure = found.reliability[9]
+    everything = known.astype(float)  # random_case is sure of whatever it says
+    assert sure.opinions == known.sum()
+    assert sure.realised == pytest.approx(right[known].mean(), rel=1e-12)
+    error = slow_error(np.where(known, right, 0.0).astype(float), everything, 3)
+    assert sure.interval_high - sure.interval_low == pytest.approx(2 * 1.959963984540054 * error, rel=1e-10)
+
+
+def calibrated(share: float, seed: int, bars: int = 1500, assets: int = 12) -> tuple[Signals, Panel]:
+    """Opinions of any confidence c; the next return has alpha's sign with probability (1 + share · c) / 2."""
     rng = np.random.default_rng(seed)
-    close = 100 * np.exp(np.cumsum(rng.normal(0, 0.02, (t, n)), axis=0))
-    opens = close * np.exp(rng.normal(0, 0.005, (t, n)))
-    gone = rng.random((t, n)) < 0.1
-    close[gone] = opens[gone] = np.nan
-    panel = panel_of(close, open=opens, member=rng.random((t, n)) < 0.9)
-    alpha = rng.normal(0, 0.5, (t, n)).clip(-1, 1).round(1)
-    return signals_of(panel, alpha, horizon, rng.random((t, n)) < 0.85), panel
+    confidence = rng.uniform(0.01, 1.0, (bars, assets))
+    side = rng.choice([-1.0, 1.0], (bars, assets))
+    right = rng.random((bars, assets)) < (1.0 + share * confidence) / 2.0
+    returns = 0.01 * rng.uniform(0.1, 1.0, (bars, assets))
+    returns[2:] *= np.where(right, side, -side)[:-2]
+    panel = panel_of(100.0 * np.cumprod(1.0 + returns, axis=0))
+    return signals_of(panel, side * rng.uniform(0.1, 1.0, side.shape), confidence=confidence), panel
 
 
-# Two decisions, five assets, horizon 1: bought at bar t+1, sold at bar t+2.
-CLOSE = [
-    [10, 10, 10, 10, 10],
-    [10, 20, 40, 50, 80],
-    [11, 24, 52, 70, 120],  # returns of the first decision: 10 %, 20 %, 30 %, 40 %, 50 %
-    [22, 24, 26, 70, 60],  # of the second: 100 %, 0 %, −50 %, 0 %, −50 %
-]
-ALPHA = [
-    [0.2, 0.1, 0.3, 0.5, 0.4],  # ranks 2 1 3 5 4 against 1 2 3 4 5: d² = 1 1 0 1 1, rho = 1 − 6·4/120 = 0.8
-    [0.9, 0.5, 0.5, 0.1, -0.2],  # ranks 5 3.5 3.5 2 1 against 5 3.5 1.5 3.5 1.5
-    [1.0, 1.0, 1.0, 1.0, 1.0],
-    [1.0, 1.0, 1.0, 1.0, 1.0],
-]
-# Second bar, less the mean rank 3: (2, .5, .5, −1, −2)·(2, .5, −1.5, .5, −1.5) = 4 + .25 − .75 − .5 + 3 = 6;
-# squares 4 + .25 + .25 + 1 + 4 = 9.5 and 4 + .25 + 2.25 + .25 + 2.25 = 9.
-SECOND = 6 / math.sqrt(9.5 * 9)
+@pytest.mark.parametrize("share", [1.0, 0.3, 0.0, -0.5])
+def test_confidence_is_read_back(share: float) -> None:
+    """Where the sign is right as often as confidence says, the table is the diagonal; else it is what it is."""
+    signals, panel = calibrated(share, seed=3)
+    found = StrategyEvaluator(panel, "next_close", lags=3).evaluate(signals).reliability
+    assert sum(row.opinions for row in found) == 1498 * 12
+    for row in found:
+        assert row.interval_low <= row.realised <= row.interval_high
+        assert row.interval_high - row.interval_low < 0.15
+        assert row.realised == pytest.approx(share * row.mean_confidence, abs=0.08)
 
 
-def test_a_hand_made_panel() -> None:
-    panel = panel_of(CLOSE)
-    found = information_coefficient(signals_of(panel, ALPHA), panel, "next_close")
-    assert found.series[:2] == pytest.approx([0.8, SECOND], rel=1e-15)
-    assert np.isnan(found.series[2:]).all()
-    assert found.n == 2
-    assert found.mean == pytest.approx((0.8 + SECOND) / 2, rel=1e-15)
-    assert found.ir == pytest.approx(found.mean / (abs(0.8 - SECOND) / math.sqrt(2)), rel=1e-12)
-    assert math.isnan(found.t_value)
-    assert found.reason == "2 bars are too few for a t-value with 1 lags"
+def test_the_interval_holds_what_it_says() -> None:
+    """Of 20 seeds with 10 bins each about 95% of the intervals hold the truth."""
+    hits = [
+        row.interval_low <= 0.5 * row.mean_confidence <= row.interval_high
+        for seed in range(20)
+        for signals, panel in [calibrated(0.5, seed, bars=300, assets=6)]
+        for row in StrategyEvaluator(panel, "next_close", lags=3).evaluate(signals).reliability
+    ]
+    assert 0.90 <= np.mean(hits) <= 0.99
 
 
-@pytest.mark.parametrize("fill", ["next_open", "next_close"])
-@pytest.mark.parametrize("horizon", [1, 5, 21])
-def test_scipy_says_the_same_at_every_bar(fill: Fill, horizon: int) -> None:
-    signals, panel = random_case(horizon=horizon)
-    price = panel.open if fill == "next_open" else panel.close
-    assert price is not None
-    found = information_coefficient(signals, panel, fill)
-    defined = 0
-    for t in range(panel.n_bars):
-        expected = math.nan
-        if t + 1 + horizon < panel.n_bars:
-            label = price[t + 1 + horizon] / price[t + 1] - 1
-            counts = (signals.confidence[t] > 0) & panel.member[t] & np.isfinite(label)
-            if counts.sum() >= 5:
-                expected = stats.spearmanr(signals.alpha[t, counts], label[counts]).statistic
-                defined += 1
-        assert found.series[t] == pytest.approx(expected, rel=1e-13, abs=1e-15, nan_ok=True)
-    assert found.n == defined > 50
-    assert found.mean == pytest.approx(np.nanmean(found.series), rel=1e-13)
+def test_it_holds_the_coefficient_and_the_decay_of_the_same_window() -> None:
+    signals, panel = random_case(t=150, horizon=2)
+    found = StrategyEvaluator(panel, "next_open", 20, 140, lags=5).evaluate(signals)
+    assert found.ic.mean == information_coefficient(signals, panel, "next_open", 20, 140).mean
+    np.testing.assert_array_equal(found.decay.ic, alpha_decay(signals, panel, "next_open", 20, 140, 5).ic)
+    assert (found.strategy, found.horizon) == ("hand_made", 2)
 
 
-def slow_t_value(series: Float, lag: int) -> float:
-    """Newey and West (1987) as it is written, over all pairs of bars."""
-    bars = [t for t in range(len(series)) if not math.isnan(series[t])]
-    mean = sum(series[t] for t in bars) / len(bars)
-    total = 0.0
-    for s in bars:
-        for t in bars:
-            if abs(s - t) <= lag:
-                total += (1 - abs(s - t) / (lag + 1)) * (series[s] - mean) * (series[t] - mean)
-    return float(mean / (math.sqrt(total) / len(bars)))
-
-
-@pytest.mark.parametrize(("horizon", "lag"), [(1, 4), (3, 4), (10, 18)])
-def test_the_t_value_against_the_formula_as_it_is_written(horizon: int, lag: int) -> None:
-    signals, panel = random_case(t=140, horizon=horizon, seed=2)
-    found = information_coefficient(signals, panel, "next_close")
-    assert lag >= horizon - 1
-    assert found.t_value == pytest.approx(slow_t_value(found.series, lag), rel=1e-12)
-    assert found.ir == pytest.approx(found.mean / np.nanstd(found.series, ddof=1), rel=1e-12)
-    assert found.reason == ""
-
-
-def test_overlapping_labels_do_not_make_noise_significant() -> None:
-    """Lasting opinions on random walks: |t| passes 1.96 about as often as it should, without lags far too often."""
-    honest = naive = 0
-    for seed in range(60):
-        rng = np.random.default_rng(seed)
-        panel = panel_of(np.exp(np.cumsum(rng.normal(0, 0.01, (1500, 6)), axis=0)))
-        walk = np.repeat(rng.uniform(-1, 1, (15, 6)), 100, axis=0)
-        found = information_coefficient(signals_of(panel, walk, horizon=21), panel, "next_close")
-        honest += abs(found.t_value) > 1.96
-        naive += abs(found.ir * math.sqrt(found.n)) > 1.96
-    assert honest <= 12
-    assert naive >= 25
-
-
-def test_labels_end_inside_the_window() -> None:
-    signals, panel = random_case()
-    whole = information_coefficient(signals, panel, "next_close")
-    part = information_coefficient(signals, panel, "next_close", first=20, last=70)
-    defined = np.flatnonzero(np.isfinite(part.series))
-    assert defined[0] >= 20
-    assert defined[-1] == 70 - 1 - 1 - 5
-    inside = whole.series[20:64]
-    assert np.array_equal(part.series[20:64], inside, equal_nan=True)
-    assert part.mean == inside[np.isfinite(inside)].mean()
-
-
-def test_the_future_changes_nothing_that_was_known() -> None:
-    signals, panel = random_case()
-    part = information_coefficient(signals, panel, "next_open", last=70)
-    cut_signals = replace(
-        signals, timestamps=signals.timestamps[:70], alpha=signals.alpha[:70], confidence=signals.confidence[:70]
+def test_bars_after_the_window_change_nothing() -> None:
+    signals, panel = random_case(t=150, horizon=5)
+    cut = signals_of(panel.until(120), signals.alpha[:120], 5, signals.confidence[:120])
+    whole = StrategyEvaluator(panel, "next_close", 10, 120, lags=4).evaluate(signals)
+    part = StrategyEvaluator(panel.until(120), "next_close", 10, lags=4).evaluate(cut)
+    assert json.loads(json_text([whole.by_alpha, whole.reliability, whole.decay])) == json.loads(
+        json_text([part.by_alpha, part.reliability, part.decay])
     )
-    cut = information_coefficient(cut_signals, panel.until(70), "next_open")
-    assert np.array_equal(part.series[:70], cut.series, equal_nan=True)
-    assert (part.mean, part.ir, part.t_value, part.n) == (cut.mean, cut.ir, cut.t_value, cut.n)
+    assert (whole.opinions, whole.labelled) == (part.opinions, part.labelled)
 
 
-def single(t: int = 90, horizon: int = 2) -> tuple[Signals, Panel, Float]:
-    signals, panel = random_case(t, 1, horizon, seed=6)
-    return signals, panel, panel.close[:, 0]
-
-
-def test_a_single_asset_is_correlated_over_time() -> None:
-    signals, panel, price = single()
-    found = information_coefficient(signals, panel, "next_close")
-    n = 90 - 1 - 2
-    label = price[3:] / price[1 : 1 + n] - 1
-    counts = (signals.confidence[:n, 0] > 0) & panel.member[:n, 0] & np.isfinite(label)
-    expected = stats.spearmanr(signals.alpha[:n, 0][counts], label[counts]).statistic
-    assert found.mean == pytest.approx(expected, rel=1e-12)
-    assert found.n == counts.sum()
-    assert found.t_value == pytest.approx(slow_t_value(found.series, 3), rel=1e-12)
-    assert math.isnan(found.ir)
-    assert "single asset" in found.reason
-
-
-def test_few_assets_have_no_coefficient() -> None:
-    panel = panel_of(np.asarray(CLOSE)[:, :4])
-    found = information_coefficient(signals_of(panel, np.asarray(ALPHA)[:, :4]), panel, "next_close")
-    assert_undefined(found, "at most 4 assets at a bar with an opinion and a label, and 5 are needed")
-
-
-def assert_undefined(found: InformationCoefficient, reason: str) -> None:
-    assert np.isnan(found.series).all()
-    assert np.isnan([found.mean, found.ir, found.t_value]).all()
-    assert found.n == 0
-    assert found.reason == reason
-
-
-def test_why_nothing_is_defined() -> None:
-    panel = panel_of(CLOSE)
-    flat = signals_of(panel, np.full((4, 5), 0.5))
-    assert_undefined(information_coefficient(flat, panel, "next_close"), "alpha or return is the same for all opinions")
-    late = signals_of(panel, ALPHA, horizon=3)
-    assert_undefined(
-        information_coefficient(late, panel, "next_close"), "the window holds no bar whose label ends inside it"
-    )
-    silent = signals_of(panel, ALPHA, confidence=np.zeros((4, 5)))
-    assert information_coefficient(silent, panel, "next_close").reason.startswith("at most 0 assets")
-    one = panel_of(np.asarray(CLOSE)[:, :1])
-    short = information_coefficient(signals_of(one, np.asarray(ALPHA)[:, :1]), one, "next_close")
-    assert_undefined(short, "2 bars with an opinion and a label, and 5 are needed")
-
-
-def test_a_coefficient_that_never_varies_has_no_ratio() -> None:
-    panel = panel_of([[1.0 + 0.1 * n * t for n in range(1, 7)] for t in range(8)])
-    found = information_coefficient(signals_of(panel, [np.arange(6) / 10] * 8), panel, "next_close")
-    assert found.mean == 1.0
-    assert np.isnan([found.ir, found.t_value]).all()
-    assert found.reason == "the coefficient is the same at every bar, hence no IR and no t-value"
-
-
-def test_what_does_not_fit_is_refused() -> None:
+def test_signals_of_another_panel_are_refused() -> None:
     signals, panel = random_case()
     with pytest.raises(DataError, match="same timestamps and symbols"):
-        information_coefficient(signals, panel.until(100), "next_close")
-    with pytest.raises(ConfigError, match="50:500"):
-        information_coefficient(signals, panel, "next_close", 50, 500)
-    with pytest.raises(MissingDataError, match="next_close"):
-        information_coefficient(signals, replace(panel, open=None), "next_open")
+        StrategyEvaluator(panel.until(50), "next_close").evaluate(signals)
