@@ -92,13 +92,6 @@ def too_loud(signals: Signals, market: Market, out: SignalBuffer) -> None:
     out.alpha[:] *= np.float32(3.0)
 
 
-def stale(signals: Signals, market: Market, out: SignalBuffer) -> None:
-    honest(signals, market, out)
-    missing = np.isnan(market.panel.close) & (np.arange(len(out.alpha)) > 0)[:, None]
-    for panel in out:
-        panel[missing] = np.float32(0.5)
-
-
 def unfilled(signals: Signals, market: Market, out: SignalBuffer) -> None:
     spoken = signals.confidence > 0.0
     out.alpha[spoken], out.confidence[spoken] = signals.alpha[spoken], signals.confidence[spoken]
@@ -154,7 +147,6 @@ def test_an_honest_overlay_fails_nothing() -> None:
         (whole_history, "the_future_changes_nothing"),
         (next_bar, "the_future_changes_nothing"),
         (too_loud, "alpha_and_confidence_keep_their_ranges"),
-        (stale, "missing_bars_have_no_opinion"),
         (unfilled, "a_lent_buffer_is_overwritten"),
         (meddling, "the_opinions_given_are_left_as_they_are"),
         (inventive, "of_nothing_comes_nothing"),

@@ -258,7 +258,7 @@ class Market:
         return self.memo(("own volatility", window), compute)
 
     @cached_property
-    def _own_row(self) -> Int | None:
+    def own_row(self) -> Int | None:
         """At each bar its number among the asset's own bars, -1 where it is missing; None if none is."""
         present = np.isfinite(self.panel.close)
         if present.all():
@@ -271,18 +271,18 @@ class Market:
 
     def on_own_bars(self, values: Float) -> Float:
         """Values (T, N) with each asset's bars moved up to the top of its column, NaN below them; read-only."""
-        if self._own_row is None:
+        if self.own_row is None:
             return read_only(values)
-        bar, asset = np.nonzero(self._own_row >= 0)
+        bar, asset = np.nonzero(self.own_row >= 0)
         out = np.full(values.shape, np.nan)
-        out[self._own_row[bar, asset], asset] = values[bar, asset]
+        out[self.own_row[bar, asset], asset] = values[bar, asset]
         return _readonly(out)
 
     def on_clock(self, own: Float) -> Float:
         """The way back from `on_own_bars`: NaN where an asset has no bar."""
-        if self._own_row is None:
+        if self.own_row is None:
             return own
-        return np.where(self._own_row >= 0, np.take_along_axis(own, np.maximum(self._own_row, 0), axis=0), np.nan)
+        return np.where(self.own_row >= 0, np.take_along_axis(own, np.maximum(self.own_row, 0), axis=0), np.nan)
 
     def _indicator(self, key: Hashable, compute: Callable[[], Float]) -> Float:
         """What `compute` makes of the assets' own bars, on the panel's clock."""

@@ -6,9 +6,10 @@ from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import replace
 from types import MappingProxyType
-from typing import Any, ClassVar, final
+from typing import Any, ClassVar, Self, final
 
 import numpy as np
+from pydantic import model_validator
 
 from regimefolio.core.component import Component, Part
 from regimefolio.core.errors import ConfigError, DataError
@@ -154,6 +155,12 @@ class Overlaid(Strategy):
     strategy: Part[Strategy]
     overlays: tuple[Part[Overlay], ...]
 
+    @model_validator(mode="after")
+    def _one_list(self) -> Self:
+        if isinstance(self.strategy, Overlaid):
+            raise ValueError("the strategy has overlays already; put all of them into one list")
+        return self
+
     @property
     def kind(self) -> str:  # type: ignore[override]  # of the class elsewhere; here that of the strategy inside
         """That of the strategy inside."""
@@ -174,7 +181,7 @@ class Overlaid(Strategy):
         return {**self.strategy.plain(), OVERLAYS: [overlay.spec() for overlay in self.overlays]}
 
     def signals(self, market: Market, out: SignalBuffer | None = None) -> Signals:
-        """Those of the strategy after every overlay in turn; an asset's first `warmup` bars have no opinion."""
+        """Those of the strategy after every overlay in turn; missing bars, and an asset's first `warmup`, have none."""
         found = self.strategy.signals(market, None if self.overlays else out)
         last = len(self.overlays) - 1
         for position, overlay in enumerate(self.overlays):
@@ -198,8 +205,8 @@ class Overlaid(Strategy):
 
 
 def _silence(panels: SignalBuffer, market: Market, bars: int) -> None:
-    """Take every opinion from each asset's first bars."""
-    early = np.cumsum(np.isfinite(market.panel.close), axis=0) <= bars
+    """Take every opinion from each asset's first bars, and from those that are missing."""
+    early = slice(bars) if market.own_row is None else market.own_row < bars
     for panel in panels:
         panel[early] = 0.0
 

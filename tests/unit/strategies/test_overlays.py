@@ -136,6 +136,25 @@ def test_an_assets_warmup_is_without_opinion() -> None:
     assert confidence[bars[13:40], 8].any()
 
 
+class Blanket(Overlay, kind="blanket"):
+    """Says the same everywhere."""
+
+    @property
+    def warmup(self) -> int:
+        return 0
+
+    def apply(self, signals: Signals, market: Market, out: SignalBuffer) -> None:
+        for panel in out:
+            panel[:] = 0.5
+
+
+def test_a_missing_bar_stays_without_opinion_whatever_an_overlay_says() -> None:
+    market = market_of([[1.0, 1.0], [NAN, 1.0], [1.0, 1.0]])
+    strategy = Overlaid(strategy=Settling(), overlays=(Blanket(),))
+    assert strategy.warmup == 0
+    assert strategy.signals(market).confidence.tolist() == [[0.5, 0.5], [0.0, 0.5], [0.5, 0.5]]
+
+
 # A strategy under overlays as a part.
 
 DESCRIBED: dict[str, Any] = {
@@ -237,6 +256,11 @@ def test_a_strategy_adapts_in_its_own_way_under_overlays() -> None:
 def test_a_wrong_overlay_is_refused(overlays: object, message: str) -> None:
     with pytest.raises(ValidationError, match=message):
         Strategy.of({"kind": "momentum_rank", "overlays": overlays})
+
+
+def test_overlays_stand_in_one_list() -> None:
+    with pytest.raises(ValidationError, match="put all of them into one list"):
+        Overlaid(strategy=Strategy.of(DESCRIBED), overlays=(Smoothing(),))
 
 
 def test_a_strategy_with_overlays_is_no_other_class() -> None:

@@ -23,4 +23,4 @@ class ConfidenceFloor(Overlay, kind="confidence_floor"):
         dropped = signals.confidence < np.float32(self.floor)
         for to, given in zip(out, (signals.alpha, signals.confidence), strict=True):
             to[:] = given
-            to[dropped] = 0.0
+            np.putmask(to, dropped, 0.0)
