@@ -111,11 +111,7 @@ def alpha_decay(
     if lags < 3:
         raise ConfigError(f"a decay is fitted through at least 3 lags, but there are {lags}")
     last = window_end(signals, panel, first, last)
-    by_bar = np.full((panel.n_bars, lags), np.nan)  # of the return that ends there
-    for h in range(1, lags + 1):
-        label = fill_returns(panel, fill, first, last, h, h + 1)
-        begin = first + h + 1
-        by_bar[begin : begin + len(label), h - 1] = coefficients(signals, panel, label, first)[0]
+    by_bar = _by_ending_bar(signals, panel, fill, first, last, lags)
     known = np.isfinite(by_bar)
     n = known.sum(axis=0)
     lag = np.arange(1, lags + 1)
@@ -133,6 +129,16 @@ def alpha_decay(
         return AlphaDecay(lag, ic, error, math.nan, math.nan, math.nan, fit.initial, reason)
     half_life, low, high = (math.log(2.0) / (fit.rate + sign * NORMAL_95 * fit.rate_error) for sign in (0.0, 1.0, -1.0))
     return AlphaDecay(lag, ic, error, half_life, low, high, fit.initial)
+
+
+def _by_ending_bar(signals: Signals, panel: Panel, fill: str, first: int, last: int, lags: int) -> Float:
+    """Coefficients (T, H) at the bar that ends the return which they are of, so that a row shares its return."""
+    found = np.full((panel.n_bars, lags), np.nan)
+    for h in range(1, lags + 1):
+        label = fill_returns(panel, fill, first, last, h, h + 1)
+        begin = first + h + 1
+        found[begin : begin + len(label), h - 1] = coefficients(signals, panel, label, first)[0]
+    return found
 
 
 def _undefined(lag: Int, ic: Float, reason: str) -> AlphaDecay:
