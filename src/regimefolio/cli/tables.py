@@ -77,6 +77,8 @@ def parameters(values: Mapping[str, Json], names: Sequence[str]) -> str:
 
 
 def _shown(value: Json) -> str:
+    if value is None:
+        return "none"
     if isinstance(value, list):
         return " + ".join(map(_shown, value)) or "none"
     if isinstance(value, dict):

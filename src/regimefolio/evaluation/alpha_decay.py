@@ -92,16 +92,10 @@ def alpha_decay(
     lags : int
         H, at least 3.
 
-    Returns
-    -------
-    AlphaDecay
-
     Raises
     ------
-    DataError, MissingDataError
-        As `information_coefficient`.
-    ConfigError
-        As there, or fewer than 3 lags.
+    DataError, MissingDataError, ConfigError
+        As `information_coefficient`, or fewer than 3 lags.
 
     Source
     ------

@@ -56,6 +56,8 @@ def day(value: datetime.datetime | np.datetime64) -> str:
 
 def parameter(value: Json) -> str:
     """The value of a parameter; a part as `smoothing (window 3)`, a list of them with commas."""
+    if value is None:
+        return "none"
     if isinstance(value, list):
         return ", ".join(map(parameter, value)) or "none"
     if isinstance(value, dict):

@@ -39,7 +39,7 @@ def test_words() -> None:
     )
     overlays: list[Json] = [{"kind": "normalise", "method": "rank"}, {"kind": "smoothing", "window": 3}]
     assert parameters({"overlays": overlays}, ["overlays"]) == "normalise(rank) + smoothing(3)"
-    assert parameters({"overlays": []}, ["overlays"]) == "none"
+    assert parameters({"overlays": [], "rsi_period": None}, ["overlays", "rsi_period"]) == "none, none"
 
 
 def test_a_table_in_a_log() -> None:

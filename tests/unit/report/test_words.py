@@ -38,6 +38,7 @@ from regimefolio.report.words import count, counted, day, metric_name, number, p
         (parameter(0.05), "0.05"),
         (parameter(True), "True"),
         (parameter("returns"), "returns"),
+        (parameter(None), "none"),
         (parameter([]), "none"),
         (parameter([{"kind": "smoothing", "window": 3}, {"kind": "own"}]), "smoothing (window 3), own"),
         (day(np.datetime64("2020-02-03", "ns")), "2020-02-03"),
