@@ -163,6 +163,31 @@ def append_line(path: Path, line: str) -> None:
         raise refusal(path, error) from error
 
 
+def last_line(path: Path) -> tuple[bytes, bool]:
+    """The last line of a log without its line break, and whether it has one; empty where there is no log.
+
+    Raises
+    ------
+    WorkspaceError
+        It cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            size, block = file.seek(0, os.SEEK_END), 1 << 16
+            while True:
+                file.seek(max(0, size - block))
+                tail = file.read()
+                whole = tail.endswith(b"\n")
+                _, found, line = tail.removesuffix(b"\n").rpartition(b"\n")
+                if found or block >= size:
+                    return line, whole
+                block *= 4
+    except FileNotFoundError:
+        return b"", True
+    except OSError as error:
+        raise refusal(path, error, "cannot be read") from error
+
+
 def remove(path: Path) -> None:
     """Take a file away, if it is there.
 

@@ -105,6 +105,7 @@ class Coordinator:
         self._check(first)
         workspace = self.workspace
         with workspace.opened():
+            self._check_trail()
             dataset, market = self._load()
             data = data_fingerprint(dataset, market)
             self._describe(dataset, data)
@@ -125,6 +126,14 @@ class Coordinator:
         names = [phase.name for phase in self.phases]
         if first is not None and first not in names:
             raise ConfigError(f"unknown phase {first!r}; {did_you_mean(first, names)}")
+
+    def _check_trail(self) -> None:
+        """Say, and record, where the audit trail is not what was written; the work itself does not depend on it."""
+        audit = self.workspace.audit
+        found = audit.verify()
+        if found.broken:
+            self._progress.say(f"{audit.path}: {found.text}; what it says is not to be trusted")
+            audit.record("broken chain", line=found.broken[0][0], places=len(found.broken))
 
     def _reuse(self, phase: Phase) -> PhaseStep:
         for name in self._edited(phase, "edited"):
