@@ -17,8 +17,8 @@ from regimefolio.backtest import (
     run_backtest,
 )
 from regimefolio.core.component import Component, registered
-from regimefolio.core.documents import read_document
-from regimefolio.core.errors import ConfigError, RegimefolioError
+from regimefolio.core.documents import load_system, read_document
+from regimefolio.core.errors import ConfigError, RegimefolioError, WorkspaceError
 from regimefolio.core.files import path_of
 from regimefolio.core.progress import Progress
 from regimefolio.core.types import Action, Outcome, Panel, RegimePath, SignalBuffer, Signals, Simulation, StrategySignal
@@ -96,6 +96,7 @@ __all__ = [
     "first_sentence",
     "kernel_cache",
     "kernels_are_compiled",
+    "load_plugins",
     "load_data",
     "load_market",
     "normalise_min_max",
@@ -109,6 +110,7 @@ __all__ = [
     "registered",
     "run_backtest",
     "us5_file",
+    "workspace_of",
     "write_report",
 ]
 
@@ -137,6 +139,19 @@ def kernels_are_compiled() -> bool:
     """Whether an earlier process compiled the kernels and kept them; the first one on a machine must compile them."""
     folder = kernel_cache()
     return folder is not None and any(folder.glob("simulate.simulate-*.nbi"))
+
+
+def load_plugins() -> None:
+    """Import what installed packages offer, and what `config/system_config.yaml` of the working folder names.
+
+    Reading a configuration file does it too, besides the file's own `plugins:`.
+
+    Raises
+    ------
+    ConfigError
+        One of them cannot be imported.
+    """
+    load_system()
 
 
 def read_workflow(path: str | Path) -> WorkflowSpec:
@@ -172,6 +187,22 @@ def check_file(path: str | Path) -> CheckReport:
         It is no table of bars at all.
     """
     return market.check_file(path_of(path))
+
+
+def workspace_of(folder: str | Path) -> Workspace:
+    """The files of a workflow, from its folder, `<output_dir>/<name>`.
+
+    Raises
+    ------
+    WorkspaceError
+        It is not the folder of a workflow.
+    """
+    root = path_of(folder)
+    if not (root / "metadata" / "workflow.json").is_file():
+        raise WorkspaceError(
+            f"{root}: is not the folder of a workflow; name one that `regimefolio run` made, such as results/demo"
+        )
+    return Workspace(root)
 
 
 def read_record(folder: str | Path) -> Record:

@@ -10,7 +10,7 @@ import numpy as np
 from pydantic import Field, PlainSerializer, PlainValidator, model_validator
 from pydantic_core import PydanticCustomError
 
-from regimefolio.core.component import Model, Part, Rate, placed_error
+from regimefolio.core.component import Model, Part, Plugins, Rate, placed_error
 from regimefolio.core.errors import ConfigError, MissingDataError, RegimefolioError
 from regimefolio.core.types import Float, Json, Times
 from regimefolio.market import Dataset, DataSpec, Market, load_data
@@ -77,6 +77,7 @@ class BacktestSpec(Model):
     """Everything that one backtest needs; the section `backtest:` of a file."""
 
     name: str = "backtest"
+    plugins: Plugins = ()
     data: DataSpec
     benchmark: str | None = Field(None, description="equal_weight, index, a symbol, or file:PATH")
     strategies: tuple[

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from regimefolio.cli.door import Debug, Json, door
 
 BROKEN = 1
+HIDDEN = ("time", "event", "previous", "details")
+DIGESTS = ("before", "after", "sha256")
 
 EPILOG = """\b
 regimefolio audit results/demo
@@ -42,9 +44,14 @@ def audit(
     else:
         screen = console()
         for event in events[-lines:] if lines else []:
-            shown = {key: value for key, value in event.items() if key not in ("time", "event", "previous", "details")}
-            about = ", ".join(f"{key} {str(value)[:12] if key in ('before', 'after') else value}" for key, value in shown.items())
-            screen.print(f"{event.get('time', '')}  {event.get('event', '')}: {about}", markup=False, soft_wrap=True)
+            screen.print(_line(event), markup=False, soft_wrap=True)
         screen.print(f"{trail.path}: {found.text}", markup=False, soft_wrap=True, style="red" if found.broken else None)
     if found.broken:
         raise typer.Exit(BROKEN)
+
+
+def _line(event: dict[str, Any]) -> str:
+    """One event on one line: digests shortened, tracebacks and the chain left out."""
+    about = {key: str(value) for key, value in event.items() if key not in HIDDEN}
+    shown = (f"{key} {value[:12] if key in DIGESTS else value}" for key, value in about.items())
+    return f"{event.get('time', '')}  {event.get('event', '')}: {', '.join(shown)}"

@@ -102,6 +102,7 @@ def described(family: str | None = None, kind: str | None = None) -> list[Descri
     from regimefolio import api
     from regimefolio.core.component import did_you_mean
 
+    api.load_plugins()
     families = api.FAMILIES if family is None else (_family(family, api.FAMILIES),)
     if kind is not None and kind not in (known := api.registered(families[0])):
         raise api.ConfigError(f"unknown {families[0]} {kind!r}; {did_you_mean(kind, known)}")

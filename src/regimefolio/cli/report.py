@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from regimefolio.cli.door import Debug, door
-from regimefolio.core.errors import WorkspaceError
 
 
 def register(app: typer.Typer) -> None:
@@ -22,13 +21,6 @@ def report(
     debug: Debug = False,
 ) -> None:
     """Write a finished workflow's report again."""
-    from regimefolio.core.files import path_of
-
-    folder = path_of(folder)
-    if not (folder / "metadata" / "workflow.json").is_file():
-        raise WorkspaceError(
-            f"{folder}: is not the folder of a workflow; name one that `regimefolio run` made, such as results/demo"
-        )
     from regimefolio import api
 
-    typer.echo(api.write_report(folder))
+    typer.echo(api.write_report(api.workspace_of(folder).root))

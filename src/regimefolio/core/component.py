@@ -14,11 +14,20 @@ import hashlib
 import inspect
 import json
 import re
+import sys
 from abc import ABC
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Self, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, GetCoreSchemaHandler, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    ValidationError,
+    model_validator,
+)
 from pydantic_core import CoreSchema, InitErrorDetails, PydanticCustomError, core_schema
 
 from regimefolio.core.errors import ConfigError
@@ -90,6 +99,9 @@ def _folder_name(value: str) -> str:
 Rate = Annotated[float, AfterValidator(_rate)]
 """A field that takes an interest rate, as a fraction a year."""
 
+Plugins = Annotated[tuple[str, ...], Field(description="modules, or paths of .py files, with parts of one's own")]
+"""A field that names them; `Document.parse` imports them before it looks at the parts."""
+
 FolderName = Annotated[str, AfterValidator(_folder_name)]
 """A field that takes a name which a folder can have."""
 
@@ -116,7 +128,7 @@ class Component(Model, ABC):
                 missing = ", ".join(sorted(cls.__abstractmethods__))
                 raise TypeError(f"{cls.__name__} must define {missing}")
             known = _REGISTRY[cls.family].get(kind)
-            if known is not None and (known.__module__, known.__qualname__) != (cls.__module__, cls.__qualname__):
+            if known is not None and _home(known) != _home(cls):
                 raise TypeError(f"{known.__module__}.{known.__qualname__} is already the {cls.family} {kind!r}")
             cls.kind = kind
             _REGISTRY[cls.family][kind] = cls
@@ -179,6 +191,12 @@ class Component(Model, ABC):
 
 
 _REGISTRY: dict[str, dict[str, type[Component]]] = {}
+
+
+def _home(part: type[Component]) -> tuple[str, str]:
+    """The file, or else the module, and the name of a class: equal ones were read twice from the same place."""
+    file = getattr(sys.modules.get(part.__module__), "__file__", None)
+    return file or part.__module__, part.__qualname__
 
 
 def registered(family: str) -> Mapping[str, type[Component]]:

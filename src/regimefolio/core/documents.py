@@ -14,9 +14,10 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from regimefolio.core.component import did_you_mean
+from regimefolio.core.component import Model, Plugins, did_you_mean
 from regimefolio.core.errors import ConfigError, RegimefolioError
 from regimefolio.core.files import path_of
+from regimefolio.core.plugins import load_installed, load_plugin
 
 Place = tuple[str | int, ...]
 M = TypeVar("M", bound=BaseModel)
@@ -70,6 +71,9 @@ class Document:
                 raise self.marks[(key,)].error(f"unknown section {key!r}; {hint}")
         if section not in self.data:
             raise ConfigError(f"{self.path}:1:1: the file must consist of one section `{section}:`")
+        if section != "system":
+            load_system()
+        self._load_plugins(section)
         try:
             return model.model_validate(self.data[section])
         except ValidationError as error:
@@ -78,6 +82,17 @@ class Document:
             for other in others:
                 first.add_note(str(other))
             raise first from None
+
+    def _load_plugins(self, section: str) -> None:
+        """Import what the section names under `plugins:`, before its parts are looked at."""
+        values = self.data[section]
+        names = values.get("plugins") if isinstance(values, dict) else None
+        for index, name in enumerate(names if isinstance(names, list) else ()):
+            if isinstance(name, str):
+                try:
+                    load_plugin(name)
+                except ConfigError as error:
+                    raise self._place((section, "plugins", index)).error(str(error)) from error.__cause__
 
     @contextmanager
     def placing(self, section: str) -> Iterator[None]:
@@ -98,6 +113,28 @@ class Document:
             if (*found, step) in self.marks:
                 found = (*found, step)
         return self.marks[found]
+
+
+SYSTEM_FILE = Path("config/system_config.yaml")
+"""Where the working folder says what holds for all of its work."""
+
+
+class SystemSpec(Model):
+    """What holds for every file that is read in this working folder; the section `system:` of its own file."""
+
+    plugins: Plugins = ()
+
+
+def load_system() -> SystemSpec:
+    """Import what installed packages offer and what the working folder's `config/system_config.yaml` names.
+
+    Raises
+    ------
+    ConfigError
+        That file has a mistake, or a plugin cannot be imported.
+    """
+    load_installed()
+    return read_document(SYSTEM_FILE).parse(SystemSpec, "system") if SYSTEM_FILE.is_file() else SystemSpec()
 
 
 _WORDS = {

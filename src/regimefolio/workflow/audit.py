@@ -50,7 +50,7 @@ class Verdict:
             others = f" ({len(self.broken) - 1} more such places)" if len(self.broken) > 1 else ""
             return f"the chain is broken at line {line}: {problem}{others}"
         if self.unchained == self.lines > 0:
-            return f"none of its {self.lines} lines is chained: it is from before trails were; the next run begins a chain"
+            return f"its {self.lines} lines are from before trails were chained; the next run begins a chain"
         said = f"the chain of {self.lines - self.unchained} lines is whole"
         if self.unchained:
             said += f"; the {self.unchained} lines before it are from before trails were chained"
@@ -82,6 +82,11 @@ class Audit:
         digest = _sha256(previous) if previous else None
         entry = jsonable({"time": now, "event": event, **details, "previous": digest})
         append_line(self.path, json.dumps(entry, ensure_ascii=False))
+
+    def events(self) -> list[dict[str, Any]]:
+        """The lines as mappings; one that a crash cut short is left out."""
+        lines = self.path.read_bytes().split(b"\n") if self.path.is_file() else []
+        return [entry for line in lines if (entry := _entry(line))]
 
     def verify(self) -> Verdict:
         """Check every line against the one before it.

@@ -9,7 +9,7 @@ from typing import Annotated, Literal, Self, TypeAlias
 from pydantic import Field, field_validator, model_validator
 
 from regimefolio.backtest import ExecutionSpec
-from regimefolio.core.component import FolderName, Model, Part, Rate, did_you_mean, placed_error
+from regimefolio.core.component import FolderName, Model, Part, Plugins, Rate, did_you_mean, placed_error
 from regimefolio.core.errors import ConfigError
 from regimefolio.core.types import Json
 from regimefolio.market import DataSpec
@@ -128,6 +128,7 @@ class WorkflowSpec(Model):
     type: Literal["regime_adaptive_optimization"] = "regime_adaptive_optimization"
     output_dir: str = "results"
     seed: int = Field(0, ge=0)
+    plugins: Plugins = ()
     data: WorkflowData
     benchmark: str = Field("equal_weight", description="equal_weight, index, a symbol, or file:PATH")
     strategies: tuple[Part[Strategy], ...] = Field(min_length=1)
@@ -194,4 +195,4 @@ class WorkflowSpec(Model):
 
     def common(self) -> dict[str, Json]:
         """What every phase depends on: all but the names, the classifiers and the phases themselves."""
-        return self.model_dump(mode="json", exclude={"name", "output_dir", "regime_classifiers", "phases"})
+        return self.model_dump(mode="json", exclude={"name", "output_dir", "plugins", "regime_classifiers", "phases"})

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import importlib.metadata
-import inspect
-import sys
 import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -18,6 +16,7 @@ from pydantic import TypeAdapter, ValidationError
 from regimefolio.core.component import Component
 from regimefolio.core.errors import CorruptError
 from regimefolio.core.files import lock, read_json, remove, sha256_of, sweep_temporaries, write_json
+from regimefolio.core.plugins import homes, sources
 from regimefolio.workflow.audit import Audit
 
 
@@ -33,26 +32,19 @@ def code_version() -> str:
 
 
 def code_of(parts: Iterable[Component]) -> str:
-    """`code_version`, and a digest of the modules of parts from outside regimefolio: a change there is seen too.
+    """`code_version`, and a digest of the modules of parts from outside regimefolio, and of what those import.
+
+    A change there is seen too; installed packages count by their version alone, if they are listed as libraries.
 
     A part whose source cannot be found has a different digest every time: what it made is never used again.
     """
-    modules = {
-        base.__module__
-        for whole in parts
-        for part in whole.parts()
-        for base in type(part).__mro__
-        if issubclass(base, Component) and base.__module__.partition(".")[0] != "regimefolio"
-    }
-    if not modules:
+    texts = sources(homes(parts))
+    if not texts:
         return code_version()
     digest = hashlib.sha256()
-    for name in sorted(modules):
-        try:
-            source = inspect.getsource(sys.modules[name])
-        except (KeyError, OSError, TypeError):
-            source = uuid.uuid4().hex
-        digest.update(name.encode() + b"\0" + source.encode())
+    for name in sorted(texts):
+        text = texts[name]
+        digest.update(name.encode() + b"\0" + (uuid.uuid4().hex if text is None else text).encode())
     return f"{code_version()}+{digest.hexdigest()[:12]}"
 
 

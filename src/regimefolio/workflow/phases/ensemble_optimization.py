@@ -84,6 +84,7 @@ class EnsembleOptimization(Phase):
         classifiers: list[Json] = [detector.spec() for detector in spec.regime_classifiers]
         return {
             **spec.common(),
+            "plugins": list(spec.plugins),
             "classifiers": classifiers,
             "search": spec.discovery.plain(),
             "analysis": spec.analysis.plain(),
@@ -326,6 +327,7 @@ def _strategy(job: Job, choices: Choices, chosen: _Search) -> BacktestSpec:
     detector = next(each for each in spec.regime_classifiers if each.kind == chosen.classifier)
     return BacktestSpec(
         name=f"{spec.name}_adaptive",
+        plugins=spec.plugins,
         data=DataSpec.model_validate(spec.data.model_dump(exclude={"split"})),
         benchmark=spec.benchmark,
         strategies=tuple(
