@@ -29,6 +29,7 @@ from regimefolio.market.view import View
 from regimefolio.portfolio import Allocator, Ensemble, PortfolioManager, PortfolioSpec
 from regimefolio.regimes import GaussianHMM, PricePattern, RegimeDetector, Trend
 from regimefolio.report import Record, edited_files, first_sentence
+from regimefolio.research import Sampler
 from regimefolio.strategies import (
     BollingerMeanReversion,
     MacdRsiConfluence,
@@ -76,6 +77,7 @@ __all__ = [
     "RegimePath",
     "RegimefolioError",
     "Run",
+    "Sampler",
     "SignalBuffer",
     "Signals",
     "Simulation",
@@ -114,7 +116,14 @@ __all__ = [
     "write_report",
 ]
 
-FAMILIES = (Source.family, Strategy.family, Overlay.family, RegimeDetector.family, Allocator.family)
+FAMILIES = (
+    Source.family,
+    Strategy.family,
+    Overlay.family,
+    RegimeDetector.family,
+    Allocator.family,
+    Sampler.family,
+)
 """What parts there are; `registered` names those of each."""
 
 

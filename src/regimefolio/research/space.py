@@ -5,7 +5,8 @@ from __future__ import annotations
 import itertools
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Annotated, Any, Self, TypeAlias
 
@@ -116,10 +117,23 @@ class Axis(Model):
         """
         if self.choice is not None:
             return self.choice
-        # In decimal, as the file has them: 0.1 and two steps of 0.1 make 0.3, not 0.30000000000000004.
+        return [self._nth(i) for i in range(self.count)]
+
+    def draw(self, rng: np.random.Generator) -> JsonValue:
+        """A value, all being equally likely; of a range without a step one of six significant digits."""
+        if self.float is None or self.step is not None:
+            position = int(rng.integers(self.count))
+            return self._nth(position) if self.choice is None else self.choice[position]
+        low, high = self.float
+        return min(max(float(f"{rng.uniform(low, high):.6g}"), low), high)
+
+    def _nth(self, position: Count) -> Count | StrictFloat:
+        """The value of a range at a position.
+
+        In decimal, as the file has them: 0.1 and two steps of 0.1 make 0.3, not 0.30000000000000004.
+        """
         low, step = self._decimals()
-        number = float if self.int is None else int
-        return [number(low + i * step) for i in range(self.count)]
+        return (float if self.int is None else int)(low + position * step)
 
     def _decimals(self) -> tuple[Decimal, Decimal]:
         """Low bound and step of a range."""
@@ -137,14 +151,10 @@ class ParameterSpace(RootModel[dict[str, Axis]]):
     model_config = ConfigDict(frozen=True)
 
     @property
-    def size(self) -> int:
-        """Points of the grid.
-
-        Raises
-        ------
-        ConfigError
-            A range of numbers without a step.
-        """
+    def size(self) -> int | None:
+        """Points of the grid; None where a range of numbers has no step."""
+        if any(axis.float is not None and axis.step is None for axis in self.root.values()):
+            return None
         return math.prod(axis.count for axis in self.root.values())
 
     def grid(self) -> list[dict[str, JsonValue]]:
@@ -155,13 +165,20 @@ class ParameterSpace(RootModel[dict[str, Axis]]):
         ConfigError
             A range of numbers without a step, or more than MAX_POINTS points.
         """
-        if self.size > MAX_POINTS:
+        if self.size is not None and self.size > MAX_POINTS:
             raise ConfigError(f"the grid has {self.size:,} points, more than {MAX_POINTS:,}; take larger steps")
         values = [axis.values for axis in self.root.values()]
         return [dict(zip(self.root, point, strict=True)) for point in itertools.product(*values)]
 
+    def draw(self, rng: np.random.Generator) -> dict[str, JsonValue]:
+        """A value of each parameter, independent of the others."""
+        return {name: axis.draw(rng) for name, axis in self.root.items()}
+
     def mistakes(
-        self, component: type[Component], given: Mapping[str, JsonValue] | None = None
+        self,
+        component: type[Component],
+        given: Mapping[str, JsonValue] | None = None,
+        points: Callable[[], Iterable[Mapping[str, JsonValue]]] | None = None,
     ) -> list[tuple[tuple[str, ...], str]]:
         """What is wrong with this space for a part: a place inside the space, and a message.
 
@@ -170,12 +187,19 @@ class ParameterSpace(RootModel[dict[str, Axis]]):
         component : type of Component
         given : mapping, optional
             Parameters of the part that are not searched.
+        points : callable, optional
+            The points that will be tried; the whole grid, if not said and if there is one.
 
         Returns
         -------
         list of (place, message)
-            Unknown parameters, then values that the part refuses, then the first point of the grid that it
-            refuses as a whole. Of a range of numbers without a step only the bounds are tried.
+            Unknown parameters, then values that the part refuses (of a range its bounds), then the first point that
+            it refuses as a whole.
+
+        Raises
+        ------
+        ConfigError
+            What `points` raises.
         """
         given = given or {}
         found: list[tuple[tuple[str, ...], str]] = []
@@ -189,9 +213,9 @@ class ParameterSpace(RootModel[dict[str, Axis]]):
                 text = _refusal(component, {**given, name: value}, name)
                 if text:
                     found.append(((name,), f"{component.kind} refuses {name} = {json.dumps(value)}: {text}"))
-        if found or any(axis.float is not None and axis.step is None for axis in self.root.values()):
+        if found or (points is None and self.size is None):
             return found
-        for point in self.grid():
+        for point in (points or self.grid)():
             text = _refusal(component, {**given, **point})
             if text:
                 return [((), f"{component.kind} refuses {json.dumps(point)}: {text}")]
@@ -209,6 +233,57 @@ def _refusal(component: type[Component], parameters: Mapping[str, JsonValue], on
                 where = "" if only or not item["loc"] else f"{'.'.join(map(str, item['loc']))}: "
                 return where + message[:1].lower() + message[1:]
     return ""
+
+
+@dataclass(frozen=True)
+class Simplex:
+    """The vectors of n weights, each at least `minimum`, that sum to one; in whole steps where there is a step."""
+
+    n: int
+    step: float | None
+    minimum: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.step is None and self.n * self.minimum > 1.0 + 1e-9:
+            raise ConfigError(f"{self.n} weights, each at least {self.minimum}, cannot sum to one")
+
+    @property
+    def size(self) -> int | None:
+        """How many vectors there are; None without a step.
+
+        Raises
+        ------
+        ConfigError
+            Steps that do not add up to one, or a minimum that cannot be met.
+        """
+        if self.step is None:
+            return None
+        _, _, free = _units(self.n, self.step, self.minimum)
+        return math.comb(free + self.n - 1, self.n - 1)
+
+    def grid(self) -> list[list[float]]:
+        """Every vector, as `simplex` lists them.
+
+        Raises
+        ------
+        ConfigError
+            As `simplex`; and there is no step.
+        """
+        if self.step is None:
+            raise ConfigError("a grid over weights needs a `step`, such as 0.25")
+        vectors: list[list[float]] = simplex(self.n, self.step, self.minimum).tolist()
+        return vectors
+
+    def draw(self, rng: np.random.Generator) -> list[float]:
+        """A vector, all being equally likely: uniform on the simplex, or on the vectors in whole steps."""
+        if self.step is None:
+            spread = rng.standard_exponential(self.n)
+            shares = self.minimum + (1.0 - self.n * self.minimum) * (spread / spread.sum())
+            return [float(share) for share in shares]
+        units, least, free = _units(self.n, self.step, self.minimum)
+        bars = np.sort(rng.choice(free + self.n - 1, self.n - 1, replace=False))
+        edges = np.concatenate([[-1], bars, [free + self.n - 1]])
+        return [float(gap) for gap in (np.diff(edges) - 1 + least) / units]
 
 
 def simplex(n: int, step: float, minimum: float = 0.0) -> Float:
@@ -233,13 +308,7 @@ def simplex(n: int, step: float, minimum: float = 0.0) -> Float:
     ConfigError
         Steps that do not add up to one, a minimum that cannot be met, or more than MAX_POINTS vectors.
     """
-    units = round(1.0 / step) if 0.0 < step <= 1.0 else 0
-    if units == 0 or abs(units * step - 1.0) > 1e-9:
-        raise ConfigError(f"whole steps must add up to one, as 0.25 or 0.1 do, but the step is {step}")
-    least = math.ceil(minimum / step - 1e-9)
-    free = units - n * least
-    if n < 1 or minimum < 0.0 or free < 0:
-        raise ConfigError(f"{n} weights in steps of {step}, each at least {minimum}, cannot sum to one")
+    units, least, free = _units(n, step, minimum)
     count = math.comb(free + n - 1, n - 1)
     if count > MAX_POINTS:
         raise ConfigError(
@@ -250,3 +319,15 @@ def simplex(n: int, step: float, minimum: float = 0.0) -> Float:
     edges = np.pad(bars, ((0, 0), (1, 0)), constant_values=-1)
     edges = np.pad(edges, ((0, 0), (0, 1)), constant_values=free + n - 1)
     return (np.diff(edges, axis=1) - 1 + least) / units
+
+
+def _units(n: int, step: float, minimum: float) -> tuple[int, int, int]:
+    """Steps that make one, steps that each weight has at least, and steps that remain to be given away."""
+    units = round(1.0 / step) if 0.0 < step <= 1.0 else 0
+    if units == 0 or abs(units * step - 1.0) > 1e-9:
+        raise ConfigError(f"whole steps must add up to one, as 0.25 or 0.1 do, but the step is {step}")
+    least = math.ceil(minimum / step - 1e-9)
+    free = units - n * least
+    if n < 1 or minimum < 0.0 or free < 0:
+        raise ConfigError(f"{n} weights in steps of {step}, each at least {minimum}, cannot sum to one")
+    return units, least, free

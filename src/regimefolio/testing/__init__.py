@@ -7,6 +7,7 @@ from regimefolio.testing.allocators import AllocatorContract
 from regimefolio.testing.overlays import OverlayContract
 from regimefolio.testing.regime_accuracy import Accuracy, accuracy
 from regimefolio.testing.regimes import DetectorContract, regime_market, simulated_regimes
+from regimefolio.testing.samplers import SamplerContract
 from regimefolio.testing.strategies import StrategyContract, market_of, synthetic_market
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "AllocatorContract",
     "DetectorContract",
     "OverlayContract",
+    "SamplerContract",
     "StrategyContract",
     "market_of",
     "regime_market",

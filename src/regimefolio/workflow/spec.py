@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import functools
 from collections import Counter
 from typing import Annotated, Literal, Self, TypeAlias
 
@@ -15,7 +16,7 @@ from regimefolio.core.types import Json
 from regimefolio.market import DataSpec
 from regimefolio.portfolio import PortfolioSpec
 from regimefolio.regimes import RegimeDetector
-from regimefolio.research import ParameterSpace, simplex
+from regimefolio.research import Grid, ParameterSpace, Sampler, Simplex
 from regimefolio.strategies import Strategy
 
 Selection: TypeAlias = Literal["sharpe", "sortino", "max_drawdown", "total_return"]
@@ -38,7 +39,7 @@ class WorkflowData(DataSpec):
 class DiscoveryConfig(Model):
     """Phase 1: which parameters are tried."""
 
-    algorithm: Literal["grid"] = "grid"
+    algorithm: Part[Sampler] = Grid()
     parameter_space: dict[str, ParameterSpace]
     objective: Selection = "sharpe"
     capture_signals: Literal["all"] = "all"
@@ -65,13 +66,13 @@ class WeightConstraints(Model):
 
     sum_to_one: Literal[True] = True
     min_weight: float = Field(0.0, ge=0, lt=1)
-    step: float = Field(0.25, gt=0, le=1)
+    step: float | None = Field(0.25, gt=0, le=1, description="distance of neighbours; null: none, for random search")
 
 
 class EnsembleConfig(Model):
     """Phase 3: strategy weights by regime."""
 
-    algorithm: Literal["grid"] = "grid"
+    algorithm: Part[Sampler] = Grid()
     signal_replay: Literal[True] = True
     objective: Objective = "sharpe"
     weight_constraints: WeightConstraints = WeightConstraints()
@@ -164,18 +165,44 @@ class WorkflowSpec(Model):
                 text = f"{kind!r} is not among the strategies; {did_you_mean(kind, kinds)}"
                 raise placed_error((*section, kind), text)
             bare = kinds[kind].bare
-            for place, text in space.mistakes(type(bare), bare.plain()):
+            try:
+                mistakes = space.mistakes(type(bare), bare.plain(), functools.partial(self.points, kind))
+            except ConfigError as error:
+                raise placed_error((*section, kind), str(error)) from None
+            for place, text in mistakes:
                 raise placed_error((*section, kind, *place), text)
         return self
 
     @model_validator(mode="after")
     def _weights_fit(self) -> Self:
-        limits = self.ensemble.weight_constraints
         try:
-            simplex(len(self.strategies), limits.step, limits.min_weight)
+            self.weights()
         except ConfigError as error:
             raise placed_error(("phases", 2, "config", "weight_constraints"), str(error)) from None
         return self
+
+    def points(self, kind: str) -> list[dict[str, Json]]:
+        """The parameter sets of a strategy that phase 1 tries; its own alone where it is not searched.
+
+        Raises
+        ------
+        ConfigError
+            The space is not one that the algorithm can search.
+        """
+        space = self.discovery.parameter_space.get(kind)
+        return [{}] if space is None else self.discovery.algorithm.ask(space, seed=self.seed, stream=kind)
+
+    def weights(self) -> list[list[float]]:
+        """The vectors of strategy weights that phase 3 tries.
+
+        Raises
+        ------
+        ConfigError
+            There are none, or the algorithm cannot search them.
+        """
+        limits = self.ensemble.weight_constraints
+        space = Simplex(len(self.strategies), limits.step, limits.min_weight)
+        return self.ensemble.algorithm.ask(space, seed=self.seed, stream="weights")
 
     @property
     def discovery(self) -> DiscoveryConfig:

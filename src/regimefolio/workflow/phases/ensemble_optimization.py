@@ -19,7 +19,6 @@ from regimefolio.evaluation import deflated_sharpe_ratio, drawdown_series, expec
 from regimefolio.market import DataSpec
 from regimefolio.portfolio import Ensemble, SignalStack
 from regimefolio.report import edited_files
-from regimefolio.research import simplex
 from regimefolio.workflow.phases.base import Job, Phase
 from regimefolio.workflow.phases.choices import (
     ALL_BARS,
@@ -105,8 +104,7 @@ class EnsembleOptimization(Phase):
     def run(self, job: Job) -> None:
         """Search the static weights, then those of every classifier; fix the strategy to be validated."""
         spec, choices = job.spec, read_choices(job)
-        constraints = spec.ensemble.weight_constraints
-        vectors = simplex(len(spec.strategies), constraints.step, constraints.min_weight)
+        vectors = spec.weights()
         classifiers = [detector.kind for detector in spec.regime_classifiers]
         runner = job.runner(job.training)
         job.progress.say(
@@ -131,7 +129,7 @@ class EnsembleOptimization(Phase):
         runner: BacktestRunner,
         choices: Choices,
         classifier: str,
-        vectors: Float,
+        vectors: Sequence[Sequence[float]],
         static: _Tried | None = None,
     ) -> _Search:
         """Replay every vector, take the best in each regime, and replay what they make together."""
@@ -140,8 +138,8 @@ class EnsembleOptimization(Phase):
         regimes = None if classifier == STATIC else saved_regimes(job, classifier, names)
         label = np.zeros(job.n_train, dtype=np.int64) if regimes is None else regimes.label
 
-        def everywhere(vector: Float) -> Shares:
-            share = dict(zip(kinds, vector.tolist(), strict=True))
+        def everywhere(vector: Sequence[float]) -> Shares:
+            share = dict(zip(kinds, vector, strict=True))
             return {**dict.fromkeys(names, share), ALL_BARS: static.weights[ALL_BARS] if static else share}
 
         first = ensemble_of(job, choices, classifier, everywhere(vectors[0]))

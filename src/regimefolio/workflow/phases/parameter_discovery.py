@@ -129,9 +129,7 @@ def trials_of(spec: WorkflowSpec) -> list[Trial]:
     """All parameter sets of all strategies in the file's order, numbered from 0 across strategies."""
     strategies: list[Strategy] = []
     for strategy in spec.strategies:
-        space = spec.discovery.parameter_space.get(strategy.kind)
-        sets = space.grid() if space else [{}]
-        strategies += [strategy.with_parameters(each) for each in sets]
+        strategies += [strategy.with_parameters(each) for each in spec.points(strategy.kind)]
     return [Trial(number, strategy) for number, strategy in enumerate(strategies)]
 
 
