@@ -1,6 +1,6 @@
 """From target weights to money: one complete backtest, or a batch of them that shares its indicators."""
 
-from regimefolio.backtest.executors import in_order
+from regimefolio.backtest.executors import Died, in_order, in_processes
 from regimefolio.backtest.manager import BacktestManager, Trial, TrialResult
 from regimefolio.backtest.runner import BacktestRunner, Run, run_backtest
 from regimefolio.backtest.spec import BacktestSpec, ExecutionSpec, StrategyEntry, load_market
@@ -9,12 +9,14 @@ __all__ = [
     "BacktestManager",
     "BacktestRunner",
     "BacktestSpec",
+    "Died",
     "ExecutionSpec",
     "Run",
     "StrategyEntry",
     "Trial",
     "TrialResult",
     "in_order",
+    "in_processes",
     "load_market",
     "run_backtest",
 ]

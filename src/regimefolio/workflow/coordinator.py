@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 import yaml
+from threadpoolctl import threadpool_limits
 
 from regimefolio.core.component import did_you_mean, fingerprint
 from regimefolio.core.errors import ConfigError, CorruptError
@@ -104,7 +105,7 @@ class Coordinator:
         """
         self._check(first)
         workspace = self.workspace
-        with workspace.opened():
+        with workspace.opened(), threadpool_limits(1, "blas"):  # as in worker processes: sums round alike everywhere
             self._check_trail()
             dataset, market = self._load()
             data = data_fingerprint(dataset, market)

@@ -13,13 +13,15 @@ from typing import ClassVar
 import numpy as np
 import polars as pl
 
-from regimefolio.backtest import BacktestManager, Trial, TrialResult
+from regimefolio.backtest import Trial, TrialResult
 from regimefolio.core.errors import ConfigError, ModelError
 from regimefolio.core.files import jsonable, write_bytes, write_json, write_npy
-from regimefolio.core.types import Float, Json, Outcome, Signals
-from regimefolio.evaluation import InformationCoefficient, information_coefficient
+from regimefolio.core.progress import Progress
+from regimefolio.core.types import Float, Json, Outcome
+from regimefolio.evaluation import InformationCoefficient
 from regimefolio.strategies import Strategy
 from regimefolio.workflow.phases.base import Job, Phase
+from regimefolio.workflow.phases.trials import in_a_process, in_threads, run_trials
 from regimefolio.workflow.spec import WorkflowSpec
 from regimefolio.workflow.workspace import Workspace
 
@@ -49,10 +51,9 @@ class ParameterDiscovery(Phase):
         trials = trials_of(job.spec)
         start = first_bar(trials, job.n_fit)
         self._announce(job, trials, start)
-        coefficients: dict[int, InformationCoefficient] = {}
-        manager = _manager(job, start, coefficients, job.threads)
         job.progress.stage("parameter discovery", len(trials))
-        results = manager.run(trials, job.progress)
+        scored = run_trials(job, trials, start)
+        results = [each.result for each in scored]
         failed = [(trial, result) for trial, result in zip(trials, results, strict=True) if result.returns is None]
         for trial, result in failed:
             job.workspace.audit.record("failed trial", trial=trial.number, details=result.details)
@@ -62,28 +63,34 @@ class ParameterDiscovery(Phase):
             if len(messages) == sum(trial.strategy.kind == kind for trial in trials):
                 raise ModelError(f"all {len(messages)} trials of {kind} failed; the first one: {messages[0]}")
         outcomes = [
-            _with_coefficient(result.outcome, coefficients.get(trial.number), job.workspace, trial)
-            for trial, result in zip(trials, results, strict=True)
+            _with_coefficient(each.result.outcome, each.coefficient, job.workspace, trial)
+            for trial, each in zip(trials, scored, strict=True)
         ]
         _must_be_comparable(job, trials, outcomes)
         self._write(job, trials, outcomes, results)
 
     def _announce(self, job: Job, trials: list[Trial], start: int) -> None:
-        """Say what is ahead, timing one trial of each strategy whose kernels are compiled."""
-        seconds = 0.0
+        """Say what is ahead, timing one trial of each of our strategies whose kernels are compiled."""
+        seconds, foreign = 0.0, 0
+        quiet = replace(job, progress=Progress(), threads=1)
         for kind in dict.fromkeys(trial.strategy.kind for trial in trials):
             same = [trial for trial in trials if trial.strategy.kind == kind]
+            if in_a_process(job, same[0].strategy):
+                foreign += len(same)
+                continue
             for _ in range(2):  # the first time compiles
-                manager = _manager(job, start, {}, threads=1)  # on a market of its own, which remembers no indicator
                 begun = time.perf_counter()
-                manager.run(same[:1])
+                in_threads(quiet, same[:1], start)  # on a market of its own, which remembers no indicator
                 spent = time.perf_counter() - begun
             seconds += spent * len(same) / job.threads
         panel = job.training.panel
         megabytes = len(trials) * 2 * 4 * panel.n_bars * panel.n_assets / 1e6
-        job.progress.say(
-            f"parameter discovery: {len(trials)} trials, {megabytes:.0f} MB of signals, about {max(seconds, 0.1):.1f} s"
-        )
+        text = f"parameter discovery: {len(trials)} trials, {megabytes:.0f} MB of signals"
+        if foreign < len(trials):
+            text += f", about {max(seconds, 0.1):.1f} s"
+        if foreign:
+            text += f"{' and' if foreign < len(trials) else ','} {foreign} of strategies of your own, in processes"
+        job.progress.say(text)
 
     def _write(self, job: Job, trials: list[Trial], outcomes: list[Outcome], results: list[TrialResult]) -> None:
         workspace = job.workspace
@@ -94,20 +101,6 @@ class ParameterDiscovery(Phase):
         write_npy(
             workspace.performance / "decision_returns.npy", _stacked([result.decision_return for result in results])
         )
-
-
-def _manager(job: Job, start: int, coefficients: dict[int, InformationCoefficient], threads: int) -> BacktestManager:
-    """What runs trials on the first two thirds of training, saves their signals on all of it, and measures them."""
-    market = job.training
-    runner = job.runner(market.until(job.n_fit))
-
-    def keep(trial: Trial, signals: Signals) -> None:
-        write_npy(job.workspace.signal_file(trial.number), np.stack([signals.alpha, signals.confidence]))
-        coefficients[trial.number] = information_coefficient(
-            signals, market.panel, runner.fill, first=start - 1, last=job.n_fit
-        )
-
-    return BacktestManager(runner, start, lambda strategy: strategy.signals(market), keep, threads)
 
 
 def _must_be_comparable(job: Job, trials: Sequence[Trial], outcomes: Sequence[Outcome]) -> None:

@@ -1,0 +1,248 @@
+"""A user's own strategy: run in processes, which fail, die and are stopped, and leave the same bytes as threads do."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from regimefolio.core.component import registered
+from regimefolio.core.errors import ModelError
+from regimefolio.core.progress import Progress
+from regimefolio.workflow import Coordinator
+from tests.workflows import WORKFLOW, coordinator, hashes, write_prices
+
+OWN = '''
+"""A strategy of a user's own."""
+
+import os
+import pathlib
+import signal
+import time
+
+import numpy as np
+from pydantic import Field
+
+from regimefolio.api import Strategy
+
+HERE = pathlib.Path(__file__).parent
+
+
+def note(lookback):
+    with (HERE / f"pids_{lookback}").open("a") as file:
+        file.write(f"{os.getpid()}\\n")
+
+
+class Own{name}(Strategy, kind="own_{name}"):
+    """Bets against the last bars' return."""
+
+    lookback: int = Field(5, ge=1)
+
+    @property
+    def warmup(self):
+        return self.lookback
+
+    def signals(self, market, out=None):
+        print("computing", self.lookback)
+        {trouble}
+        close, panels = market.panel.close, self.buffer(market, out)
+        past = np.full_like(close, np.nan)
+        past[self.lookback :] = close[self.lookback :] / close[: -self.lookback] - 1.0
+        blur = np.linalg.matrix_power(np.full((4, 4), 0.25) + np.eye(4), 3)  # through BLAS
+        alpha = np.clip(-np.nan_to_num(past) @ blur / blur.sum(axis=0) / 0.05, -1.0, 1.0)
+        panels.alpha[:] = alpha
+        panels.confidence[:] = np.abs(panels.alpha)
+        return self.emit(market, panels, horizon=self.lookback)
+'''
+LOG = "note(self.lookback)"
+
+
+@dataclass
+class Told(Progress):
+    """What was said and how far it went."""
+
+    said: list[str] = field(default_factory=list)
+    steps: int = 0
+
+    def advance(self, steps: int = 1) -> None:
+        self.steps += steps
+
+    def say(self, text: str) -> None:
+        self.said.append(text)
+
+
+def write_project(folder: Path, name: str, trouble: str = "pass") -> None:
+    """`own.py` and `own.yaml`: the small workflow with a strategy of a user's own."""
+    write_prices(folder)
+    (folder / "own.py").write_text(OWN.replace("{name}", name).replace("{trouble}", trouble))
+    described: Any = json.loads(json.dumps(WORKFLOW))
+    described["plugins"] = ["own.py"]
+    described["strategies"][0] = f"own_{name}"
+    space = described["phases"][0]["config"]["parameter_space"]
+    space[f"own_{name}"] = {"lookback": [2, 3, 5, 8]}
+    del space["bollinger_mean_reversion"]
+    (folder / "own.yaml").write_text(yaml.safe_dump({"workflow": described}))
+
+
+def made(folder: Path, threads: int = 2, progress: Progress | None = None) -> Coordinator:
+    from regimefolio import api
+
+    return api.coordinator(api.read_workflow(folder / "own.yaml"), progress, threads, folder)
+
+
+def pids(folder: Path, lookback: int) -> list[int]:
+    return [int(line) for line in (folder / f"pids_{lookback}").read_text().split()]
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_results_do_not_depend_on_processes_threads_or_their_number(
+    folder: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    write_project(folder, "plain", LOG)
+    told = Told()
+    work = made(folder, 2, told)
+    work.run()
+    assert sorted(capfd.readouterr().err.split()[1::2]) == list("2358")  # what a worker prints is no result
+    for lookback in (2, 3, 5, 8):
+        assert pids(folder, lookback)[0] != os.getpid()
+    assert told.said[0].endswith(" and 4 of strategies of your own, in processes")
+    assert told.steps >= 6
+    assert not list(work.workspace.root.rglob(".*"))
+    first = hashes(work.workspace)
+    assert {step.action for step in made(folder, 3).run()} == {"reuse"}
+    for threads in (1, 3):
+        made(folder, threads).run("parameter_discovery")
+        assert hashes(work.workspace) == first
+    assert os.getpid() in pids(folder, 2)  # one thread: here
+    strategy = yaml.safe_load((work.workspace.analysis / "adaptive_strategy.yaml").read_text())
+    assert strategy["backtest"]["plugins"] == ["own.py"]
+    checks = json.loads((work.workspace.performance / "validation_results.json").read_text())["checks"]
+    assert [check["name"] for check in checks if not check["passed"]] in ([], [checks[3]["name"]])
+    (folder / "own.py").write_text((folder / "own.py").read_text().replace("0.05", "0.06"))
+    assert {step.reason for step in made(folder).plan()} == {"the code changed"}
+
+
+def test_a_failing_trial_is_a_failed_result_with_its_traceback(folder: Path) -> None:
+    write_project(folder, "failing", "assert self.lookback != 3, 'three is not allowed'")
+    told = Told()
+    work = made(folder, 2, told)
+    work.run()
+    outcome = json.loads(work.workspace.trial_file(1).read_text())
+    assert (outcome["status"], outcome["message"]) == ("failed", "AssertionError: three is not allowed")
+    assert any("trial 1 (own_failing) failed: AssertionError: three is not allowed" in line for line in told.said)
+    (failed,) = [event for event in work.workspace.audit.events() if event["event"] == "failed trial"]
+    assert f'File "{folder}/own.py", line ' in failed["details"]
+    before = hashes(work.workspace)
+    made(folder, 1).run("parameter_discovery")
+    assert hashes(work.workspace) == before
+
+
+KILL = LOG + "\n        if self.lookback == 3 and CONDITION: os.kill(os.getpid(), signal.SIGKILL)"
+
+
+def test_a_killed_worker_is_replaced_and_its_trial_run_again(folder: Path) -> None:
+    write_project(folder, "killed", KILL.replace("CONDITION", "len((HERE / 'pids_3').read_text().split()) == 1"))
+    work = made(folder)
+    work.run()
+    assert len(pids(folder, 3)) >= 2
+    assert len(set(pids(folder, 3)[:2])) == 2
+    found = hashes(work.workspace)
+    made(folder, 1).run("parameter_discovery")
+    assert hashes(work.workspace) == found  # as if nothing had happened
+
+
+def test_a_trial_that_kills_its_worker_twice_is_a_failed_one_that_is_named(folder: Path) -> None:
+    write_project(folder, "deadly", KILL.replace("CONDITION", "True"))
+    told = Told()
+    work = made(folder, 2, told)
+    work.run()
+    assert len(pids(folder, 3)) == 2
+    assert [work.workspace.signal_file(n).exists() for n in range(6)] == [True, False, True, True, True, True]
+    outcome = json.loads(work.workspace.trial_file(1).read_text())
+    assert outcome["status"] == "failed"
+    assert outcome["message"].startswith(
+        "its worker process ended twice while it worked on this trial (signal 9, SIGKILL)"
+    )
+    assert any(line.startswith("trial 1 (own_deadly) failed: its worker process ended twice") for line in told.said)
+
+
+def alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def until(holds: Callable[[], bool], seconds: float = 30.0) -> bool:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if holds():
+            return True
+        time.sleep(0.02)
+    return False
+
+
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGKILL])
+def test_nothing_is_left_behind_when_the_command_is_stopped(stop: signal.Signals, folder: Path) -> None:
+    write_project(folder, "slow", f"{LOG}; time.sleep(600)")
+    command = subprocess.Popen(
+        [sys.executable, "-m", "regimefolio", "run", "own.yaml", "--threads", "2"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert until(lambda: len(list(folder.glob("pids_*"))) == 2)
+        workers = [int(path.read_text()) for path in folder.glob("pids_*")]
+        assert all(map(alive, workers))
+        os.kill(command.pid, stop)
+        _, err = command.communicate(timeout=20)
+    finally:
+        command.kill()
+    assert until(lambda: not any(map(alive, workers)), 10.0)
+    if stop == signal.SIGINT:
+        assert command.returncode == 130
+        assert err.strip().endswith("stopped; run again to resume")
+        assert not list((folder / "results").rglob(".*.tmp"))
+
+
+def test_what_cannot_be_imported_by_a_worker_runs_here(folder: Path) -> None:
+    write_project(folder, "typed", "pass")
+    spec = made(folder).spec
+    own = registered("strategy")["own_typed"]
+    own.__module__, module = "__main__", own.__module__
+    try:
+        work = coordinator(
+            folder,
+            {
+                ("strategies",): [own(), spec.strategies[1]],
+                ("phases", 0, "config", "parameter_space"): {"momentum_rank": {"lookback": [16]}},
+            },
+        )
+        work.run()
+        assert work.workspace.signal_file(0).exists()
+    finally:
+        own.__module__ = module
+
+
+def test_workers_that_cannot_start_are_an_error(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_project(folder, "stillborn")
+    work = made(folder)
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    with pytest.raises(ModelError, match=r"ended before they could start \(exit code 1\); run with --threads 1"):
+        work.run()
