@@ -41,7 +41,8 @@ from regimefolio.strategies import (
     normalise_tanh,
     normalise_zscore,
 )
-from regimefolio.workflow import PHASES, Coordinator, PhaseStep, WorkflowSpec, Workspace
+from regimefolio.workflow import PHASES, Coordinator, PhaseStep, WorkflowSpec, Workspace, interchange
+from regimefolio.workflow.interchange import Imported, SavedSignals
 
 __all__ = [
     "FAMILIES",
@@ -62,6 +63,7 @@ __all__ = [
     "Ensemble",
     "ExecutionSpec",
     "GaussianHMM",
+    "Imported",
     "MacdRsiConfluence",
     "Market",
     "MomentumRank",
@@ -78,6 +80,7 @@ __all__ = [
     "RegimefolioError",
     "Run",
     "Sampler",
+    "SavedSignals",
     "SignalBuffer",
     "Signals",
     "Simulation",
@@ -95,7 +98,9 @@ __all__ = [
     "coordinator",
     "demo_file",
     "edited_files",
+    "export_signals",
     "first_sentence",
+    "import_signals",
     "kernel_cache",
     "kernels_are_compiled",
     "load_plugins",
@@ -108,6 +113,7 @@ __all__ = [
     "read_backtest",
     "read_document",
     "read_record",
+    "read_signals",
     "read_workflow",
     "registered",
     "run_backtest",
@@ -212,6 +218,41 @@ def workspace_of(folder: str | Path) -> Workspace:
             f"{root}: is not the folder of a workflow; name one that `regimefolio run` made, such as results/demo"
         )
     return Workspace(root)
+
+
+def read_signals(folder: str | Path, trial: int) -> SavedSignals:
+    """The saved signals of a trial, from the workflow's folder.
+
+    Raises
+    ------
+    WorkspaceError, ConfigError, CorruptError
+        It is not the folder of a workflow, there is no such trial, or a file is not what was written.
+    """
+    return interchange.read_signals(workspace_of(folder), trial)
+
+
+def export_signals(folder: str | Path, trial: int, file: str | Path, overwrite: bool = False) -> SavedSignals:
+    """Write a trial's signals, one row a bar and symbol, to a .csv or .jsonl file.
+
+    Raises
+    ------
+    WorkspaceError, ConfigError, CorruptError
+        As `read_signals`; or the file is of another kind, is there already, or cannot be written.
+    """
+    return interchange.export_signals(workspace_of(folder), trial, path_of(file), overwrite)
+
+
+def import_signals(folder: str | Path, trial: int, file: str | Path) -> Imported:
+    """Put the signals of a .csv or .jsonl file in the place of a trial's own; the next run sees the edit and uses it.
+
+    Raises
+    ------
+    DataError
+        A row is wrong, or one is missing: with the lines.
+    WorkspaceError, ConfigError, CorruptError
+        As `read_signals`; or another process works in the folder.
+    """
+    return interchange.import_signals(workspace_of(folder), trial, path_of(file))
 
 
 def read_record(folder: str | Path) -> Record:

@@ -16,7 +16,7 @@ import pytest
 from regimefolio import api
 from tests.unit.cli.conftest import Call, write_workflow
 
-COMMANDS = ("demo", "run", "backtest", "report", "audit", "data", "components", "doctor")
+COMMANDS = ("demo", "run", "backtest", "report", "signals", "audit", "data", "components", "doctor")
 HEAVY = ("numpy", "numba", "polars", "pydantic", "rich", "scipy", "yaml")
 
 
@@ -27,7 +27,7 @@ def test_help_lists_the_commands_whole(call: Call) -> None:
     assert "..." not in out.split("Commands:")[1]  # one line each, not cut off
 
 
-@pytest.mark.parametrize("command", [*COMMANDS, "data check"])
+@pytest.mark.parametrize("command", [*COMMANDS, "data check", "signals show", "signals export", "signals import"])
 def test_every_command_has_help(command: str, call: Call) -> None:
     code, out, _ = call(*command.split(), "--help")
     assert code == 0

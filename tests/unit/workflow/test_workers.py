@@ -16,10 +16,12 @@ from typing import Any
 import pytest
 import yaml
 
+from regimefolio import api
+from regimefolio.backtest import load_market
 from regimefolio.core.component import registered
 from regimefolio.core.errors import ModelError
 from regimefolio.core.progress import Progress
-from regimefolio.workflow import Coordinator
+from regimefolio.workflow import PHASES, Coordinator
 from tests.workflows import WORKFLOW, coordinator, hashes, write_prices
 
 OWN = '''
@@ -94,10 +96,10 @@ def write_project(folder: Path, name: str, trouble: str = "pass") -> None:
     (folder / "own.yaml").write_text(yaml.safe_dump({"workflow": described}))
 
 
-def made(folder: Path, threads: int = 2, progress: Progress | None = None) -> Coordinator:
-    from regimefolio import api
-
-    return api.coordinator(api.read_workflow(folder / "own.yaml"), progress, threads, folder)
+def made(folder: Path, threads: int = 2, progress: Progress | None = None, phases: int = 1) -> Coordinator:
+    """What runs the first phases."""
+    spec = api.read_workflow(folder / "own.yaml")
+    return Coordinator(spec, PHASES[:phases], lambda: load_market(spec.data, None, folder), folder, progress, threads)
 
 
 def pids(folder: Path, lookback: int) -> list[int]:
@@ -115,7 +117,7 @@ def test_results_do_not_depend_on_processes_threads_or_their_number(
 ) -> None:
     write_project(folder, "plain", LOG)
     told = Told()
-    work = made(folder, 2, told)
+    work = made(folder, 2, told, phases=4)
     work.run()
     assert sorted(capfd.readouterr().err.split()[1::2]) == list("2358")  # what a worker prints is no result
     for lookback in (2, 3, 5, 8):
@@ -124,7 +126,7 @@ def test_results_do_not_depend_on_processes_threads_or_their_number(
     assert told.steps >= 6
     assert not list(work.workspace.root.rglob(".*"))
     first = hashes(work.workspace)
-    assert {step.action for step in made(folder, 3).run()} == {"reuse"}
+    assert {step.action for step in made(folder, 3, phases=4).run()} == {"reuse"}
     for threads in (1, 3):
         made(folder, threads).run("parameter_discovery")
         assert hashes(work.workspace) == first
@@ -134,7 +136,7 @@ def test_results_do_not_depend_on_processes_threads_or_their_number(
     checks = json.loads((work.workspace.performance / "validation_results.json").read_text())["checks"]
     assert [check["name"] for check in checks if not check["passed"]] in ([], [checks[3]["name"]])
     (folder / "own.py").write_text((folder / "own.py").read_text().replace("0.05", "0.06"))
-    assert {step.reason for step in made(folder).plan()} == {"the code changed"}
+    assert {step.reason for step in made(folder, phases=4).plan()} == {"the code changed"}
 
 
 def test_a_failing_trial_is_a_failed_result_with_its_traceback(folder: Path) -> None:
