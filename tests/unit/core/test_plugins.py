@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
 from importlib.metadata import EntryPoint
 from pathlib import Path
 
@@ -41,15 +40,9 @@ class {name}(Tool, kind="{kind}"):
 """
 
 
-@pytest.fixture(autouse=True)
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """The present folder, and a process that forgets what was imported."""
-    monkeypatch.chdir(tmp_path)
-    modules, path = dict(sys.modules), list(sys.path)
-    yield tmp_path
-    for name in set(sys.modules) - set(modules):
-        del sys.modules[name]
-    sys.path[:] = path
+@pytest.fixture
+def folder(forgetful: Path) -> Path:
+    return forgetful
 
 
 def write(path: Path, kind: str, size: int = 1, name: str = "Own", more: str = "") -> None:

@@ -107,9 +107,8 @@ def pids(folder: Path, lookback: int) -> list[int]:
 
 
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
+def folder(forgetful: Path) -> Path:
+    return forgetful
 
 
 def test_results_do_not_depend_on_processes_threads_or_their_number(
