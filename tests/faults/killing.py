@@ -4,6 +4,7 @@ A program of its own, since a process that forks must have no threads, and pytes
 
     python -m tests.faults.killing FOLDER operations N     counts N, then kills at evenly spread disk operations
     python -m tests.faults.killing FOLDER moments N        kills at N seeded moments
+    python -m tests.faults.killing FOLDER renames 0        kills before and after every renaming of a tiny workflow
 
 Prints one JSON object a kill: where it fell, what it left, and the hashes after a second run.
 """
@@ -21,14 +22,29 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from regimefolio.backtest import BacktestRunner
+from regimefolio.backtest import BacktestRunner, load_market
 from regimefolio.evaluation import information_coefficient
 from regimefolio.portfolio import Ensemble
 from regimefolio.testing import synthetic_market
+from regimefolio.workflow import PHASES, Coordinator
 from tests.workflows import Changes, coordinator, hashes, spec, write_prices
 
 BEFORE: Changes = {("phases", 0, "config", "parameter_space", "momentum_rank", "lookback"): [16]}
 """What ran in the folder before: another search, whose files have to go."""
+
+
+TINY: Changes = {
+    ("strategies",): [{"kind": "bollinger_mean_reversion", "width": 1.0}],
+    ("phases", 0, "config", "parameter_space"): {"bollinger_mean_reversion": {"lookback": [5, 15]}},
+    ("regime_classifiers",): [
+        {"kind": "trend", "average": 40, "slope": 5, "high": 60, "on": "equal_weight", "min_duration": 3}
+    ],
+    ("phases", 2, "config", "weight_constraints"): {"step": 1},
+}
+"""One strategy, two trials, one classifier, one weight vector: every kind of file, and few of each."""
+
+DESCRIBED = 3
+"""Files that every run writes before its first phase."""
 
 
 def warm() -> None:
@@ -84,15 +100,63 @@ def killed_at(folder: Path, operation: int | None, count: Path | None = None) ->
         count.write_text(str(seen))
 
 
-def report(folder: Path) -> None:
+def tiny(folder: Path, phases: int) -> Coordinator:
+    """What runs the first phases of the tiny workflow."""
+    made = spec(TINY)
+    return Coordinator(made, PHASES[:phases], lambda: load_market(made.data, made.benchmark, folder), folder, threads=1)
+
+
+def killed_at_rename(made: Coordinator, rename: int, after: bool, count: Path | None = None) -> None:
+    """Run, and kill this process on one side of its n-th renaming."""
+    seen, replace = 0, Path.replace
+
+    def counted(path: Path, target: Path) -> Path:
+        nonlocal seen
+        seen += 1
+        if seen == rename and not after:
+            os.kill(os.getpid(), signal.SIGKILL)
+        moved = replace(path, target)
+        if seen == rename:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return moved
+
+    Path.replace = counted  # type: ignore[assignment,method-assign]
+    made.run()
+    if count is not None:
+        count.write_text(str(seen))
+
+
+def every_rename(root: Path) -> None:
+    """A kill on either side of every renaming of every phase, the phases before it being finished.
+
+    The run that follows goes to the end of the phase that was killed: what comes after depends on its files alone.
+    """
+    before = fresh(root, "phases_0", False)
+    for phases in range(1, len(PHASES) + 1):
+        whole = root / f"phases_{phases}"
+        shutil.copytree(before, whole)
+        done(lambda: killed_at_rename(tiny(whole, phases), 0, False, root / "count"))  # noqa: B023
+        count, expected = int((root / "count").read_text()), hashes(tiny(whole, phases).workspace)
+        for rename in range(1 if phases == 1 else 1 + DESCRIBED, count + 1):
+            for after in (False, True):
+                folder = root / f"kill_{phases}_{rename}_{after}"
+                shutil.copytree(before, folder)
+                made = tiny(folder, phases)
+                assert ended(child(lambda: killed_at_rename(made, rename, after))) == -signal.SIGKILL  # noqa: B023
+                report(made, expected)
+                shutil.rmtree(folder)
+        before = whole
+
+
+def report(made: Coordinator, expected: dict[str, str] | None = None) -> None:
     """What a killed run left, then the same run again to its end."""
-    workspace = coordinator(folder).workspace
+    workspace = made.workspace
     log = workspace.metadata / "audit.jsonl"
     events = [line for line in log.read_text().splitlines() if line.endswith("}")] if log.exists() else []
     last = json.loads(events[-1]) if events else {"event": "nothing"}
     left = [path.name for path in workspace.root.rglob(".*.tmp")]
     finished = sorted(path.stem for path in workspace.checkpoints.glob("*.json"))
-    done(lambda: coordinator(folder).run())
+    done(lambda: made.run())
     print(
         json.dumps(
             {
@@ -101,7 +165,9 @@ def report(folder: Path) -> None:
                 "left": left,
                 "finished": finished,
                 "hashes": hashes(workspace),
+                "expected": expected,
                 "temporary": [path.name for path in workspace.root.rglob(".*.tmp")],
+                "broken": workspace.audit.verify().broken,
             }
         ),
         flush=True,
@@ -122,6 +188,9 @@ def fresh(root: Path, name: str, ran: bool) -> Path:
 def main() -> None:
     root, mode, number = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
     warm()
+    if mode == "renames":
+        every_rename(root)
+        return
     before = fresh(root, "before", False)
     done(lambda: coordinator(before, BEFORE).run())
     rng = random.Random(7)
@@ -142,7 +211,7 @@ def main() -> None:
             time.sleep(rng.uniform(0.05, seconds[ran]))
             os.kill(pid, signal.SIGKILL)
             ended(pid)
-        report(folder)
+        report(coordinator(folder))
         shutil.rmtree(folder)
 
 

@@ -25,7 +25,7 @@ def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     return hashes(made.workspace)
 
 
-def kills(folder: Path, mode: str, number: int) -> list[dict[str, Any]]:
+def kills(folder: Path, mode: str, number: int = 0) -> list[dict[str, Any]]:
     done = subprocess.run(
         [sys.executable, "-m", "tests.faults.killing", str(folder), mode, str(number)],
         cwd=ROOT,
@@ -35,7 +35,7 @@ def kills(folder: Path, mode: str, number: int) -> list[dict[str, Any]]:
     )
     assert done.returncode == 0, done.stderr
     found = [json.loads(line) for line in done.stdout.splitlines()]
-    assert len(found) == number
+    assert number in (0, len(found))
     return found
 
 
@@ -54,6 +54,20 @@ def test_a_kill_at_any_moment_is_made_good(tmp_path: Path, uninterrupted: dict[s
     for kill in kills(tmp_path, "moments", 8):
         assert kill["hashes"] == uninterrupted, kill["phase"]
         assert kill["temporary"] == []
+
+
+def test_a_kill_on_either_side_of_any_renaming_is_made_good(tmp_path: Path) -> None:
+    """All of them: each file of a workflow is there as a whole or not at all, and the rest is done again."""
+    found = kills(tmp_path, "renames")
+    before, after = found[0::2], found[1::2]
+    assert len(before) == len(after) > 30
+    assert all(kill["left"] and not later["left"] for kill, later in zip(before, after, strict=True))
+    for kill in found:
+        assert kill["hashes"] == kill["expected"], kill["phase"]
+        assert kill["temporary"] == []
+        assert kill["broken"] == []
+    assert {kill["phase"] for kill in found} >= set(NAMES)
+    assert {len(kill["finished"]) for kill in found} == {0, 1, 2, 3, 4}
 
 
 # Bits that flip
