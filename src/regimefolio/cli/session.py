@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import functools
 import os
+import sys
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext, redirect_stdout
 
 import typer
 
@@ -57,7 +59,7 @@ class Session:
             plan = self._coordinator.plan(first)
             self._introduce()
             self._announce(plan)
-            with self._display:
+            with self._display, self._result_alone():
                 done = self._coordinator.run(first, self._phase_is_over)
             report = api.write_report(self._root)
         except KeyboardInterrupt as stop:
@@ -71,6 +73,10 @@ class Session:
         if not self._quiet:
             self._conclude()
         typer.echo(str(report) if self._quiet else f"Report: {report}")
+
+    def _result_alone(self) -> AbstractContextManager[object]:
+        """Sends what a strategy prints to stderr, where stdout is for the result."""
+        return redirect_stdout(sys.stderr) if self._json or self._quiet else nullcontext()
 
     def _introduce(self) -> None:
         """Say what this work is, and what the prices are."""

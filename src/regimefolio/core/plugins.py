@@ -18,7 +18,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import NamedTuple
 
-from regimefolio.core.component import Component
+from regimefolio.core.component import Component, did_you_mean
 from regimefolio.core.errors import ConfigError
 from regimefolio.core.files import path_of
 
@@ -182,7 +182,9 @@ def _from_file(name: str, path: Path) -> ModuleType:
     try:
         source = path.read_bytes().decode()
     except FileNotFoundError:
-        raise ConfigError(f"{known}: there is no file {path}; relative paths start at {Path.cwd()}") from None
+        near = [each.name for each in path.parent.glob("*.py")] if path.parent.is_dir() else []
+        hint = f" ({did_you_mean(path.name, near)})" if near else ""
+        raise ConfigError(f"{known}: there is no file {path}{hint}; relative paths start at {Path.cwd()}") from None
     except OSError as error:
         raise ConfigError(f"{known}: {path} cannot be read ({error.strerror}); name a .py file") from None
     except UnicodeDecodeError as error:

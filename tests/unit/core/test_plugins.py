@@ -112,7 +112,10 @@ def test_a_broken_import_names_file_line_error_and_remedy(name: str, text: str, 
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("nowhere.py", r"plugin 'nowhere\.py': there is no file .*nowhere\.py; relative paths start at "),
+        (
+            "nowhere.py",
+            r"plugin 'nowhere\.py': there is no file .*nowhere\.py \(known: other\.py\); relative paths start ",
+        ),
         ("nowhere", r"plugin 'nowhere': there is no module 'nowhere', neither installed nor in .*named by its path"),
         ("no.where", r"plugin 'no\.where': there is no module 'no'"),
         ("mine/", r"mine cannot be read \(Is a directory\); name a \.py file"),
@@ -120,6 +123,7 @@ def test_a_broken_import_names_file_line_error_and_remedy(name: str, text: str, 
 )
 def test_what_is_not_there(name: str, message: str, folder: Path) -> None:
     (folder / "mine").mkdir()
+    (folder / "other.py").touch()
     with pytest.raises(ConfigError, match=message):
         load_plugin(name)
 

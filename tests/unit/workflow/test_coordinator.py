@@ -453,7 +453,7 @@ def test_a_broken_checkpoint_stops_and_asking_for_the_phase_mends_it(content: st
 
 
 def test_a_full_disk_stops_the_run_and_is_no_failed_trial(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from regimefolio.workflow.phases import parameter_discovery
+    from regimefolio.workflow.phases import trials
 
     write = files.write_npy
 
@@ -464,7 +464,7 @@ def test_a_full_disk_stops_the_run_and_is_no_failed_trial(folder: Path, monkeypa
 
     made = coordinator(folder)
     with monkeypatch.context() as patch:
-        patch.setattr(parameter_discovery, "write_npy", full)
+        patch.setattr(trials, "write_npy", full)
         with pytest.raises(WorkspaceError, match="No space left"):
             made.run()
     assert not list(made.workspace.checkpoints.glob("*"))

@@ -18,6 +18,7 @@ import yaml
 
 from regimefolio import api
 from regimefolio.backtest import load_market
+from regimefolio.cli import main
 from regimefolio.core.component import registered
 from regimefolio.core.errors import ModelError
 from regimefolio.core.progress import Progress
@@ -247,3 +248,15 @@ def test_workers_that_cannot_start_are_an_error(folder: Path, monkeypatch: pytes
     monkeypatch.setattr(sys, "executable", "/bin/false")
     with pytest.raises(ModelError, match=r"ended before they could start \(exit code 1\); run with --threads 1"):
         work.run()
+
+
+@pytest.mark.parametrize("threads", ["1", "2"])
+def test_what_a_strategy_prints_does_not_stand_in_the_result(
+    threads: str, folder: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    write_project(folder, "talking")
+    with pytest.raises(SystemExit):
+        main(["run", "own.yaml", "--json", "--threads", threads])
+    said = capfd.readouterr()
+    assert json.loads(said.out)["phases"][0]["action"] == "run"
+    assert "computing 8" in said.err

@@ -56,7 +56,9 @@ class ParameterDiscovery(Phase):
         results = [each.result for each in scored]
         failed = [(trial, result) for trial, result in zip(trials, results, strict=True) if result.returns is None]
         for trial, result in failed:
-            job.workspace.audit.record("failed trial", trial=trial.number, details=result.details)
+            job.workspace.audit.record(
+                "failed trial", trial=trial.number, message=result.outcome.message, details=result.details
+            )
             job.progress.say(f"trial {trial.number} ({trial.strategy.kind}) failed: {result.outcome.message}")
         for kind in dict.fromkeys(trial.strategy.kind for trial, _ in failed):
             messages = [result.outcome.message for trial, result in failed if trial.strategy.kind == kind]
