@@ -12,11 +12,13 @@ import inspect
 import sys
 import sysconfig
 import traceback
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
 from typing import NamedTuple
+
+from pydantic import BaseModel
 
 from regimefolio.core.component import Component, did_you_mean
 from regimefolio.core.errors import ConfigError
@@ -86,13 +88,13 @@ def load_installed() -> None:
             raise _failure(f"plugin {point.name!r}{package}", error) from error
 
 
-def origins(parts: Iterable[Component]) -> list[Origin] | None:
-    """What another process has to import before it can make these parts: their modules from outside regimefolio.
+def origins(value: object) -> list[Origin] | None:
+    """What another process has to import before it can make the parts in a value: modules from outside regimefolio.
 
     None where it cannot import one of them: what was typed into a session or a notebook, or runs as a script.
     """
     found = []
-    for name in homes(parts):
+    for name in homes(value):
         module = sys.modules.get(name)
         file = getattr(module, "__file__", None)
         if module is None or name == "__main__" or not isinstance(file, str):
@@ -110,50 +112,52 @@ def load_origin(origin: Origin) -> None:
             _execute(origin.module, Path(origin.file))
 
 
-def homes(parts: Iterable[Component]) -> list[str]:
-    """The modules from outside regimefolio in which these parts, or parts inside them, are defined; by name, sorted."""
+def homes(value: object) -> list[str]:
+    """The modules from outside regimefolio in which the parts in a value are defined; by name, sorted."""
     return sorted(
         {
             base.__module__
-            for part in parts
-            for each in nested(part)
-            for base in type(each).__mro__
+            for part in parts_in(value)
+            for base in type(part).__mro__
             if issubclass(base, Component) and base.__module__.partition(".")[0] != "regimefolio"
         }
     )
 
 
-def nested(part: Component) -> Iterator[Component]:
-    """A part and all parts that its fields hold, such as those that a wrapper wraps."""
-    pending: list[object] = [part]
+def parts_in(value: object) -> Iterator[Component]:
+    """All parts that a part, a description or a collection holds, at any depth; itself first where it is one."""
+    pending = [value]
     while pending:
-        value = pending.pop()
-        if isinstance(value, Component):
-            yield value
-            pending += [getattr(value, name) for name in type(value).model_fields]
-        elif isinstance(value, dict):
-            pending += value.values()
-        elif isinstance(value, list | tuple):
-            pending += value
+        each = pending.pop()
+        if isinstance(each, Component):
+            yield each
+        if isinstance(each, BaseModel):
+            pending += [getattr(each, name) for name in type(each).model_fields]
+        elif isinstance(each, Mapping):
+            pending += each.values()
+        elif isinstance(each, list | tuple):
+            pending += each
 
 
-def sources(modules: Iterable[str]) -> dict[str, str | None]:
-    """The text of these modules and of every module of the user's that they use, by name; None where it is not known.
+def sources(modules: Iterable[str]) -> list[tuple[str, str | None]]:
+    """Name and text of these modules and of every module of the user's that they use, sorted; None: it is not known.
 
-    A module that is installed, or part of Python, is none of the user's.
+    A plugin's file goes by its own name, wherever it lies. An installed module, or one of Python's, is none of the
+    user's.
     """
-    pending, found = list(modules), dict[str, str | None]()
+    pending, found = list(modules), dict[str, tuple[str, str | None]]()
     while pending:
         name = pending.pop()
         if name in found:
             continue
         module = sys.modules.get(name)
-        found[name] = _text(module)
+        by_file = module is not None and _OWN in vars(module)
+        found[name] = (Path(str(getattr(module, "__file__", ""))).name if by_file else name, _text(module))
         for value in list(vars(module).values()) if module else ():
             used = value.__name__ if isinstance(value, ModuleType) else getattr(value, "__module__", None)
             if isinstance(used, str) and _is_the_users(sys.modules.get(used)):
                 pending.append(used)
-    return found
+    return sorted(found.values(), key=lambda each: (each[0], each[1] or ""))
 
 
 def _text(module: ModuleType | None) -> str | None:

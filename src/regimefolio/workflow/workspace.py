@@ -13,7 +13,6 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
-from regimefolio.core.component import Component
 from regimefolio.core.errors import CorruptError
 from regimefolio.core.files import lock, read_json, remove, sha256_of, sweep_temporaries, write_json
 from regimefolio.core.plugins import homes, sources
@@ -31,19 +30,18 @@ def code_version() -> str:
     return f"{importlib.metadata.version('regimefolio')}+{digest.hexdigest()[:12]}"
 
 
-def code_of(parts: Iterable[Component]) -> str:
-    """`code_version`, and a digest of the modules of parts from outside regimefolio, and of what those import.
+def code_of(work: object) -> str:
+    """`code_version`, and a digest of the modules of all parts in some work that come from outside regimefolio.
 
-    A change there is seen too; installed packages count by their version alone, if they are listed as libraries.
+    What those modules import of the user's counts too; installed packages do not.
 
     A part whose source cannot be found has a different digest every time: what it made is never used again.
     """
-    texts = sources(homes(parts))
+    texts = sources(homes(work))
     if not texts:
         return code_version()
     digest = hashlib.sha256()
-    for name in sorted(texts):
-        text = texts[name]
+    for name, text in texts:
         digest.update(name.encode() + b"\0" + (uuid.uuid4().hex if text is None else text).encode())
     return f"{code_version()}+{digest.hexdigest()[:12]}"
 

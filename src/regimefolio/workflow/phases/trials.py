@@ -72,13 +72,7 @@ def in_a_process(job: Job, strategy: Strategy) -> bool:
 
     One that another process cannot import, such as a class that was typed into a notebook, runs here.
     """
-    return job.threads > 1 and bool(origins([strategy])) and _modules(job) is not None
-
-
-def _modules(job: Job) -> list[Origin] | None:
-    """What a worker imports before it can read the workflow."""
-    spec = job.spec
-    return origins([*spec.strategies, *spec.regime_classifiers, spec.portfolio.allocator])
+    return job.threads > 1 and bool(origins(strategy)) and origins(job.spec) is not None
 
 
 def in_threads(job: Job, trials: Sequence[Trial], start: int) -> list[Scored]:
@@ -126,7 +120,7 @@ def _assigned(job: Job, start: int) -> Iterator[Assignment]:
     try:
         for name, path in paths.items():
             write_npy(path, arrays[name])
-        modules = tuple(_modules(job) or ())
+        modules = tuple(origins(job.spec) or ())
         yield Assignment(modules, job.spec.model_dump(mode="json"), job.workspace.root, paths, others, start)
     finally:
         for path in paths.values():
