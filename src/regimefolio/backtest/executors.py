@@ -153,6 +153,7 @@ class _Pool:
             stdin=subprocess.PIPE,  # never written to: it breaks when this process ends
             stdout=2,  # what a strategy prints must not stand among results
             pass_fds=[number],
+            process_group=0,  # Ctrl-C is for the one who asks, who then ends the others
             env={**os.environ, **ONE_THREAD},
         )
         there.close()
@@ -198,7 +199,6 @@ class _Pool:
 
 def serve(descriptor: int) -> None:
     """What a worker does: make the work, say that it is ready, and answer item after item until nobody asks."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all; the one who asks ends the others
     threading.Thread(target=_end_with_the_parent, daemon=True).start()
     with Connection(descriptor) as line:
         try:

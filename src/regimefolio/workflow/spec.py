@@ -16,7 +16,7 @@ from regimefolio.core.types import Json
 from regimefolio.market import DataSpec
 from regimefolio.portfolio import PortfolioSpec
 from regimefolio.regimes import RegimeDetector
-from regimefolio.research import Grid, ParameterSpace, Sampler, Simplex
+from regimefolio.research import Grid, ParameterSpace, Sampler, Simplex, single_batch
 from regimefolio.strategies import Strategy
 
 Selection: TypeAlias = Literal["sharpe", "sortino", "max_drawdown", "total_return"]
@@ -190,7 +190,7 @@ class WorkflowSpec(Model):
             The space is not one that the algorithm can search.
         """
         space = self.discovery.parameter_space.get(kind)
-        return [{}] if space is None else self.discovery.algorithm.ask(space, seed=self.seed, stream=kind)
+        return [{}] if space is None else single_batch(self.discovery.algorithm, space, self.seed, kind)
 
     def weights(self) -> list[list[float]]:
         """The vectors of strategy weights that phase 3 tries.
@@ -202,7 +202,7 @@ class WorkflowSpec(Model):
         """
         limits = self.ensemble.weight_constraints
         space = Simplex(len(self.strategies), limits.step, limits.min_weight)
-        return self.ensemble.algorithm.ask(space, seed=self.seed, stream="weights")
+        return single_batch(self.ensemble.algorithm, space, self.seed, "weights")
 
     @property
     def discovery(self) -> DiscoveryConfig:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import Protocol, TypeAlias, TypeVar
+from typing import Any, Protocol, TypeAlias, TypeVar
 
 import numpy as np
 
 from regimefolio.core.component import Component
-from regimefolio.core.types import Json
+from regimefolio.core.errors import ConfigError
 
-Told: TypeAlias = tuple[Json, float]
+Told: TypeAlias = tuple[Any, float]
 """A point that was tried, and its score; a higher one is better, NaN is none."""
 
 P = TypeVar("P")
@@ -63,3 +64,19 @@ class Sampler(Component, family="sampler"):
         ConfigError
             The space is not one that this sampler can search.
         """
+
+
+def single_batch(sampler: Sampler, space: Space[P], seed: int, stream: str) -> list[P]:
+    """All points of a search that needs no scores.
+
+    Raises
+    ------
+    ConfigError
+        The sampler wants to be told scores before it asks for more, which a workflow does not do yet; or as `ask`.
+    """
+    points = sampler.ask(space, seed=seed, stream=stream)
+    if sampler.ask(space, [(point, math.nan) for point in points], seed, stream):
+        raise ConfigError(
+            f"{sampler.kind} asks batch by batch, and a workflow runs a single batch; let it ask for all at once"
+        )
+    return points

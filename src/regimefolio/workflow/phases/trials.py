@@ -15,7 +15,7 @@ import numpy as np
 
 from regimefolio.backtest import BacktestManager, Died, Trial, TrialResult, in_processes
 from regimefolio.core.component import fingerprint
-from regimefolio.core.files import read_npy, remove, write_npy
+from regimefolio.core.files import read_npy, remove, sweep_temporaries, write_npy
 from regimefolio.core.plugins import Origin, load_origin, origins
 from regimefolio.core.types import Json, Outcome, Panel, Signals
 from regimefolio.evaluation import InformationCoefficient, information_coefficient
@@ -58,8 +58,9 @@ def run_trials(job: Job, trials: Sequence[Trial], start: int) -> list[Scored]:
         with _assigned(job, start) as assignment:
             described = [(trial.number, trial.strategy.spec()) for trial in foreign]
             done = in_processes(begin, assignment, described, job.threads, job.progress.advance)
+        sweep_temporaries(job.workspace.signals)  # of workers that were killed
         found = {
-            trial.number: _buried(trial, scored.how) if isinstance(scored, Died) else scored
+            trial.number: _buried(job, trial, scored.how) if isinstance(scored, Died) else scored
             for trial, scored in zip(foreign, done, strict=True)
         }
     ours = [trial for trial in trials if trial.number not in found]
@@ -127,8 +128,9 @@ def _assigned(job: Job, start: int) -> Iterator[Assignment]:
             remove(path)
 
 
-def _buried(trial: Trial, how: str) -> Scored:
-    """The result of a trial that ended its worker twice."""
+def _buried(job: Job, trial: Trial, how: str) -> Scored:
+    """The result of a trial that ended its worker twice; nothing of it is kept."""
+    remove(job.workspace.signal_file(trial.number))
     text = (
         f"its worker process ended twice while it worked on this trial ({how}): the strategy crashed it, "
         "or the machine ran out of memory"

@@ -10,7 +10,7 @@ import pytest
 from scipy import stats
 
 from regimefolio.core.errors import ConfigError
-from regimefolio.research import Grid, ParameterSpace, Random, Simplex
+from regimefolio.research import Grid, ParameterSpace, Random, Simplex, single_batch
 
 
 def space_of(**axes: Any) -> ParameterSpace:
@@ -85,3 +85,17 @@ def test_what_cannot_be_searched() -> None:
         Grid().ask(Simplex(3, None))
     with pytest.raises(ConfigError, match=r"3 weights, each at least 0\.4, cannot sum to one"):
         Simplex(3, None, 0.4)
+
+
+class InTwoBatches(Grid):
+    """Wants to be told half before it asks for the rest."""
+
+    def ask(self, space: Any, told: Any = (), seed: int = 0, stream: str = "") -> list[Any]:
+        points = list(space.grid())
+        return points[len(told) :][: len(points) // 2]
+
+
+def test_a_search_in_batches_is_refused_rather_than_cut_short() -> None:
+    assert len(single_batch(Grid(), Simplex(3, 0.5), 0, "")) == 6
+    with pytest.raises(ConfigError, match="grid asks batch by batch, and a workflow runs a single batch"):
+        single_batch(InTwoBatches(), Simplex(3, 0.5), 0, "")
