@@ -16,7 +16,7 @@ import json
 import re
 import sys
 from abc import ABC
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Self, TypeVar
 
 from pydantic import (
@@ -175,14 +175,6 @@ class Component(Model, ABC):
     def spec(self) -> dict[str, Json]:
         """The mapping that `of` turns back into this part."""
         return {"kind": self.kind, **self.plain()}
-
-    def parts(self) -> Iterator[Component]:
-        """Itself, and the parts that its fields hold, at any depth."""
-        yield self
-        for value in self.__dict__.values():
-            for each in value if isinstance(value, tuple) else (value,):
-                if isinstance(each, Component):
-                    yield from each.parts()
 
     @property
     def fingerprint(self) -> str:

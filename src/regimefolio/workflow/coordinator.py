@@ -73,7 +73,7 @@ class Coordinator:
         self._load = load
         self._progress = progress or Progress()
         self._threads = threads
-        self._code = code_of(spec)
+        self._code = code_of([spec, spec.candidates()])
 
     def plan(self, first: str | None = None) -> list[PhaseStep]:
         """What `run` would do, without doing it; nothing is written."""

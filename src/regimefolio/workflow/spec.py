@@ -192,6 +192,10 @@ class WorkflowSpec(Model):
         space = self.discovery.parameter_space.get(kind)
         return [{}] if space is None else single_batch(self.discovery.algorithm, space, self.seed, kind)
 
+    def candidates(self) -> list[Strategy]:
+        """All parameter sets of all strategies, in the order of the file."""
+        return [strategy.with_parameters(each) for strategy in self.strategies for each in self.points(strategy.kind)]
+
     def weights(self) -> list[list[float]]:
         """The vectors of strategy weights that phase 3 tries.
 

@@ -260,3 +260,39 @@ def test_what_a_strategy_prints_does_not_stand_in_the_result(
     said = capfd.readouterr()
     assert json.loads(said.out)["phases"][0]["action"] == "run"
     assert "computing 8" in said.err
+
+
+OVERLAY = '''
+from regimefolio.api import Overlay
+
+
+class Halve(Overlay, kind="halve"):
+    """Says everything half as loud."""
+
+    warmup = property(lambda self: 0)
+
+    def apply(self, signals, market, out):
+        out.alpha[:] = signals.alpha / 2
+        out.confidence[:] = signals.confidence
+'''
+
+
+def test_an_overlay_of_ones_own_that_is_searched_is_found_by_workers_and_counts_as_code(folder: Path) -> None:
+    write_project(folder, "under")
+    (folder / "own.py").write_text(OVERLAY)
+    text = (folder / "own.yaml").read_text()
+    described = yaml.safe_load(text)["workflow"]
+    described["strategies"] = [described["strategies"][1]]
+    described["phases"][0]["config"]["parameter_space"] = {
+        "momentum_rank": {"lookback": [16], "overlays": [[], ["halve"]]}
+    }
+    (folder / "own.yaml").write_text(yaml.safe_dump({"workflow": described}))
+    told = Told()
+    work = made(folder, 2, told)
+    work.run()
+    assert told.said[0].endswith("and 1 of strategies of your own, in processes")
+    plain, halved = (api.read_signals(work.workspace.root, n).alpha for n in (0, 1))
+    assert (halved == plain / 2).all()
+    assert (plain != 0).any()
+    (folder / "own.py").write_text(OVERLAY.replace("/ 2", "/ 4"))
+    assert [step.reason for step in made(folder).plan()] == ["the code changed"]

@@ -19,7 +19,6 @@ from regimefolio.core.files import jsonable, write_bytes, write_json, write_npy
 from regimefolio.core.progress import Progress
 from regimefolio.core.types import Float, Json, Outcome
 from regimefolio.evaluation import InformationCoefficient
-from regimefolio.strategies import Strategy
 from regimefolio.workflow.phases.base import Job, Phase
 from regimefolio.workflow.phases.trials import in_a_process, in_threads, run_trials
 from regimefolio.workflow.spec import WorkflowSpec
@@ -73,13 +72,11 @@ class ParameterDiscovery(Phase):
 
     def _announce(self, job: Job, trials: list[Trial], start: int) -> None:
         """Say what is ahead, timing one trial of each of our strategies whose kernels are compiled."""
-        seconds, foreign = 0.0, 0
-        quiet = replace(job, progress=Progress(), threads=1)
-        for kind in dict.fromkeys(trial.strategy.kind for trial in trials):
-            same = [trial for trial in trials if trial.strategy.kind == kind]
-            if in_a_process(job, same[0].strategy):
-                foreign += len(same)
-                continue
+        seconds, quiet = 0.0, replace(job, progress=Progress(), threads=1)
+        ours = [trial for trial in trials if not in_a_process(job, trial.strategy)]
+        foreign = len(trials) - len(ours)
+        for kind in dict.fromkeys(trial.strategy.kind for trial in ours):
+            same = [trial for trial in ours if trial.strategy.kind == kind]
             for _ in range(2):  # the first time compiles
                 begun = time.perf_counter()
                 in_threads(quiet, same[:1], start)  # on a market of its own, which remembers no indicator
@@ -88,10 +85,10 @@ class ParameterDiscovery(Phase):
         panel = job.training.panel
         megabytes = len(trials) * 2 * 4 * panel.n_bars * panel.n_assets / 1e6
         text = f"parameter discovery: {len(trials)} trials, {megabytes:.0f} MB of signals"
-        if foreign < len(trials):
+        if ours:
             text += f", about {max(seconds, 0.1):.1f} s"
         if foreign:
-            text += f"{' and' if foreign < len(trials) else ','} {foreign} of strategies of your own, in processes"
+            text += f"{' and' if ours else ','} {foreign} of strategies of your own, in processes"
         job.progress.say(text)
 
     def _write(self, job: Job, trials: list[Trial], outcomes: list[Outcome], results: list[TrialResult]) -> None:
@@ -121,11 +118,8 @@ def _must_be_comparable(job: Job, trials: Sequence[Trial], outcomes: Sequence[Ou
 
 
 def trials_of(spec: WorkflowSpec) -> list[Trial]:
-    """All parameter sets of all strategies in the file's order, numbered from 0 across strategies."""
-    strategies: list[Strategy] = []
-    for strategy in spec.strategies:
-        strategies += [strategy.with_parameters(each) for each in spec.points(strategy.kind)]
-    return [Trial(number, strategy) for number, strategy in enumerate(strategies)]
+    """What phase 1 tries, numbered from 0 across strategies."""
+    return [Trial(number, strategy) for number, strategy in enumerate(spec.candidates())]
 
 
 def first_bar(trials: Sequence[Trial], n_bars: int) -> int:

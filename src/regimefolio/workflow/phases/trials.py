@@ -55,7 +55,7 @@ def run_trials(job: Job, trials: Sequence[Trial], start: int) -> list[Scored]:
     foreign = [trial for trial in trials if in_a_process(job, trial.strategy)]
     found: dict[int, Scored] = {}
     if foreign:
-        with _assigned(job, start) as assignment:
+        with _assigned(job, foreign, start) as assignment:
             described = [(trial.number, trial.strategy.spec()) for trial in foreign]
             done = in_processes(begin, assignment, described, job.threads, job.progress.advance)
         sweep_temporaries(job.workspace.signals)  # of workers that were killed
@@ -107,7 +107,7 @@ def begin(assignment: Assignment) -> Callable[[tuple[int, Json]], Scored]:
 
 
 @contextmanager
-def _assigned(job: Job, start: int) -> Iterator[Assignment]:
+def _assigned(job: Job, trials: Sequence[Trial], start: int) -> Iterator[Assignment]:
     """The market as files beside the results, for as long as workers read them.
 
     After a crash they stay, named as temporary files are, and the next run clears them away.
@@ -121,7 +121,7 @@ def _assigned(job: Job, start: int) -> Iterator[Assignment]:
     try:
         for name, path in paths.items():
             write_npy(path, arrays[name])
-        modules = tuple(origins(job.spec) or ())
+        modules = tuple(origins([job.spec, [trial.strategy for trial in trials]]) or ())
         yield Assignment(modules, job.spec.model_dump(mode="json"), job.workspace.root, paths, others, start)
     finally:
         for path in paths.values():
