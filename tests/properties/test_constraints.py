@@ -12,15 +12,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from regimefolio.kernels.constraints import Limits, constrain_row
 from regimefolio.kernels.replay import target_weights
 from regimefolio.kernels.weights import (
     CONFIDENCE_WEIGHTED,
     EQUAL_WEIGHT,
     PROPORTIONAL,
     WEIGHTED,
-    Limits,
     Settings,
-    constrain_row,
     weights_row,
 )
 
@@ -180,5 +179,5 @@ def test_targets_are_long_only_within_limits_and_the_rows_of_one_bar(
         assert (out[t] <= limits.max_position).all()
         assert out[t].sum() <= limits.max_gross * (1.0 + 1e-12)
         one = np.empty(n)
-        weights_row(alpha[t], confidence[t], weights[row[t]], tradable[t], rules, one)
+        weights_row(alpha[t], confidence[t], weights[row[t]], tradable[t], np.empty(0), rules, one)
         assert np.array_equal(one, out[t])

@@ -14,7 +14,7 @@ import polars as pl
 import pytest
 from numpy.typing import NDArray
 
-from regimefolio.kernels import metrics, replay, simulate, weights
+from regimefolio.kernels import constraints, metrics, replay, simulate, weights
 from tests.reference import twin
 
 Float = NDArray[np.float64]
@@ -204,7 +204,7 @@ def settings(rules: twin.Rules) -> weights.Settings:
         weights.EQUAL_WEIGHT if rules.equal_weight else weights.PROPORTIONAL,
         rules.top_n,
         np.array([codes.index(rules.sector[str(n)]) for n in range(20)]),
-        weights.Limits(rules.max_position, rules.max_sector, rules.max_gross),
+        constraints.Limits(rules.max_position, rules.max_sector, rules.max_gross),
     )
 
 

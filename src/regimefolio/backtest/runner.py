@@ -16,7 +16,7 @@ from regimefolio.core.types import TRADE, Bool, Float, Int, Json, Outcome, Regim
 from regimefolio.kernels.metrics import NAMES, REGIME_NAMES, all_metrics, reasons, regime_metrics
 from regimefolio.kernels.simulate import BANKRUPT, Costs, Ledger, decision_return, empty_ledger, simulate
 from regimefolio.market import Dataset, Market
-from regimefolio.portfolio import Ensemble, PortfolioManager, PortfolioSpec, SignalStack
+from regimefolio.portfolio import Conflicts, Ensemble, PortfolioManager, PortfolioSpec, SignalStack
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,7 +24,7 @@ class Run:
     """A simulation, what it is worth, and what was decided.
 
     `row` (T,) is the row of the ensemble's weights that ruled at each bar, `decide` (T,) the bars that decided,
-    `target` (T, N) what they decided, NaN elsewhere.
+    `target` (T, N) what they decided, NaN elsewhere. `conflicts` is None where the run was not recorded.
     """
 
     simulation: Simulation
@@ -34,6 +34,7 @@ class Run:
     row: Int
     decide: Bool
     target: Float
+    conflicts: Conflicts | None = None
 
     def outcome(self, parameters: Mapping[str, Json], artifacts: tuple[str, ...] = ()) -> Outcome:
         """The result as it is written to JSON; its fingerprint is that of the parameters."""
@@ -54,7 +55,9 @@ class BacktestRunner:
     Raises
     ------
     ConfigError
-        Parts that do not fit the data: `next_open` without opens, a sector limit without sectors.
+        Parts that do not fit the data or each other: `next_open` without opens, a sector limit without sectors.
+    InfeasibleError
+        Limits that no weights on this data can keep together.
     """
 
     def __init__(
@@ -66,9 +69,16 @@ class BacktestRunner:
         risk_free: float = 0.0,
     ) -> None:
         panel = market.panel
+        cost = (execution.commission_bps + execution.slippage_bps) * 1e-4
+        if cost * portfolio.constraints.max_gross >= 1.0:
+            raise ConfigError(
+                f"costs of {cost:.0%} of what is traded cannot be paid from equity where max_gross is "
+                f"{portfolio.constraints.max_gross:g}; lower commission_bps, slippage_bps or max_gross",
+                ("execution",),
+            )
         self.market = market
         self.initial_capital = initial_capital
-        self.manager = PortfolioManager(portfolio, panel)
+        self.manager = PortfolioManager(portfolio, market)
         self.fill = execution.fill_on(panel.open is not None)
         opens = panel.open if self.fill == "next_open" else panel.close
         assert opens is not None  # fill_on has seen to it
@@ -110,7 +120,7 @@ class BacktestRunner:
             Rules which row of the ensemble's weights holds; a change is a rebalance where the ensemble adapts.
             Metrics by regime come with it in any case.
         record : bool
-            Whether to keep weights and trades.
+            Whether to keep weights and trades, and count conflicts.
 
         Raises
         ------
@@ -135,7 +145,8 @@ class BacktestRunner:
         by_regime = {}
         if regimes is not None:
             by_regime = self.by_regime(simulation.decision_return, regimes.label, regimes.names)
-        return Run(simulation, metrics, reasons(values), by_regime, row, decide, target)
+        conflicts = self.manager.conflicts(stack, ensemble, row, decide) if record else None
+        return Run(simulation, metrics, reasons(values), by_regime, row, decide, target, conflicts)
 
     def by_regime(self, decision_return: Float, label: Int, names: tuple[str, ...]) -> dict[str, dict[str, float]]:
         """The metrics of `REGIME_NAMES` in each regime, on this market's clock."""

@@ -44,6 +44,8 @@ def target_weights(
     settings : Settings
     out : ndarray of shape (T, N)
     """
+    no_risk = settings.risk.reshape(-1)  # empty where the allocator asks for none
     for t in range(decide.size):
         if decide[t]:
-            weights_row(alpha[t], confidence[t], weights[row[t]], tradable[t], settings, out[t])
+            risk = settings.risk[t] if no_risk.size > 0 else no_risk
+            weights_row(alpha[t], confidence[t], weights[row[t]], tradable[t], risk, settings, out[t])

@@ -6,15 +6,14 @@ import numpy as np
 import pytest
 from numpy.typing import ArrayLike, NDArray
 
+from regimefolio.kernels.constraints import Limits, constrain_row
 from regimefolio.kernels.weights import (
     CONFIDENCE_WEIGHTED,
     EQUAL_WEIGHT,
     PROPORTIONAL,
     WEIGHTED,
-    Limits,
     allocate_row,
     combine_row,
-    constrain_row,
     keep_top_row,
 )
 
@@ -23,6 +22,8 @@ Float32 = NDArray[np.float32]
 
 INF = np.inf
 NAN = np.nan
+
+UNUSED = np.empty(0)
 
 
 def f32(values: ArrayLike) -> Float32:
@@ -91,7 +92,7 @@ def test_the_best_alphas_are_kept_and_ties_stay() -> None:
 def test_proportional_shares_the_gross_among_positive_alphas() -> None:
     def weights(alpha: list[float], gross: float = 1.0) -> list[float]:
         out = np.full(len(alpha), NAN)
-        allocate_row(f32(alpha), np.array([True] * (len(alpha) - 1) + [False]), PROPORTIONAL, gross, out)
+        allocate_row(f32(alpha), np.array([True] * (len(alpha) - 1) + [False]), UNUSED, PROPORTIONAL, 0.0, gross, out)
         return out.tolist()
 
     assert weights([0.25, -1.0, 0.75, 0.5]) == [0.25, 0.0, 0.75, 0.0]
@@ -102,9 +103,9 @@ def test_proportional_shares_the_gross_among_positive_alphas() -> None:
 
 def test_equal_weight_ignores_alpha() -> None:
     out = np.full(4, NAN)
-    allocate_row(f32([-1.0, 0.0, NAN, 1.0]), np.array([True, True, True, False]), EQUAL_WEIGHT, 0.9, out)
+    allocate_row(f32([-1.0, 0.0, NAN, 1.0]), np.array([True, True, True, False]), UNUSED, EQUAL_WEIGHT, 0.0, 0.9, out)
     assert out == pytest.approx([0.3, 0.3, 0.3, 0.0])
-    allocate_row(f32([1.0] * 4), np.zeros(4, np.bool_), EQUAL_WEIGHT, 0.9, out)
+    allocate_row(f32([1.0] * 4), np.zeros(4, np.bool_), UNUSED, EQUAL_WEIGHT, 0.0, 0.9, out)
     assert not out.any()
 
 

@@ -18,7 +18,7 @@ FLAT = written(np.ones((12, 3)))
 
 
 def manager(market: Market = FLAT, **portfolio: object) -> PortfolioManager:
-    return PortfolioManager(PortfolioSpec.model_validate(portfolio), market.panel)
+    return PortfolioManager(PortfolioSpec.model_validate(portfolio), market)
 
 
 def one_bar(
