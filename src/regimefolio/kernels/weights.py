@@ -152,8 +152,7 @@ def settle_row(
     """Settle the combined alphas (N,) of assets on which opinions are of opposite sign.
 
     `NET` leaves the combination as it is, `FLAT` is no opinion, 0; `BEST` is what the combination would be if the
-    opinion with the largest w·confidence, the first of equals, were the only one on that asset: w·alpha if `WEIGHTED`,
-    its rank if `RANK_AVERAGE`, otherwise its alpha.
+    opinion with the largest w·confidence, the first of equals, were the only one on that asset.
     """
     if on_conflict == NET:
         return
@@ -166,19 +165,25 @@ def settle_row(
                 rises = rises or alpha[s, n] > zero
                 falls = falls or alpha[s, n] < zero
         if rises and falls:
-            best = _strongest(confidence, weights, n)
-            chosen[n] = best
-            if on_conflict == FLAT:
-                out[n] = zero
-            else:
-                out[n] = weights[best] * alpha[best, n] if method == WEIGHTED else alpha[best, n]
-    if on_conflict == BEST and method == RANK_AVERAGE:
-        rank = np.empty_like(out)
-        for s in range(weights.size):
-            if (chosen == s).any():
-                rank_row(alpha[s], confidence[s], rank)
-                for n in range(out.size):
-                    out[n] = rank[n] if chosen[n] == s else out[n]
+            out[n] = zero
+            chosen[n] = _strongest(confidence, weights, n) if on_conflict == BEST else -1
+    rank = np.empty_like(out)
+    for s in range(weights.size):
+        if not (chosen == s).any():
+            continue
+        if method == RANK_AVERAGE:
+            rank_row(alpha[s], confidence[s], rank)
+        for n in range(out.size):
+            if chosen[n] == s:
+                if method == WEIGHTED:
+                    out[n] = weights[s] * alpha[s, n]
+                elif method == CONFIDENCE_WEIGHTED:
+                    share = weights[s] * confidence[s, n]
+                    out[n] = share * alpha[s, n] / share
+                elif method == RANK_AVERAGE:
+                    out[n] = weights[s] * rank[n] / weights[s]
+                else:
+                    out[n] = alpha[s, n]
 
 
 @kernel
