@@ -2,7 +2,7 @@
 
 from regimefolio.backtest.executors import in_order
 from regimefolio.backtest.manager import BacktestManager, Trial, TrialResult
-from regimefolio.backtest.runner import BacktestRunner, Run, run_backtest
+from regimefolio.backtest.runner import BacktestRunner, Prepared, Run, prepare, run_backtest
 from regimefolio.backtest.spec import BacktestSpec, ExecutionSpec, StrategyEntry, load_market
 
 __all__ = [
@@ -10,11 +10,13 @@ __all__ = [
     "BacktestRunner",
     "BacktestSpec",
     "ExecutionSpec",
+    "Prepared",
     "Run",
     "StrategyEntry",
     "Trial",
     "TrialResult",
     "in_order",
     "load_market",
+    "prepare",
     "run_backtest",
 ]

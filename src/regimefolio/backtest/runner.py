@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -194,15 +195,23 @@ def _returns(closes: Float | None, n_bars: int) -> Float:
     return out
 
 
-def run_backtest(spec: BacktestSpec, folder: Path = Path()) -> tuple[Dataset, Outcome, Run]:
-    """Run what a `backtest:` file describes, from the first bar after the warm-up.
+class Prepared(NamedTuple):
+    """What a backtest needs beside its market; `start` is the first bar after the warm-up."""
+
+    runner: BacktestRunner
+    ensemble: Ensemble
+    regimes: RegimePath | None
+    start: int
+
+
+def prepare(spec: BacktestSpec, market: Market) -> Prepared:
+    """Everything that `run_backtest` does before it runs.
 
     Raises
     ------
-    ConfigError, DataError
-        Whatever is wrong with the file, the data, or both together.
+    ConfigError, DataError, InfeasibleError
+        Whatever is wrong with the file and the data together.
     """
-    dataset, market = load_market(spec.data, spec.benchmark, folder)
     ensemble = spec.ensemble()
     regimes = None if spec.regime_detector is None else spec.regime_detector.detect(market)
     start = max(1, ensemble.warmup + 1)
@@ -212,6 +221,19 @@ def run_backtest(spec: BacktestSpec, folder: Path = Path()) -> tuple[Dataset, Ou
             f"but the data has {market.panel.n_bars}; use more data or shorter windows"
         )
     runner = BacktestRunner(market, spec.portfolio, spec.execution, spec.initial_capital, spec.risk_free)
+    return Prepared(runner, ensemble, regimes, start)
+
+
+def run_backtest(spec: BacktestSpec, folder: Path = Path()) -> tuple[Dataset, Outcome, Run]:
+    """Run what a `backtest:` file describes, from the first bar after the warm-up.
+
+    Raises
+    ------
+    ConfigError, DataError, InfeasibleError
+        Whatever is wrong with the file, the data, or both together.
+    """
+    dataset, market = load_market(spec.data, spec.benchmark, folder)
+    runner, ensemble, regimes, start = prepare(spec, market)
     run = runner.run(ensemble, start, regimes)
     parameters: dict[str, Json] = {**spec.plain(), "data_fingerprint": dataset.fingerprint}
     return dataset, run.outcome(parameters), run

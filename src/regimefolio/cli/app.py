@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from regimefolio.cli import backtest, components, data, doctor, report, workflow
+from regimefolio.cli import backtest, compare, components, data, doctor, report, workflow
 
 app = typer.Typer(
     rich_markup_mode=None,
@@ -39,7 +39,7 @@ def _root(
     """From price bars to a validated, regime-adaptive portfolio and today's orders."""
 
 
-for group in (workflow, backtest, data, report, components, doctor):
+for group in (workflow, backtest, compare, data, report, components, doctor):
     group.register(app)
 
 
