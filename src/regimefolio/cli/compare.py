@@ -41,7 +41,7 @@ def compare(
     quiet: Quiet = False,
     debug: Debug = False,
 ) -> None:
-    """Run one strategy file in other combinations, and each strategy alone."""
+    """Compare combinations, and each strategy alone."""
     from regimefolio import api
     from regimefolio.cli.display import console, tell_data
     from regimefolio.core.files import json_text

@@ -4,8 +4,8 @@ Functions of plain arrays; an undefined number is NaN, with its reason beside it
 """
 
 from regimefolio.evaluation.alpha_decay import AlphaDecay, alpha_decay
-from regimefolio.evaluation.information_coefficient import InformationCoefficient, information_coefficient
 from regimefolio.evaluation.comparison import CombinationRow, ComparedRun, PortfolioEvaluator, StrategyRow
+from regimefolio.evaluation.information_coefficient import InformationCoefficient, information_coefficient
 from regimefolio.evaluation.overfitting import (
     Interval,
     ReturnMoments,
