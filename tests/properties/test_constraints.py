@@ -241,7 +241,16 @@ def test_targets_are_long_only_within_limits_and_the_rows_of_one_bar(
     limits = Limits(0.3, 0.5, 0.95)
     risk = rng.random((7, n))
     risk.flags.writeable = False
-    rules = Settings(method, allocator, top_n, rng.integers(0, 3, n), limits, int(rng.integers(0, 3)), 0.5, risk)
+    rules = Settings(
+        method,
+        allocator,
+        top_n,
+        rng.integers(0, 3, n),
+        limits,
+        on_conflict=int(rng.integers(0, 3)),
+        tilt=0.5,
+        risk=risk,
+    )
     out = np.full((7, n), np.nan)
     target_weights(alpha, confidence, weights, row, decide, tradable, rules, out)
     assert np.array_equal(~np.isnan(out).any(1), decide)

@@ -216,9 +216,9 @@ def settings(rules: twin.Rules, risk: Float) -> weights.Settings:
         rules.top_n,
         np.array([codes.index(rules.sector[str(n)]) for n in range(20)]),
         constraints.Limits(rules.max_position, rules.max_sector, rules.max_gross, rules.min_net, rules.max_net),
-        getattr(weights, rules.on_conflict.upper()),
-        rules.tilt,
-        risk if rules.allocator == "risk_parity" else weights.NO_RISK,
+        on_conflict=getattr(weights, rules.on_conflict.upper()),
+        tilt=rules.tilt,
+        risk=risk if rules.allocator == "risk_parity" else weights.NO_RISK,
     )
 
 

@@ -44,8 +44,7 @@ def target_weights(
     settings : Settings
     out : ndarray of shape (T, N)
     """
-    no_risk = settings.risk.reshape(-1)  # empty where the allocator asks for none
     for t in range(decide.size):
         if decide[t]:
-            risk = settings.risk[t] if no_risk.size > 0 else no_risk
+            risk = settings.risk[min(t, settings.risk.shape[0] - 1)]
             weights_row(alpha[t], confidence[t], weights[row[t]], tradable[t], risk, settings, out[t])

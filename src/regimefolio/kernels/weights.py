@@ -35,10 +35,12 @@ PROPORTIONAL = 0
 EQUAL_WEIGHT = 1
 LONG_SHORT = 2
 RISK_PARITY = 3
+GIVEN = 4
+"""An allocator that is not compiled: its weights are given to whoever trades them."""
 
-NO_RISK = np.empty((0, 0))
+NO_RISK = np.empty((1, 0))
 NO_RISK.flags.writeable = False
-"""The risk panel of an allocator that asks for none."""
+"""The risk panel of an allocator that asks for none: one row for all bars, and empty."""
 
 
 class Settings(NamedTuple):

@@ -99,9 +99,7 @@ class PortfolioManager:
         panel = market.panel
         names = panel.sectors or ("",) * panel.n_assets
         order = sorted(set(names))
-        rule = (
-            spec.allocator.rule if isinstance(spec.allocator, CompiledAllocator) else Rule(rules.PROPORTIONAL)
-        )  # unused
+        rule = spec.allocator.rule if isinstance(spec.allocator, CompiledAllocator) else Rule(rules.GIVEN)
         self.spec = spec
         self.market = market
         self.tradable: Bool = panel.member & np.isfinite(panel.close)

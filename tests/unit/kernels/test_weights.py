@@ -115,7 +115,7 @@ def settled(method: int, on_conflict: int, weights: ArrayLike = (0.75, 0.25)) ->
     """Asset 0 opposed, 1 agreed, 2 with one opinion, 3 opposed by 0, 4 opposed by an alpha without confidence."""
     alpha = f32([[0.5, 0.5, 0.5, 0.5, 0.5], [-1.0, 0.25, 0.0, 0.0, -0.5]])
     confidence = f32([[0.25, 0.5, 0.5, 0.5, 0.5], [1.0, 0.5, 0.0, 0.5, 0.0]])
-    settings = Settings(method, PROPORTIONAL, 0, np.zeros(5, np.int64), Limits(INF, INF, 1.0), on_conflict)
+    settings = Settings(method, PROPORTIONAL, 0, np.zeros(5, np.int64), Limits(INF, INF, 1.0), on_conflict=on_conflict)
     out = np.full(5, NAN, np.float32)
     combined_row(alpha, confidence, f32(weights), settings, out)
     found: list[float] = out.tolist()

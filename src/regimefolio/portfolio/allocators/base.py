@@ -38,7 +38,7 @@ class Rule(NamedTuple):
     lookback: int = 0
 
     def risk(self, market: Market) -> Float:
-        """Volatility per bar (T, N), or an empty panel."""
+        """Volatility per bar (T, N), or `NO_RISK`."""
         return market.volatility(self.lookback) if self.lookback else NO_RISK
 
 
@@ -52,8 +52,6 @@ class CompiledAllocator(Allocator):
 
     def weights(self, view: View) -> Float:
         """The rule at one bar."""
-        code, tilt, lookback = self.rule
-        risk = self.rule.risk(view.market)
-        out = np.zeros(view.alpha.size)
-        allocate_row(view.alpha, view.tradable, risk[-1] if lookback else risk.reshape(-1), code, tilt, 1.0, out)
+        rule, out = self.rule, np.zeros(view.alpha.size)
+        allocate_row(view.alpha, view.tradable, rule.risk(view.market)[-1], rule.code, rule.tilt, 1.0, out)
         return out
