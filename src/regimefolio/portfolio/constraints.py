@@ -100,7 +100,7 @@ class Constraints(Model):
                     if value is not None
                 ]
                 raise InfeasibleError(
-                    f"{name} {net:g} is out of reach: {' and '.join(given)} allow {side * most:g} with the "
-                    f"{panel.n_assets} assets of this data; loosen them, or bring {name} nearer to 0",
+                    f"{name} {net:g} is out of reach: with {' and '.join(given)} the {panel.n_assets} assets of this "
+                    f"data reach {side * most:g} at most; loosen them, or bring {name} nearer to 0",
                     (*PLACE, name),
                 )

@@ -393,11 +393,11 @@ def test_limits_that_contradict_each_other_are_named(portfolio: dict[str, object
         ({"min_positions": 4}, "min_positions 4 is more than the 3 assets of this data; lower it"),
         (
             {"min_net": 0.9, "max_position": 0.2},
-            "min_net 0.9 is out of reach: max_position 0.2 allow 0.6 with the 3 assets of this data",
+            "min_net 0.9 is out of reach: with max_position 0.2 the 3 assets of this data reach 0.6 at most",
         ),
         (
             {"max_net": -0.7, "max_sector": 0.3, "max_position": 0.5},
-            "max_net -0.7 is out of reach: max_position 0.5 and max_sector 0.3 allow -0.6 with the 3 assets",
+            "max_net -0.7 is out of reach: with max_position 0.5 and max_sector 0.3 the 3 assets of this data",
         ),
     ],
 )
