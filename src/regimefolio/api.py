@@ -22,11 +22,18 @@ from regimefolio.core.errors import ConfigError, RegimefolioError, WorkspaceErro
 from regimefolio.core.files import path_of
 from regimefolio.core.progress import Progress
 from regimefolio.core.types import Action, Outcome, Panel, RegimePath, SignalBuffer, Signals, Simulation, StrategySignal
-from regimefolio.evaluation import StrategyEvaluation, StrategyEvaluator
+from regimefolio.evaluation import (
+    CombinationRow,
+    ComparedRun,
+    PortfolioEvaluator,
+    StrategyEvaluation,
+    StrategyEvaluator,
+    StrategyRow,
+)
 from regimefolio.kernels.simulate import simulate
 from regimefolio.market import CheckReport, Dataset, DataSpec, DataWarning, Market, Source, load_data
 from regimefolio.market.view import View
-from regimefolio.portfolio import Allocator, Ensemble, PortfolioManager, PortfolioSpec
+from regimefolio.portfolio import Allocator, Conflicts, Constraints, Ensemble, PortfolioManager, PortfolioSpec
 from regimefolio.regimes import GaussianHMM, PricePattern, RegimeDetector, Trend
 from regimefolio.report import Record, edited_files, first_sentence
 from regimefolio.research import Sampler
@@ -54,8 +61,12 @@ __all__ = [
     "BacktestSpec",
     "BollingerMeanReversion",
     "CheckReport",
+    "CombinationRow",
+    "ComparedRun",
     "Component",
     "ConfigError",
+    "Conflicts",
+    "Constraints",
     "Coordinator",
     "DataSpec",
     "DataWarning",
@@ -71,6 +82,7 @@ __all__ = [
     "Overlay",
     "Panel",
     "PhaseStep",
+    "PortfolioEvaluator",
     "PortfolioManager",
     "PortfolioSpec",
     "PricePattern",
@@ -89,6 +101,7 @@ __all__ = [
     "StrategyEvaluation",
     "StrategyEvaluator",
     "StrategySignal",
+    "StrategyRow",
     "Trend",
     "Trial",
     "View",

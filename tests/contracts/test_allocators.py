@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import ClassVar
 
 import numpy as np
 import pytest
 
 from regimefolio.core.component import registered
-from regimefolio.core.types import Float
-from regimefolio.kernels.weights import PROPORTIONAL
-from regimefolio.market.view import View
-from regimefolio.portfolio import Allocator, EqualWeight, Proportional
+from regimefolio.core.errors import ModelError
+from regimefolio.core.types import Float, read_only
+from regimefolio.kernels.weights import PROPORTIONAL, RISK_PARITY
+from regimefolio.market.view import Market, View
+from regimefolio.portfolio import Allocator, CompiledAllocator, EqualWeight, Proportional, RiskParity
+from regimefolio.portfolio.allocators import Rule
 from regimefolio.testing.allocators import AllocatorContract
 
 
@@ -20,23 +21,55 @@ class TestProportional(AllocatorContract):
     allocator = Proportional()
 
 
+class TestLongShort(AllocatorContract):
+    allocator = Proportional(long_short=True)
+
+
 class TestEqualWeight(AllocatorContract):
     allocator = EqualWeight()
 
 
+class TestRiskParity(AllocatorContract):
+    allocator = RiskParity(lookback=20)
+
+
 def test_every_allocator_of_ours_is_under_contract() -> None:
     ours = {kind for kind, part in registered("allocator").items() if part.__module__.startswith("regimefolio.")}
-    assert ours == {suite.allocator.kind for suite in (TestProportional, TestEqualWeight)}
+    assert ours == {suite.allocator.kind for suite in (TestProportional, TestEqualWeight, TestRiskParity)}
 
 
 class Suspect(Allocator):
     """An allocator that does what its maker tells it."""
 
-    code: ClassVar[int] = PROPORTIONAL
     _make: Callable[[View], Float]
+
+    @property
+    def long_only(self) -> bool:
+        return True
 
     def weights(self, view: View) -> Float:
         return self._make(view)
+
+
+class Compiled(Suspect, CompiledAllocator):
+    """One whose history is compiled, and whose form at one bar need not be the same."""
+
+    @property
+    def rule(self) -> Rule:
+        return Rule(PROPORTIONAL)
+
+
+class Ahead(Rule):
+    """A rule that knows the volatility of the bar to come."""
+
+    def risk(self, market: Market) -> Float:
+        return read_only(np.roll(super().risk(market), -1, axis=0))
+
+
+class Foresight(Suspect, CompiledAllocator):
+    @property
+    def rule(self) -> Rule:
+        return Ahead(RISK_PARITY, 1.0, 20)
 
 
 def honest(view: View) -> Float:
@@ -82,9 +115,26 @@ def moody(view: View) -> Float:
     return honest(view) / (1.0 + next(CALLS))
 
 
-def verdicts(make: Callable[[View], Float]) -> set[str]:
+LAST: list[Float] = [np.zeros(12)]
+
+
+def sticky(view: View) -> Float:
+    LAST.append(0.5 * honest(view) + 0.25 * np.resize(LAST[-1], view.alpha.size) * view.tradable)
+    return LAST[-1]
+
+
+def short(view: View) -> Float:
+    return -honest(view)
+
+
+def cheap(view: View) -> Float:
+    price = view.market.panel.close[-1]
+    return honest(view) * np.where(price < 100.0, 1.0, 0.5)
+
+
+def verdicts(make: Callable[[View], Float], kind: type[Suspect] = Suspect) -> set[str]:
     """The contract's tests that an allocator fails."""
-    suspect = Suspect()
+    suspect = kind()
     suspect._make = make
     suite = type("Suite", (AllocatorContract,), {"allocator": suspect})()
     failed = set()
@@ -92,13 +142,22 @@ def verdicts(make: Callable[[View], Float]) -> set[str]:
         if name.startswith("test_") and "description" not in name:
             try:
                 getattr(suite, name)()
-            except AssertionError:
+            except (AssertionError, ModelError):
                 failed.add(name.removeprefix("test_"))
     return failed
 
 
-def test_an_honest_allocator_fails_nothing() -> None:
-    assert verdicts(honest) == set()
+@pytest.mark.parametrize("kind", [Suspect, Compiled])
+def test_an_honest_allocator_fails_nothing(kind: type[Suspect]) -> None:
+    assert verdicts(honest, kind) == set()
+
+
+def test_a_compiled_rule_must_be_the_one_at_one_bar() -> None:
+    assert verdicts(almost, Compiled) == {"one_bar_and_the_whole_history_agree_to_the_bit"}
+
+
+def test_a_rule_that_sees_the_future_is_found() -> None:
+    assert "the_past_does_not_know_the_future" in verdicts(RiskParity(lookback=20).weights, Foresight)
 
 
 @pytest.mark.parametrize(
@@ -109,7 +168,9 @@ def test_an_honest_allocator_fails_nothing() -> None:
         (divided_by_zero, "weights_are_finite_fractions_of_equity"),
         (first_symbol, "the_order_of_symbols_changes_nothing"),
         (silent, "something_is_bought_somewhere"),
-        (almost, "one_bar_and_the_whole_history_agree_to_the_bit"),
+        (short, "long_only_has_no_shorts"),
+        (cheap, "the_unit_of_prices_changes_nothing"),
+        (sticky, "the_order_of_the_questions_changes_nothing"),
         (meddling, "the_view_is_left_as_it_is"),
         (moody, "equal_views_give_equal_weights"),
     ],

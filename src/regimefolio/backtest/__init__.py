@@ -2,7 +2,7 @@
 
 from regimefolio.backtest.executors import Died, in_order, in_processes
 from regimefolio.backtest.manager import BacktestManager, Trial, TrialResult
-from regimefolio.backtest.runner import BacktestRunner, Run, run_backtest
+from regimefolio.backtest.runner import BacktestRunner, Prepared, Run, prepare, run_backtest
 from regimefolio.backtest.spec import BacktestSpec, ExecutionSpec, StrategyEntry, load_market
 
 __all__ = [
@@ -11,6 +11,7 @@ __all__ = [
     "BacktestSpec",
     "Died",
     "ExecutionSpec",
+    "Prepared",
     "Run",
     "StrategyEntry",
     "Trial",
@@ -18,5 +19,6 @@ __all__ = [
     "in_order",
     "in_processes",
     "load_market",
+    "prepare",
     "run_backtest",
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +17,7 @@ from regimefolio.core.types import TRADE, Bool, Float, Int, Json, Outcome, Regim
 from regimefolio.kernels.metrics import NAMES, REGIME_NAMES, all_metrics, reasons, regime_metrics
 from regimefolio.kernels.simulate import BANKRUPT, Costs, Ledger, decision_return, empty_ledger, simulate
 from regimefolio.market import Dataset, Market
-from regimefolio.portfolio import Ensemble, PortfolioManager, PortfolioSpec, SignalStack
+from regimefolio.portfolio import Conflicts, Ensemble, PortfolioManager, PortfolioSpec, SignalStack
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,7 +25,7 @@ class Run:
     """A simulation, what it is worth, and what was decided.
 
     `row` (T,) is the row of the ensemble's weights that ruled at each bar, `decide` (T,) the bars that decided,
-    `target` (T, N) what they decided, NaN elsewhere.
+    `target` (T, N) what they decided, NaN elsewhere. `conflicts` is None where the run was not recorded.
     """
 
     simulation: Simulation
@@ -34,6 +35,7 @@ class Run:
     row: Int
     decide: Bool
     target: Float
+    conflicts: Conflicts | None = None
 
     def outcome(self, parameters: Mapping[str, Json], artifacts: tuple[str, ...] = ()) -> Outcome:
         """The result as it is written to JSON; its fingerprint is that of the parameters."""
@@ -54,7 +56,9 @@ class BacktestRunner:
     Raises
     ------
     ConfigError
-        Parts that do not fit the data: `next_open` without opens, a sector limit without sectors.
+        Parts that do not fit the data or each other: `next_open` without opens, a sector limit without sectors.
+    InfeasibleError
+        Limits that no weights on this data can keep together.
     """
 
     def __init__(
@@ -66,9 +70,16 @@ class BacktestRunner:
         risk_free: float = 0.0,
     ) -> None:
         panel = market.panel
+        cost = (execution.commission_bps + execution.slippage_bps) * 1e-4
+        if cost * portfolio.constraints.max_gross >= 1.0:
+            raise ConfigError(
+                f"costs of {cost:.0%} of what is traded cannot be paid from equity where max_gross is "
+                f"{portfolio.constraints.max_gross:g}; lower commission_bps, slippage_bps or max_gross",
+                ("execution",),
+            )
         self.market = market
         self.initial_capital = initial_capital
-        self.manager = PortfolioManager(portfolio, panel)
+        self.manager = PortfolioManager(portfolio, market)
         self.fill = execution.fill_on(panel.open is not None)
         opens = panel.open if self.fill == "next_open" else panel.close
         assert opens is not None  # fill_on has seen to it
@@ -110,7 +121,7 @@ class BacktestRunner:
             Rules which row of the ensemble's weights holds; a change is a rebalance where the ensemble adapts.
             Metrics by regime come with it in any case.
         record : bool
-            Whether to keep weights and trades.
+            Whether to keep weights and trades, and count conflicts.
 
         Raises
         ------
@@ -135,7 +146,8 @@ class BacktestRunner:
         by_regime = {}
         if regimes is not None:
             by_regime = self.by_regime(simulation.decision_return, regimes.label, regimes.names)
-        return Run(simulation, metrics, reasons(values), by_regime, row, decide, target)
+        conflicts = self.manager.conflicts(stack, ensemble, row, decide) if record else None
+        return Run(simulation, metrics, reasons(values), by_regime, row, decide, target, conflicts)
 
     def by_regime(self, decision_return: Float, label: Int, names: tuple[str, ...]) -> dict[str, dict[str, float]]:
         """The metrics of `REGIME_NAMES` in each regime, on this market's clock."""
@@ -183,15 +195,23 @@ def _returns(closes: Float | None, n_bars: int) -> Float:
     return out
 
 
-def run_backtest(spec: BacktestSpec, folder: Path = Path()) -> tuple[Dataset, Outcome, Run]:
-    """Run what a `backtest:` file describes, from the first bar after the warm-up.
+class Prepared(NamedTuple):
+    """What a backtest needs beside its market; `start` is the first bar after the warm-up."""
+
+    runner: BacktestRunner
+    ensemble: Ensemble
+    regimes: RegimePath | None
+    start: int
+
+
+def prepare(spec: BacktestSpec, market: Market) -> Prepared:
+    """Everything that `run_backtest` does before it runs.
 
     Raises
     ------
-    ConfigError, DataError
-        Whatever is wrong with the file, the data, or both together.
+    ConfigError, DataError, InfeasibleError
+        Whatever is wrong with the file and the data together.
     """
-    dataset, market = load_market(spec.data, spec.benchmark, folder)
     ensemble = spec.ensemble()
     regimes = None if spec.regime_detector is None else spec.regime_detector.detect(market)
     start = max(1, ensemble.warmup + 1)
@@ -201,6 +221,19 @@ def run_backtest(spec: BacktestSpec, folder: Path = Path()) -> tuple[Dataset, Ou
             f"but the data has {market.panel.n_bars}; use more data or shorter windows"
         )
     runner = BacktestRunner(market, spec.portfolio, spec.execution, spec.initial_capital, spec.risk_free)
+    return Prepared(runner, ensemble, regimes, start)
+
+
+def run_backtest(spec: BacktestSpec, folder: Path = Path()) -> tuple[Dataset, Outcome, Run]:
+    """Run what a `backtest:` file describes, from the first bar after the warm-up.
+
+    Raises
+    ------
+    ConfigError, DataError, InfeasibleError
+        Whatever is wrong with the file, the data, or both together.
+    """
+    dataset, market = load_market(spec.data, spec.benchmark, folder)
+    runner, ensemble, regimes, start = prepare(spec, market)
     run = runner.run(ensemble, start, regimes)
     parameters: dict[str, Json] = {**spec.plain(), "data_fingerprint": dataset.fingerprint}
     return dataset, run.outcome(parameters), run

@@ -49,11 +49,12 @@ def backtest(
     if json:
         result = jsonable(outcome)
         assert isinstance(result, dict)
-        typer.echo(json_text({**result, "orders": orders_of(run.simulation)}), nl=False)
+        extra = {"orders": orders_of(run.simulation), "conflicts": run.conflicts}
+        typer.echo(json_text({**result, **extra}), nl=False)
         return
     if not quiet:
         tell_data(dataset, lambda text: screen.print(text, markup=False))
-    backtest_tables.show(screen, spec, outcome, run.simulation, orders_of(run.simulation))
+    backtest_tables.show(screen, spec, outcome, run, orders_of(run.simulation))
 
 
 def orders_of(simulation: Simulation) -> dict[str, Value]:

@@ -12,7 +12,7 @@ from rich.text import Text
 from regimefolio.cli.tables import counted, label, minus, number, table
 
 if TYPE_CHECKING:
-    from regimefolio.api import BacktestSpec, Outcome, Simulation
+    from regimefolio.api import BacktestSpec, Conflicts, Outcome, Run
 
 LEFT: dict[str, tuple[str, ...]] = {
     "Return": ("total_return", "cagr", "volatility", "exposure"),
@@ -35,10 +35,9 @@ BY_REGIME = {
 }
 
 
-def show(
-    screen: Console, spec: BacktestSpec, outcome: Outcome, simulation: Simulation, orders: Mapping[str, Any]
-) -> None:
+def show(screen: Console, spec: BacktestSpec, outcome: Outcome, run: Run, orders: Mapping[str, Any]) -> None:
     """Everything that is known of one backtest."""
+    simulation = run.simulation
     stamps = simulation.timestamps.astype("datetime64[D]")
     bars = len(stamps) - simulation.start
     against = f", benchmark {spec.benchmark}" if spec.benchmark else ""
@@ -55,6 +54,8 @@ def show(
     screen.print(sides)
     for reason, names in _why(outcome.reasons).items():
         screen.print(f"– {', '.join(map(label, names))}: {reason}", style="dim", markup=False)
+    if run.conflicts is not None and run.conflicts.by_pair:
+        screen.print(f"\n{conflict_sentence(run.conflicts, spec.portfolio.on_conflict)}", markup=False)
     if outcome.regime_metrics:
         rows = [
             (regime, *(number(name, metrics[name]) for name in BY_REGIME))
@@ -64,6 +65,12 @@ def show(
         notes = ["hit rate: the share of bars with a gain; bars in cash count too"]
         screen.print(table("By the regime that was known when it was decided", columns, rows, notes))
     _show_orders(screen, orders, spec.portfolio.plain()["rebalance"] in ("daily", {"every": 1}))
+
+
+def conflict_sentence(conflicts: Conflicts, on_conflict: str) -> str:
+    """How often strategies contradict each other, and what becomes of it."""
+    share = f"opposite signs on {conflicts.share:.1%}" if conflicts.conflicts else "none"
+    return f"Conflicts: {share} of {conflicts.of:,} asset-bars; on_conflict: {on_conflict}"
 
 
 def _groups(groups: Mapping[str, tuple[str, ...]], metrics: Mapping[str, float]) -> Table:

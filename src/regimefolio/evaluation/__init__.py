@@ -4,6 +4,7 @@ Functions of plain arrays; an undefined number is NaN, with its reason beside it
 """
 
 from regimefolio.evaluation.alpha_decay import AlphaDecay, alpha_decay
+from regimefolio.evaluation.comparison import CombinationRow, ComparedRun, PortfolioEvaluator, StrategyRow
 from regimefolio.evaluation.information_coefficient import InformationCoefficient, information_coefficient
 from regimefolio.evaluation.overfitting import (
     Interval,
@@ -37,6 +38,10 @@ from regimefolio.evaluation.strategy import (
 )
 
 __all__ = [
+    "CombinationRow",
+    "ComparedRun",
+    "PortfolioEvaluator",
+    "StrategyRow",
     "InformationCoefficient",
     "information_coefficient",
     "AlphaDecay",

@@ -46,4 +46,5 @@ def target_weights(
     """
     for t in range(decide.size):
         if decide[t]:
-            weights_row(alpha[t], confidence[t], weights[row[t]], tradable[t], settings, out[t])
+            risk = settings.risk[min(t, settings.risk.shape[0] - 1)]
+            weights_row(alpha[t], confidence[t], weights[row[t]], tradable[t], risk, settings, out[t])

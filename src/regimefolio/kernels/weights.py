@@ -1,4 +1,6 @@
-"""From opinions to target weights at one bar: combine, rank, allocate, constrain.
+"""From opinions to target weights at one bar: combine, settle conflicts, rank, allocate, constrain.
+
+A strategy has an opinion of an asset where its weight and its confidence are above 0.
 
 Whoever decides at one bar and whoever replays a whole history call these same functions, so their bits are equal.
 Alphas, confidences and strategy weights are float32, as signals are saved; target weights are float64.
@@ -12,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from regimefolio.kernels._compile import kernel
+from regimefolio.kernels.constraints import Limits, constrain_row
 from regimefolio.kernels.selection import smallest
 
 Float: TypeAlias = NDArray[np.float64]
@@ -21,27 +24,30 @@ Bool: TypeAlias = NDArray[np.bool_]
 
 WEIGHTED = 0
 CONFIDENCE_WEIGHTED = 1
+RANK_AVERAGE = 2
+BEST_STRATEGY = 3
+
+NET = 0
+FLAT = 1
+BEST = 2
 
 PROPORTIONAL = 0
 EQUAL_WEIGHT = 1
+LONG_SHORT = 2
+RISK_PARITY = 3
+GIVEN = 4
+"""An allocator that is not compiled: its weights are given to whoever trades them."""
 
-ROUNDING = 1e-13
-"""A sum above its limit by at most this fraction is rounding, and left alone."""
-
-
-class Limits(NamedTuple):
-    """Largest |weight| of an asset, of a sector and of all together, as fractions of equity; inf = no limit."""
-
-    max_position: float
-    max_sector: float
-    max_gross: float
+NO_RISK = np.empty((1, 0))
+NO_RISK.flags.writeable = False
+"""The risk panel of an allocator that asks for none: one row for all bars, and empty."""
 
 
 class Settings(NamedTuple):
     """How a row of opinions becomes a row of weights.
 
-    `method` and `allocator` are the codes above; `top_n` keeps that many best alphas, 0 = all; `sector` (N,) holds
-    codes from 0 on.
+    `method`, `allocator` and `on_conflict` are the codes above; `top_n` keeps that many best alphas, 0 = all; `sector`
+    (N,) holds codes from 0 on; `tilt` and the `risk` panel (T, N) are for `RISK_PARITY` alone.
     """
 
     method: int
@@ -49,17 +55,79 @@ class Settings(NamedTuple):
     top_n: int
     sector: Int
     limits: Limits
+    on_conflict: int = NET
+    tilt: float = 0.0
+    risk: Float = NO_RISK
+
+
+@kernel
+def rank_row(alpha: Float32, confidence: Float32, out: Float32) -> None:
+    """Rank one strategy's alphas (N,) among the K assets of which it has an opinion, from −1 (lowest) to 1 (highest).
+
+    (r − 1)/(K − 1)·2 − 1 with r = 1 … K, equal alphas sharing their mean rank. A single opinion is in the middle: 0.
+    Without an opinion: 0.
+    """
+    out[:] = np.float32(0.0)
+    held = np.flatnonzero(confidence > np.float32(0.0))
+    if held.size < 2:
+        return
+    order = held[np.argsort(alpha[held])]
+    i, last = 0, held.size - 1
+    while i <= last:
+        j = i
+        while j < last and alpha[order[j + 1]] == alpha[order[i]]:
+            j += 1
+        for k in range(i, j + 1):
+            out[order[k]] = np.float32((i + j - last) / last)
+        i = j + 1
+
+
+@kernel
+def _average_ranks(alpha: Float32, confidence: Float32, weights: Float32, out: Float32) -> None:
+    """The weighted mean of the strategies' ranks over those with an opinion; `out` holds zeros."""
+    zero = np.float32(0.0)
+    rank, belief = np.empty_like(out), np.zeros_like(out)
+    for s in range(weights.size):
+        w = weights[s]
+        if w != zero:
+            rank_row(alpha[s], confidence[s], rank)
+            for n in range(out.size):
+                if confidence[s, n] > zero:
+                    belief[n] += w
+                    out[n] += w * rank[n]
+    for n in range(out.size):
+        out[n] = out[n] / belief[n] if belief[n] > zero else zero
+
+
+@kernel
+def _strongest(confidence: Float32, weights: Float32, n: int) -> int:
+    """The strategy with the largest weight·confidence in asset `n`, the first of equals; −1 without an opinion."""
+    best, strength = -1, np.float32(0.0)
+    for s in range(weights.size):
+        if weights[s] * confidence[s, n] > strength:
+            best, strength = s, weights[s] * confidence[s, n]
+    return best
 
 
 @kernel
 def combine_row(alpha: Float32, confidence: Float32, weights: Float32, method: int, out: Float32) -> None:
     """Combine the alphas (S, N) of S strategies into one row (N,), in their order, with float32 arithmetic.
 
-    `WEIGHTED` is Σ w·alpha, with Σ w = 1 as given; `CONFIDENCE_WEIGHTED` is Σ w·confidence·alpha / Σ w·confidence, and
-    0 where there is no opinion. A strategy of weight 0 is skipped: the bits are those of its absence.
+    `WEIGHTED` is Σ w·alpha, with Σ w = 1 as given; `CONFIDENCE_WEIGHTED` is Σ w·confidence·alpha / Σ w·confidence,
+    `RANK_AVERAGE` Σ w·rank / Σ w over the opinions (see `rank_row`), `BEST_STRATEGY` the alpha of the opinion with the
+    largest w·confidence, the first of equals; each 0 where there is no opinion.
+    A strategy of weight 0 is skipped: the bits are those of its absence.
     """
     zero = np.float32(0.0)
     out[:] = zero
+    if method == RANK_AVERAGE:
+        _average_ranks(alpha, confidence, weights, out)
+        return
+    if method == BEST_STRATEGY:
+        for n in range(out.size):
+            best = _strongest(confidence, weights, n)
+            out[n] = alpha[best, n] if best >= 0 else zero
+        return
     if method == WEIGHTED:
         for s in range(weights.size):
             w = weights[s]
@@ -80,6 +148,54 @@ def combine_row(alpha: Float32, confidence: Float32, weights: Float32, method: i
 
 
 @kernel
+def settle_row(
+    alpha: Float32, confidence: Float32, weights: Float32, method: int, on_conflict: int, out: Float32
+) -> None:
+    """Settle the combined alphas (N,) of assets on which opinions are of opposite sign.
+
+    `NET` leaves the combination as it is, `FLAT` is no opinion, 0; `BEST` is what the combination would be if the
+    opinion with the largest w·confidence, the first of equals, were the only one on that asset.
+    """
+    if on_conflict == NET:
+        return
+    zero = np.float32(0.0)
+    chosen = np.full(out.size, -1)
+    for n in range(out.size):
+        rises, falls = False, False
+        for s in range(weights.size):
+            if weights[s] != zero and confidence[s, n] > zero:
+                rises = rises or alpha[s, n] > zero
+                falls = falls or alpha[s, n] < zero
+        if rises and falls:
+            out[n] = zero
+            chosen[n] = _strongest(confidence, weights, n) if on_conflict == BEST else -1
+    rank = np.empty_like(out)
+    for s in range(weights.size):
+        if not (chosen == s).any():
+            continue
+        if method == RANK_AVERAGE:
+            rank_row(alpha[s], confidence[s], rank)
+        for n in range(out.size):
+            if chosen[n] == s:
+                if method == WEIGHTED:
+                    out[n] = weights[s] * alpha[s, n]
+                elif method == CONFIDENCE_WEIGHTED:
+                    share = weights[s] * confidence[s, n]
+                    out[n] = share * alpha[s, n] / share
+                elif method == RANK_AVERAGE:
+                    out[n] = weights[s] * rank[n] / weights[s]
+                else:
+                    out[n] = alpha[s, n]
+
+
+@kernel
+def combined_row(alpha: Float32, confidence: Float32, weights: Float32, settings: Settings, out: Float32) -> None:
+    """Combine the alphas (S, N) of S strategies into one row (N,), and settle conflicts."""
+    combine_row(alpha, confidence, weights, settings.method, out)
+    settle_row(alpha, confidence, weights, settings.method, settings.on_conflict, out)
+
+
+@kernel
 def keep_top_row(alpha: Float32, top_n: int, keep: Bool) -> None:
     """Take from `keep` (N,) whatever alpha is below the `top_n`-th largest of those kept; ties stay; 0 = all."""
     if top_n <= 0:
@@ -97,16 +213,28 @@ def keep_top_row(alpha: Float32, top_n: int, keep: Bool) -> None:
 
 
 @kernel
-def allocate_row(alpha: Float32, tradable: Bool, allocator: int, max_gross: float, out: Float) -> None:
-    """Turn combined alphas (N,) into long-only weights (N,) that sum to `max_gross` (1 if that is infinite), or to 0.
+def allocate_row(
+    alpha: Float32, tradable: Bool, risk: Float, allocator: int, tilt: float, max_gross: float, out: Float
+) -> None:
+    """Turn combined alphas (N,) into weights (N,) whose sizes sum to `max_gross` (1 if that is infinite), or to 0.
 
-    `PROPORTIONAL` is max_gross·α⁺/Σα⁺; `EQUAL_WEIGHT` ignores alpha. An asset that is not tradable gets 0.
+    `PROPORTIONAL` is max_gross·α⁺/Σα⁺, `LONG_SHORT` max_gross·α/Σ|α|; `EQUAL_WEIGHT` ignores alpha; `RISK_PARITY` is
+    max_gross·q/Σq with q = (1 + tilt·α)⁺/σ, where σ is `risk` (N,), empty for the others. An asset that is not
+    tradable, or has no σ above 0 where one is needed, gets 0.
     """
     total = 0.0
     for n in range(out.size):
-        wish = 1.0 if allocator == EQUAL_WEIGHT else max(np.float64(alpha[n]), 0.0)
+        wish = 0.0
+        if allocator == EQUAL_WEIGHT:
+            wish = 1.0
+        elif allocator == PROPORTIONAL:
+            wish = max(np.float64(alpha[n]), 0.0)
+        elif allocator == LONG_SHORT:
+            wish = np.float64(alpha[n])
+        elif risk[n] > 0.0:
+            wish = max(1.0 + tilt * np.float64(alpha[n]), 0.0) / risk[n]
         out[n] = wish if tradable[n] else 0.0
-        total += out[n]
+        total += abs(out[n])
     if total > 0.0:
         gross = max_gross if max_gross < np.inf else 1.0
         for n in range(out.size):
@@ -114,80 +242,20 @@ def allocate_row(alpha: Float32, tradable: Bool, allocator: int, max_gross: floa
 
 
 @kernel
-def _factor(size: Float, ceiling: Float, sector: Int, only: int, limit: float) -> float:
-    """Solve Σ min(size·a, ceiling) = limit for a, over the assets of one sector, or of all where `only` is −1.
-
-    The sum is concave and piecewise linear in a: Newton's iterates from 0 rise towards the root, and each puts at least
-    one more asset at its ceiling or is the root. There are N assets: the loop ends. Needs Σ ceiling > limit.
-    """
-    a, n_fixed = 0.0, -1
-    while True:
-        fixed, free, count = 0.0, 0.0, 0
-        for n in range(size.size):
-            if only == -1 or sector[n] == only:
-                if size[n] * a >= ceiling[n]:
-                    fixed += ceiling[n]
-                    count += 1
-                else:
-                    free += size[n]
-        if count <= n_fixed or free == 0.0:
-            return a
-        n_fixed = count
-        a = (limit - fixed) / free
-
-
-@kernel
-def constrain_row(weights: Float, sector: Int, limits: Limits, out: Float) -> None:
-    """The weights nearest to the wished ones, v, that keep every limit: argmin Σ(w − v)²/|v|.
-
-    Its Karush-Kuhn-Tucker conditions give |w| = min(max_position, |v|·min(a, b)) with one factor b for each sector and
-    one factor a for the whole, both at most 1. Zeros stay zero, no position grows or turns, and the rest is cash.
-
-    Parameters
-    ----------
-    weights : ndarray of shape (N,)
-        Finite fractions of equity; may be negative.
-    sector : ndarray of shape (N,), int64
-        Codes from 0 on.
-    limits : Limits
-    out : ndarray of shape (N,)
-        May not be `weights` itself.
-    """
-    size = np.abs(weights)
-    for n in range(out.size):
-        out[n] = min(size[n], limits.max_position)
-    if limits.max_sector < np.inf:
-        total = np.zeros(sector.max() + 1)
-        for n in range(out.size):
-            total[sector[n]] += out[n]
-        for s in range(total.size):
-            if total[s] > limits.max_sector * (1.0 + ROUNDING):
-                b = _factor(size, out, sector, s, limits.max_sector)
-                for n in range(out.size):
-                    if sector[n] == s:
-                        out[n] = min(out[n], size[n] * b)
-    gross = 0.0
-    for n in range(out.size):
-        gross += out[n]
-    if gross > limits.max_gross * (1.0 + ROUNDING):
-        everything = -1  # a variable, since numba compiles again for a literal
-        a = _factor(size, out, sector, everything, limits.max_gross)
-        for n in range(out.size):
-            out[n] = min(out[n], size[n] * a)
-    for n in range(out.size):
-        if weights[n] < 0.0:
-            out[n] = -out[n]
-
-
-@kernel
 def weights_row(
-    alpha: Float32, confidence: Float32, weights: Float32, tradable: Bool, settings: Settings, out: Float
+    alpha: Float32,
+    confidence: Float32,
+    weights: Float32,
+    tradable: Bool,
+    risk: Float,
+    settings: Settings,
+    out: Float,
 ) -> None:
-    """Target weights (N,) at one bar, from opinions (S, N) and strategy weights (S,); see `target_weights`."""
+    """Target weights (N,) at one bar, from opinions (S, N), strategy weights (S,) and risk (N,), empty if unused."""
     combined = np.empty(out.size, np.float32)
-    combine_row(alpha, confidence, weights, settings.method, combined)
+    combined_row(alpha, confidence, weights, settings, combined)
     keep = tradable.copy()
     keep_top_row(combined, settings.top_n, keep)
     wished = np.empty(out.size)
-    allocate_row(combined, keep, settings.allocator, settings.limits.max_gross, wished)
+    allocate_row(combined, keep, risk, settings.allocator, settings.tilt, settings.limits.max_gross, wished)
     constrain_row(wished, settings.sector, settings.limits, out)

@@ -1,17 +1,25 @@
 """From signals to target weights: combine the strategies, rank, allocate, constrain, and decide when to trade."""
 
 from regimefolio.portfolio.adaptive_ensemble import Ensemble, RegimeSettings
-from regimefolio.portfolio.allocators import Allocator, EqualWeight, Proportional
-from regimefolio.portfolio.manager import Constraints, PortfolioManager, PortfolioSpec, SignalStack
+from regimefolio.portfolio.allocators import Allocator, CompiledAllocator, EqualWeight, Proportional, RiskParity
+from regimefolio.portfolio.conflicts import ConflictCount, Conflicts
+from regimefolio.portfolio.constraints import Constraints
+from regimefolio.portfolio.manager import CombinationMethod, OnConflict, PortfolioManager, PortfolioSpec, SignalStack
 
 __all__ = [
     "Allocator",
+    "CombinationMethod",
+    "CompiledAllocator",
+    "ConflictCount",
+    "Conflicts",
     "Constraints",
     "Ensemble",
     "EqualWeight",
+    "OnConflict",
     "PortfolioManager",
     "PortfolioSpec",
     "Proportional",
     "RegimeSettings",
+    "RiskParity",
     "SignalStack",
 ]

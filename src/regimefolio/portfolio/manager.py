@@ -1,41 +1,68 @@
-"""Target weights for every bar that decides: combine, rank, allocate, constrain."""
+"""Target weights for every bar that decides: combine, settle conflicts, rank, allocate, constrain."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Literal, NamedTuple
+import math
+from collections.abc import Mapping, Sequence
+from typing import Literal, NamedTuple, Self
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from regimefolio.core.component import Model, Part
-from regimefolio.core.errors import ConfigError
-from regimefolio.core.types import Bool, Float, Float32, Int, Panel, RegimePath, Signals
+from regimefolio.core.component import Model, Part, did_you_mean, placed_error
+from regimefolio.core.errors import ConfigError, ModelError
+from regimefolio.core.types import Bool, Float, Float32, Int, RegimePath, Signals, read_only
+from regimefolio.kernels import weights as rules
+from regimefolio.kernels.constraints import constrain_row
 from regimefolio.kernels.replay import target_weights
-from regimefolio.kernels.weights import CONFIDENCE_WEIGHTED, WEIGHTED, Limits, Settings
-from regimefolio.market import Rebalance, decision_bars
+from regimefolio.market import Market, Rebalance, decision_bars
+from regimefolio.market.view import View
 from regimefolio.portfolio.adaptive_ensemble import Ensemble
-from regimefolio.portfolio.allocators import Allocator, Proportional
+from regimefolio.portfolio.allocators import Allocator, CompiledAllocator, Proportional, Rule
+from regimefolio.portfolio.conflicts import Conflicts, count_conflicts
+from regimefolio.portfolio.constraints import Constraints
 
-_METHODS = {"weighted": WEIGHTED, "confidence_weighted": CONFIDENCE_WEIGHTED}
+CombinationMethod = Literal["weighted", "confidence_weighted", "rank_average", "best_strategy"]
+OnConflict = Literal["net", "flat", "best"]
 
-
-class Constraints(Model):
-    """Limits on absolute weights, as fractions of equity; what they leave over is cash."""
-
-    max_position: float | None = Field(None, gt=0, description="largest weight of one asset")
-    max_sector: float | None = Field(None, gt=0, description="largest sum of weights of one sector")
-    max_gross: float = Field(1.0, gt=0, le=1, description="largest sum of absolute weights")
+_METHODS: Mapping[CombinationMethod, int] = {
+    "weighted": rules.WEIGHTED,
+    "confidence_weighted": rules.CONFIDENCE_WEIGHTED,
+    "rank_average": rules.RANK_AVERAGE,
+    "best_strategy": rules.BEST_STRATEGY,
+}
+_ON_CONFLICT: Mapping[OnConflict, int] = {"net": rules.NET, "flat": rules.FLAT, "best": rules.BEST}
 
 
 class PortfolioSpec(Model):
     """How signals become weights."""
 
-    combination_method: Literal["weighted", "confidence_weighted"] = "weighted"
+    combination_method: CombinationMethod = "weighted"
+    on_conflict: OnConflict = Field("net", description="what becomes of an asset on which strategies contradict")
     top_n: int | None = Field(None, ge=1, description="keep the assets of the n largest combined alphas")
     allocator: Part[Allocator] = Proportional()
     constraints: Constraints = Constraints()
     rebalance: Rebalance = "weekly"
+
+    @model_validator(mode="after")
+    def _limits_fit_the_rest(self) -> Self:
+        limits, kind = self.constraints, self.allocator.kind or type(self.allocator).__name__
+        if self.top_n is not None and limits.min_positions is not None and self.top_n < limits.min_positions:
+            text = (
+                f"top_n {self.top_n} keeps fewer assets than min_positions {limits.min_positions}; raise it, or lower"
+            )
+            raise placed_error(("top_n",), f"{text} min_positions")
+        if self.allocator.long_only:
+            hint = (
+                f"and {kind} is long-only; take one that sells short, such as {{kind: proportional, long_short: true}}"
+            )
+            if limits.max_gross > 1.0:
+                text = f"max_gross {limits.max_gross:g} would overdraw cash without shorts, {hint}, or at most 1"
+                raise placed_error(("constraints", "max_gross"), text)
+            if limits.max_net is not None and limits.max_net < 0.0:
+                text = f"max_net {limits.max_net:g} needs shorts, {hint}, or a max_net of at least 0"
+                raise placed_error(("constraints", "max_net"), text)
+        return self
 
 
 class SignalStack(NamedTuple):
@@ -58,37 +85,35 @@ class SignalStack(NamedTuple):
 
 
 class PortfolioManager:
-    """Turns stacked signals into target weights on one panel.
+    """Turns stacked signals into target weights on one market.
 
     Raises
     ------
     ConfigError
         A sector limit where the data names no sectors.
+    InfeasibleError
+        Limits that no weights on this data can keep together.
     """
 
-    def __init__(self, spec: PortfolioSpec, panel: Panel) -> None:
-        limits = spec.constraints
-        if limits.max_sector is not None and panel.sectors is None:
-            raise ConfigError(
-                "max_sector needs data with sectors, and this data names none; leave the limit out",
-                ("portfolio", "constraints", "max_sector"),
-            )
+    def __init__(self, spec: PortfolioSpec, market: Market) -> None:
+        panel = market.panel
         names = panel.sectors or ("",) * panel.n_assets
         order = sorted(set(names))
+        rule = spec.allocator.rule if isinstance(spec.allocator, CompiledAllocator) else Rule(rules.GIVEN)
         self.spec = spec
+        self.market = market
         self.tradable: Bool = panel.member & np.isfinite(panel.close)
         self._silent = panel.member & ~self.tradable
         self._scheduled = decision_bars(panel.timestamps, spec.rebalance)
-        self._settings = Settings(
+        self._settings = rules.Settings(
             method=_METHODS[spec.combination_method],
-            allocator=spec.allocator.code,
+            allocator=rule.code,
             top_n=spec.top_n or 0,
             sector=np.array([order.index(name) for name in names], dtype=np.int64),
-            limits=Limits(
-                max_position=np.inf if limits.max_position is None else limits.max_position,
-                max_sector=np.inf if limits.max_sector is None else limits.max_sector,
-                max_gross=limits.max_gross,
-            ),
+            limits=spec.constraints.limits(panel),
+            on_conflict=_ON_CONFLICT[spec.on_conflict],
+            tilt=rule.tilt,
+            risk=rule.risk(market),
         )
 
     def decisions(self, regimes: RegimePath | None, start: int) -> Bool:
@@ -108,9 +133,88 @@ class PortfolioManager:
         """Target weights of shape (T, N), fractions of equity.
 
         NaN is no order: at bars that do not decide, and for a member without a bar, whose holding stays as it is.
-        Limits bind the orders alone: what stays is not counted.
+        Limits bind the orders alone: what stays is not counted. An allocator that is not compiled is asked bar by bar,
+        with a view that ends there.
+
+        Raises
+        ------
+        ModelError
+            An allocator of one's own gives no usable weights.
         """
         out = np.full(self.tradable.shape, np.nan)
-        target_weights(stack.alpha, stack.confidence, ensemble.weights, row, decide, self.tradable, self._settings, out)
+        weights, settings = ensemble.weights, self._settings
+        if isinstance(self.spec.allocator, CompiledAllocator):
+            target_weights(stack.alpha, stack.confidence, weights, row, decide, self.tradable, settings, out)
+        else:
+            for t in np.flatnonzero(decide).tolist():
+                alpha = np.empty(self.tradable.shape[1], np.float32)
+                rules.combined_row(stack.alpha[t], stack.confidence[t], weights[row[t]], settings, alpha)
+                out[t] = self._weights_at(t, alpha)
         out[self._silent] = np.nan
         return out
+
+    def conflicts(self, stack: SignalStack, ensemble: Ensemble, row: Int, decide: Bool) -> Conflicts:
+        """How often strategies with a weight had opinions of opposite sign, at the bars that decide."""
+        alpha, confidence = stack.alpha[decide], stack.confidence[decide]
+        counts = (ensemble.weights[row[decide]] > 0)[:, :, None] & self.tradable[decide][:, None, :]
+        opinion = (confidence > 0) & counts
+        kinds = [strategy.kind for strategy in ensemble.strategies]
+        return count_conflicts(opinion & (alpha > 0), opinion & (alpha < 0), opinion, kinds, self.market.symbols)
+
+    def allocate_capital(self, alphas: Mapping[str, float], total_capital: float) -> dict[str, float]:
+        """Money for every symbol of the market at its last bar, from combined alphas; what is left is cash.
+
+        Ranking, allocator and constraints are those of a backtest. What cannot be traded at that bar gets 0; shorts are
+        negative.
+
+        Parameters
+        ----------
+        alphas : mapping of symbol to float
+            In [-1, 1]; a symbol that is not named has 0.
+        total_capital : float
+            Equity in money, above 0.
+
+        Raises
+        ------
+        ConfigError
+            A symbol that the market does not have, an alpha out of its range, or no capital.
+        """
+        if not 0.0 < total_capital < math.inf:
+            raise ConfigError(f"total_capital must be an amount of money above 0, but is {total_capital}")
+        symbols = self.market.symbols
+        for symbol, alpha in alphas.items():
+            if symbol not in symbols:
+                raise ConfigError(f"alphas: unknown symbol {symbol!r}; {did_you_mean(symbol, symbols)}")
+            if not -1.0 <= alpha <= 1.0:
+                raise ConfigError(f"alphas: that of {symbol} must lie in -1 … 1, but is {alpha}")
+        row = np.array([alphas.get(symbol, 0.0) for symbol in symbols], dtype=np.float32)
+        money = total_capital * self._weights_at(len(self.tradable) - 1, row)
+        return dict(zip(symbols, money.tolist(), strict=True))
+
+    def _weights_at(self, t: int, alpha: Float32) -> Float:
+        """Target weights (N,) at one bar, from combined alphas, by asking the allocator."""
+        keep = self.tradable[t].copy()
+        rules.keep_top_row(alpha, self._settings.top_n, keep)
+        view = View(self.market.until(t + 1), read_only(alpha), read_only(keep))
+        limits, out = self._settings.limits, np.empty(alpha.size)
+        constrain_row(limits.max_gross * self._asked(view), self._settings.sector, limits, out)
+        return out
+
+    def _asked(self, view: View) -> Float:
+        """The weights that an allocator gives, which may be a user's."""
+        allocator = self.spec.allocator
+        when = str(view.market.timestamps[-1].astype("datetime64[s]")).removesuffix("T00:00:00")
+        name = f"allocator {allocator.kind or type(allocator).__name__} at {when}"
+        try:
+            given = np.asarray(allocator.weights(view), dtype=np.float64)
+        except Exception as error:
+            error.add_note(f"in {name}")
+            raise
+        if given.shape != view.alpha.shape:
+            raise ModelError(f"{name}: weights must have shape {view.alpha.shape}, but have {given.shape}")
+        usable = np.isfinite(given) & (view.tradable | (given == 0.0))
+        if not usable.all():
+            n = int(np.flatnonzero(~usable)[0])
+            text = f"the weight of {view.market.symbols[n]} is {given[n]}; it must be finite, and 0 where view.tradable"
+            raise ModelError(f"{name}: {text} is False")
+        return given

@@ -9,13 +9,13 @@ pytest then runs each of them on alphas that are made to be unpleasant.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
 
-from regimefolio.core.types import Bool, Float32, Int
+from regimefolio.core.types import Bool, Float, Float32, Int
 from regimefolio.market.view import Market, View
 from regimefolio.portfolio import Allocator, Ensemble, PortfolioManager, PortfolioSpec, SignalStack
 from regimefolio.strategies import MomentumRank
@@ -26,10 +26,10 @@ ROUNDING = 1e-12
 
 
 class AllocatorContract:
-    """Checks what is promised of any allocator; inherit it in a test file and set `allocator`.
+    """Checks what is promised of any allocator, compiled or not; inherit it in a test file and set `allocator`.
 
     The bars have every kind of alpha: of both signs, all negative, all zero, one alone, tiny ones, equal ones;
-    and assets that have no bar or are no members.
+    assets that have no bar or are no members; a market of one bar, and one whose prices never move.
     """
 
     allocator: ClassVar[Allocator]
@@ -50,6 +50,11 @@ class AllocatorContract:
         for name, view in self._views():
             weights = self.allocator.weights(view)
             assert not weights[~view.tradable].any(), f"{name}: an asset without a bar or membership has a weight"
+
+    def test_long_only_has_no_shorts(self) -> None:
+        if self.allocator.long_only:
+            for name, view in self._views():
+                assert (self.allocator.weights(view) >= 0.0).all(), f"{name}: a weight is negative"
 
     def test_something_is_bought_somewhere(self) -> None:
         assert any(self.allocator.weights(view).any() for _, view in self._views()), "all weights are 0"
@@ -78,25 +83,44 @@ class AllocatorContract:
             gap = np.abs(self.allocator.weights(view)[order] - self.allocator.weights(shuffled))
             assert gap.max() <= ROUNDING, f"{name}: weights depend on the order of symbols"
 
+    def test_the_order_of_the_questions_changes_nothing(self) -> None:
+        forward = [self.allocator.weights(view).tobytes() for _, view in self._views()]
+        backward = [self.allocator.weights(view).tobytes() for _, view in reversed(list(self._views()))]
+        assert forward == backward[::-1], "weights depend on what was asked before"
+
+    def test_the_unit_of_prices_changes_nothing(self) -> None:
+        for name, view in self._views():
+            other = view._replace(market=_repriced(view.market, lambda price: 2.0 * price))
+            assert self.allocator.weights(view).tobytes() == self.allocator.weights(other).tobytes(), name
+
     def test_one_bar_and_the_whole_history_agree_to_the_bit(self) -> None:
         market, alpha = synthetic_market(BARS), _alphas()
-        spec = PortfolioSpec(allocator=self.allocator, rebalance="daily")
-        manager = PortfolioManager(spec, market.panel)
-        ensemble = Ensemble.static([MomentumRank()], [1.0])
-        everywhere = np.ones(BARS, np.bool_)
-        stack = SignalStack.joined([alpha], [np.abs(alpha)])
-        targets = manager.targets(stack, ensemble, ensemble.rows(None, BARS), everywhere)
+        targets = self._history(market)
+        tradable: Bool = market.panel.member & np.isfinite(market.panel.close)
         for bar in range(0, BARS, 7):
-            tradable = manager.tradable[bar]
-            view = View(market.until(bar + 1), alpha[bar], tradable)
-            expected = np.where(tradable, targets[bar], 0.0)  # the history has no order where a member has no bar
+            expected = np.where(tradable[bar], targets[bar], 0.0)  # no order where a member has no bar
+            view = View(market.until(bar + 1), alpha[bar], tradable[bar])
             assert self.allocator.weights(view).tobytes() == expected.tobytes(), f"bar {bar}"
+
+    def test_the_past_does_not_know_the_future(self) -> None:
+        market = synthetic_market(BARS)
+        whole = self._history(market)
+        for bars in (BARS // 3, BARS - 1):
+            assert self._history(market.until(bars)).tobytes() == whole[:bars].tobytes(), f"the first {bars} bars"
 
     def test_the_description_gives_the_allocator_back(self) -> None:
         described = json.loads(json.dumps(self.allocator.spec(), allow_nan=False))
         again = type(self.allocator).of(described)
         assert again == self.allocator
         assert again.fingerprint == self.allocator.fingerprint
+
+    def _history(self, market: Market) -> Float:
+        """Target weights (T, N), decided at every bar, as a backtest has them."""
+        bars, alpha = market.panel.n_bars, _alphas()[: market.panel.n_bars]
+        manager = PortfolioManager(PortfolioSpec(allocator=self.allocator, rebalance="daily"), market)
+        ensemble = Ensemble.static([MomentumRank()], [1.0])
+        stack = SignalStack.joined([alpha], [np.abs(alpha)])
+        return manager.targets(stack, ensemble, ensemble.rows(None, bars), np.ones(bars, np.bool_))
 
     def _views(self) -> Iterator[tuple[str, View]]:
         market, alpha = synthetic_market(BARS), _alphas()
@@ -106,6 +130,21 @@ class AllocatorContract:
         for number in (0, 1):
             few = np.arange(alpha.shape[1]) < number
             yield f"{number} assets", View(market.until(BARS), alpha[-1], few)
+        yield (
+            "prices that never move",
+            View(_repriced(market, np.ones_like), alpha[0], np.ones(alpha.shape[1], np.bool_)),
+        )
+
+
+_PRICES = ("open", "high", "low", "close")
+
+
+def _repriced(market: Market, price: Callable[[Float], Float]) -> Market:
+    """The same market with other prices."""
+    panel = market.panel
+    cells: dict[str, Any] = {name: None if (old := getattr(panel, name)) is None else price(old) for name in _PRICES}
+    index, benchmark = (None if old is None else price(old) for old in (market.index, market.benchmark))
+    return Market(replace(panel, **cells), index, benchmark)
 
 
 def _alphas() -> Float32:

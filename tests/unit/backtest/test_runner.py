@@ -10,8 +10,9 @@ import pytest
 from regimefolio.backtest import BacktestRunner, ExecutionSpec, Run
 from regimefolio.core.errors import ConfigError, DataError
 from regimefolio.core.files import read_npy, write_npy
-from regimefolio.market.view import Market
-from regimefolio.portfolio import Ensemble, PortfolioSpec, RegimeSettings, SignalStack
+from regimefolio.core.types import Float
+from regimefolio.market.view import Market, View
+from regimefolio.portfolio import Allocator, Ensemble, PortfolioSpec, Proportional, RegimeSettings, SignalStack
 from regimefolio.regimes import Trend
 from regimefolio.strategies import BollingerMeanReversion, MacdRsiConfluence, MomentumRank
 from regimefolio.testing import synthetic_market
@@ -314,6 +315,80 @@ def test_a_replay_of_saved_signals_is_the_run_to_the_bit(method: str, tmp_path: 
     stack = SignalStack.joined([panel[0] for panel in panels], [panel[1] for panel in panels])
     fresh = BacktestRunner(synthetic_market(600), spec, TEN_BP)
     same(full, fresh.replay(stack, ensemble, 200, path, record=True))
+
+
+# An allocator of one's own
+
+
+class Largest(Allocator, kind="largest_of_the_past_week"):
+    """Everything in the tradable asset that rose most over five bars; looks at the view's market."""
+
+    def weights(self, view: View) -> Float:
+        close, out = view.market.panel.close, np.zeros(view.alpha.size)
+        if len(close) > 5:
+            grown = np.where(view.tradable, close[-1] / close[-6], -np.inf)
+            out[int(np.nanargmax(grown))] = 1.0 if np.nanmax(grown) > 0 else 0.0
+        return out
+
+
+def test_an_allocator_of_ones_own_runs_a_whole_backtest() -> None:
+    market = synthetic_market(300)
+    ensemble = Ensemble.static([BollingerMeanReversion()], [1.0])
+    found = BacktestRunner(market, PortfolioSpec(allocator=Largest(), rebalance="weekly"), TEN_BP).run(ensemble, 30)
+    close, tradable = market.panel.close, market.panel.member & np.isfinite(market.panel.close)
+    decided = np.flatnonzero(found.decide)
+    assert decided.size > 40
+    for t in decided:
+        best = int(np.nanargmax(np.where(tradable[t], close[t] / close[t - 5], -np.inf)))
+        assert np.nan_to_num(found.target[t])[best] == np.nansum(found.target[t]) == 1.0
+    assert found.simulation.trades is not None
+    assert found.simulation.trades.size > 40
+    assert found.metrics["turnover"] > 5.0
+    again = BacktestRunner(market, PortfolioSpec(allocator=Largest(), rebalance="weekly"), TEN_BP)
+    same(found, again.replay(again.signals(ensemble), ensemble, 30, record=True))
+
+
+def test_compiled_and_asked_bar_by_bar_an_allocator_is_the_same() -> None:
+    class Asked(Allocator):
+        """`proportional`, without its compiled rule."""
+
+        def weights(self, view: View) -> Float:
+            return Proportional().weights(view)
+
+    market, ensemble = synthetic_market(300), Ensemble.static([BollingerMeanReversion()], [1.0])
+    limits = {"max_position": 0.3, "max_sector": 0.5}
+    specs = [
+        PortfolioSpec.model_validate({"allocator": each, "constraints": limits, "top_n": 6, "on_conflict": "best"})
+        for each in (Proportional(), Asked())
+    ]
+    compiled, asked = (BacktestRunner(market, spec, TEN_BP).run(ensemble, 30) for spec in specs)
+    same(compiled, asked)
+
+
+def test_costs_that_equity_cannot_pay_are_refused() -> None:
+    dear = ExecutionSpec(commission_bps=3000, slippage_bps=3000)
+    shorts = {"allocator": {"kind": "proportional", "long_short": True}, "constraints": {"max_gross": 2}}
+    runner(written(CLOSE), dear)
+    with pytest.raises(ConfigError, match="costs of 60% of what is traded cannot be paid from equity where max_gross"):
+        runner(written(CLOSE), dear, 1000.0, **shorts)
+
+
+def test_shorts_are_held_and_cash_is_never_overdrawn() -> None:
+    market, strategy = synthetic_market(400), MomentumRank(lookback=60)
+    book = {
+        "allocator": {"kind": "proportional", "long_short": True},
+        "constraints": {"max_gross": 1.6, "min_net": 1.0, "max_net": 1.0},
+    }
+    found = BacktestRunner(market, PortfolioSpec.model_validate(book), TEN_BP).run(Ensemble.static([strategy], [1]), 80)
+    weights, cash = found.simulation.weights, found.simulation.cash
+    assert weights is not None
+    assert weights.min() < -0.01
+    assert (cash[80:] >= 0.0).all()
+    filled = np.flatnonzero(found.simulation.turnover > 0)
+    assert found.metrics["exposure"] == pytest.approx(1.6, abs=0.1)
+    net = weights[filled].sum(axis=1)  # less where the order of an asset without a bar lapsed
+    assert np.median(net) == pytest.approx(1.0, abs=1e-9)
+    assert net.max() <= 1.0 + 1e-9
 
 
 def test_recording_changes_no_number() -> None:

@@ -58,7 +58,7 @@ TOY = {each.name: each for each in describe(Toy).parameters}
         ("path", "path", "a/b"),
         ("marked", "integer from 7 to 9", 8),
         ("made", "list of integers", [1]),
-        ("part", "allocator", {"kind": "proportional"}),
+        ("part", "allocator", {"kind": "proportional", "long_short": False}),
     ],
 )
 def test_a_parameter_in_words(name: str, words: str, default: object) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from regimefolio.kernels.constraints import Limits
 from regimefolio.kernels.replay import target_weights
-from regimefolio.kernels.weights import CONFIDENCE_WEIGHTED, EQUAL_WEIGHT, PROPORTIONAL, WEIGHTED, Limits, Settings
+from regimefolio.kernels.weights import CONFIDENCE_WEIGHTED, EQUAL_WEIGHT, PROPORTIONAL, WEIGHTED, Settings
 
 Float = NDArray[np.float64]
 Float32 = NDArray[np.float32]

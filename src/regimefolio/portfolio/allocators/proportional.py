@@ -1,24 +1,22 @@
-"""Weights in proportion to positive alpha."""
+"""Weights in proportion to alpha."""
 
 from __future__ import annotations
 
-from typing import ClassVar
+from pydantic import Field
 
-import numpy as np
-
-from regimefolio.core.types import Float
-from regimefolio.kernels.weights import PROPORTIONAL, allocate_row
-from regimefolio.market.view import View
-from regimefolio.portfolio.allocators.base import Allocator
+from regimefolio.kernels.weights import LONG_SHORT, PROPORTIONAL
+from regimefolio.portfolio.allocators.base import CompiledAllocator, Rule
 
 
-class Proportional(Allocator, kind="proportional"):
-    """Long-only: w = alpha⁺ / Σ alpha⁺ where any alpha is positive, otherwise cash."""
+class Proportional(CompiledAllocator, kind="proportional"):
+    """Weights in proportion to alpha: alpha⁺ / Σ alpha⁺, or alpha / Σ |alpha| with shorts; cash where that sum is 0."""
 
-    code: ClassVar[int] = PROPORTIONAL
+    long_short: bool = Field(False, description="short what has a negative alpha; otherwise it gets nothing")
 
-    def weights(self, view: View) -> Float:
-        """Target weights of shape (N,)."""
-        out = np.zeros(view.alpha.size)
-        allocate_row(view.alpha, view.tradable, self.code, 1.0, out)
-        return out
+    @property
+    def long_only(self) -> bool:
+        return not self.long_short
+
+    @property
+    def rule(self) -> Rule:
+        return Rule(LONG_SHORT if self.long_short else PROPORTIONAL)
