@@ -1,12 +1,15 @@
-"""Run every benchmark and print a table."""
+"""Run every benchmark, or those that are named: `python -m benchmarks [sweep] [replay] [hmm] [capture]`."""
 
 from __future__ import annotations
 
+import importlib
 import platform
-from importlib.metadata import version
+import sys
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from benchmarks import sweep
+NAMES = ("sweep", "replay", "hmm", "capture")
+PEERS = ("numpy", "numba", "pandas", "vectorbt", "hmmlearn")
 
 
 def processor() -> str:
@@ -16,19 +19,22 @@ def processor() -> str:
     return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())
 
 
-def main() -> None:
+def installed(name: str) -> str:
+    """A package with its version, or without one."""
+    try:
+        return f"{name} {version(name)}"
+    except PackageNotFoundError:
+        return f"{name} not installed"
+
+
+def main(names: list[str]) -> None:
     """Print one paragraph a benchmark."""
-    versions = ", ".join(f"{name} {version(name)}" for name in ("numpy", "numba", "vectorbt"))
-    print(f"{processor()}; python {platform.python_version()}, {versions}")
-    found = sweep.run()
-    print(f"sweep, {sweep.BARS} bars x {sweep.ASSETS} assets, 100 parameter sets, rebalanced at every bar:")
-    print(f"  regimefolio, 2 threads, prices to all metrics  {found.ours * 1e3:8.2f} ms a trial")
-    print(f"  vectorbt, 1 thread, weights given, 3 metrics   {found.peer * 1e3:8.2f} ms a trial")
-    print(
-        f"  ratio {found.ratio:.0f}; total return and drawdown differ by at most {found.difference:.1e} at zero costs;"
-    )
-    print(f"  peak memory before the peer ran: {found.megabytes:.0f} MB")
+    if unknown := set(names) - set(NAMES):
+        sys.exit(f"unknown: {', '.join(sorted(unknown))}; there are {', '.join(NAMES)}")
+    print(f"{processor()}; python {platform.python_version()}, {', '.join(map(installed, PEERS))}")
+    for name in names or NAMES:
+        importlib.import_module(f"benchmarks.{name}").run()
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

@@ -1,103 +1,114 @@
-"""A parameter sweep: 100 Bollinger parameter sets on 2,520 bars of 100 assets, rebalanced at every bar.
+"""A parameter sweep, 2,520 bars x 100 assets, rebalanced at every bar: Bollinger mean reversion against vectorbt.
 
-Ours is the public API from prices to metrics: signals, target weights, simulation, all metrics. The peer, vectorbt's
-`Portfolio.from_orders` with target percent and shared cash, is given our target weights for nothing, one bar later, and
-times the simulation and three metrics alone.
+Ours is the public API from prices to all metrics. The peer is given for nothing what stands before its simulation, one
+bar later, so that both fill the same orders at the same closes, and times that and three metrics: long/flat signals to
+`from_signals`, one account an asset, or our target weights to `from_orders` with target percent and shared cash.
 """
 
 from __future__ import annotations
 
-import gc
-import resource
-import time
+import subprocess
+import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pandas as pd
 import vectorbt as vbt
 
 from benchmarks.market import market
-from regimefolio.api import BacktestManager, BacktestRunner, BollingerMeanReversion, Ensemble, PortfolioSpec, Trial
-from regimefolio.backtest import ExecutionSpec
+from benchmarks.timing import least_seconds
+from benchmarks.trials import ASSETS, BARS, DAILY, START, bollinger_trials, sweep
+from regimefolio.api import BacktestRunner, Ensemble, ExecutionSpec, Market, Trial
 
-BARS, ASSETS, START = 2520, 100, 110
-PEER_TRIALS = 5
-
-
-@dataclass(frozen=True)
-class Sweep:
-    """Seconds a trial, and the largest difference of the metrics that both compute, at zero costs."""
-
-    ours: float
-    peer: float
-    difference: float
-    megabytes: float
-
-    @property
-    def ratio(self) -> float:
-        return self.peer / self.ours
+CAPITAL, BPS = 1_000_000.0, 10
+PEER_TRIALS = {"per_asset": 10, "shared": 5}  # more at once would not fit beside each other in the processor's caches
+COMPARED = ("total_return", "sharpe", "max_drawdown")
 
 
-def trials() -> list[Trial]:
-    """Ten windows by ten widths."""
-    sets = [(int(w), float(k)) for w in np.linspace(10, 100, 10) for k in np.linspace(0.4, 2.2, 10)]
-    return [Trial(i, BollingerMeanReversion(lookback=w, width=k)) for i, (w, k) in enumerate(sets)]
+def long_or_flat(data: Market, trials: list[Trial]) -> pd.DataFrame:
+    """Whether each trial wants each asset, at the bar that fills it."""
+    wanted = [trial.strategy.signals(data).alpha > 0 for trial in trials]
+    return frame(data, [np.roll(each, 1, axis=0)[START:] for each in wanted])
 
 
-def median_seconds(work: Callable[[], object], repeats: int) -> float:
-    """The median of some runs after one that warms up."""
-    work()
-    spent = []
-    for _ in range(repeats):
-        gc.collect()
-        begun = time.perf_counter()
-        work()
-        spent.append(time.perf_counter() - begun)
-    return float(np.median(spent))
+def target_weights(data: Market, trials: list[Trial]) -> pd.DataFrame:
+    """What each trial's portfolio should be, at the bar that fills it."""
+    runner = BacktestRunner(data, DAILY, ExecutionSpec())
+    found = [runner.run(Ensemble.static([trial.strategy], [1.0]), START).target for trial in trials]
+    return frame(data, [np.roll(each, 1, axis=0)[START:] for each in found])
 
 
-def peer(close: pd.DataFrame, targets: pd.DataFrame, fees: float) -> np.ndarray:
-    """Total return, Sharpe ratio and drawdown of vectorbt for weights that are filled at the row they stand in."""
-    groups = np.repeat(np.arange(targets.shape[1] // ASSETS), ASSETS)
-    portfolio = vbt.Portfolio.from_orders(
-        pd.concat([close] * (targets.shape[1] // ASSETS), axis=1).set_axis(targets.columns, axis=1),
-        size=targets,
-        size_type="targetpercent",
-        group_by=groups,
-        cash_sharing=True,
-        call_seq="auto",
-        fees=fees,
-        init_cash=1_000_000.0,
-        freq="1D",
-    )
+def frame(data: Market, panels: list[np.ndarray]) -> pd.DataFrame:
+    """Panels (T, N) side by side, from the first bar that trades."""
+    return pd.DataFrame(np.concatenate(panels, axis=1), index=pd.DatetimeIndex(data.timestamps[START:]))
+
+
+def peer(accounts: str, close: pd.DataFrame, wanted: pd.DataFrame, bps: float) -> np.ndarray:
+    """The three metrics of each group of assets, by vectorbt."""
+    copies = wanted.shape[1] // ASSETS
+    close = pd.concat([close] * copies, axis=1).set_axis(wanted.columns, axis=1)
+    groups = np.repeat(np.arange(copies), ASSETS)
+    if accounts == "per_asset":
+        portfolio = vbt.Portfolio.from_signals(
+            close, wanted, ~wanted, fees=bps * 1e-4, init_cash=CAPITAL / ASSETS, group_by=groups, freq="1D"
+        )
+    else:
+        portfolio = vbt.Portfolio.from_orders(
+            close,
+            size=wanted,
+            size_type="targetpercent",
+            group_by=groups,
+            cash_sharing=True,
+            call_seq="auto",
+            fees=bps * 1e-4,
+            init_cash=CAPITAL,
+            freq="1D",
+        )
     return np.c_[portfolio.total_return(), portfolio.sharpe_ratio(), portfolio.max_drawdown()]
 
 
-def run(threads: int = 2) -> Sweep:
-    """Time both and compare what they found."""
-    data = market(BARS, ASSETS)
-    portfolio = PortfolioSpec(rebalance="daily")
-    paid = BacktestRunner(data, portfolio, ExecutionSpec(commission_bps=10, slippage_bps=0))
-    free = BacktestRunner(data, portfolio, ExecutionSpec(commission_bps=0, slippage_bps=0))
-    every = trials()
+def megabytes(accounts: str, count: int) -> float:
+    """Peak memory of our sweep in a process of its own."""
+    command = [sys.executable, "-m", "benchmarks.trials", accounts, str(count)]
+    return float(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
 
-    def ours() -> None:
-        fresh = BacktestRunner(market(BARS, ASSETS), portfolio, ExecutionSpec(commission_bps=10, slippage_bps=0))
-        BacktestManager(fresh, START, lambda strategy: strategy.signals(fresh.market), threads=threads).run(every)
 
-    making = median_seconds(lambda: market(BARS, ASSETS), 5)
-    mine = (median_seconds(ours, 5) - making) / len(every)
-    megabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+def row(accounts: str, count: int, wanted_by: Callable[[Market, list[Trial]], pd.DataFrame]) -> None:
+    """Time both sides in turns, compare their metrics where they mean the same, and print."""
+    data, trials = market(BARS, ASSETS), bollinger_trials(count)
+    paid = ExecutionSpec(commission_bps=BPS, slippage_bps=0, accounts=accounts)
+    some = trials[:: len(trials) // PEER_TRIALS[accounts]]
+    close = pd.DataFrame(data.panel.close[START:], index=pd.DatetimeIndex(data.timestamps[START:]))
+    wanted = wanted_by(data, some)
+    seconds = least_seconds(
+        {
+            "ours": partial(sweep, data, trials, paid, 2),
+            "one": partial(sweep, data, trials, paid, 1),
+            "peer": partial(peer, accounts, close, wanted, BPS),
+        },
+        5,
+    )
+    ours, one, theirs = seconds["ours"] / count, seconds["one"] / count, seconds["peer"] / len(some)
+    bps = BPS if accounts == "per_asset" else 0  # with shared cash vectorbt fills one order after the other
+    same = ExecutionSpec(commission_bps=bps, slippage_bps=0, accounts=accounts)
+    mine = np.array([[r.outcome.metrics[name] for name in COMPARED] for r in sweep(data, some, same, 1)])
+    difference = np.abs(peer(accounts, close, wanted, bps) - mine).max(axis=0)
+    print(
+        f"{accounts:10s} {count:5d} sets: {ours * 1e6:6.0f} µs a trial on 2 threads ({one * 1e6:.0f} on 1), "
+        f"vectorbt {theirs * 1e3:.1f} ms, ratio {theirs / ours:.0f}; "
+        f"{', '.join(f'{n} {d:.0e}' for n, d in zip(COMPARED, difference, strict=True))}; "
+        f"{megabytes(accounts, count):.0f} MB"
+    )
 
-    some = every[:: len(every) // PEER_TRIALS]
-    ensembles = [Ensemble.static([trial.strategy], [1.0]) for trial in some]
-    free_runs = [free.run(ensemble, START, record=False) for ensemble in ensembles]
-    close = pd.DataFrame(data.panel.close, index=pd.DatetimeIndex(data.timestamps))
-    targets = pd.concat([pd.DataFrame(each.target, index=close.index).shift(1) for each in free_runs], axis=1)
-    theirs = median_seconds(lambda: peer(close, targets, 0.001), 3) / len(some)
-    found = peer(close, targets, 0.0)
-    expected = np.array([[each.metrics["total_return"], each.metrics["max_drawdown"]] for each in free_runs])
-    difference = float(np.abs(found[:, [0, 2]] - expected).max())
-    paid.run(ensembles[0], START)
-    return Sweep(mine, theirs, difference, megabytes)
+
+def run() -> None:
+    """Both kinds of accounts, 100 and 1,000 parameter sets."""
+    vbt.settings["returns"]["year_freq"] = "252 days"
+    print(
+        f"sweep: {BARS} bars x {ASSETS} assets, every bar rebalanced; differences of {', '.join(COMPARED)}; peak memory"
+    )
+    for count in (100, 1000):
+        row("per_asset", count, long_or_flat)
+    for count in (100, 1000):
+        row("shared", count, target_weights)
