@@ -10,14 +10,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from regimefolio.kernels.simulate import OK, Costs, Ledger, decision_return, empty_ledger, simulate
+from regimefolio.kernels.ledger import OK, Execution, Ledger, empty_ledger
+from regimefolio.kernels.simulate import decision_return, simulate
 
 Float = NDArray[np.float64]
 Bool = NDArray[np.bool_]
 
 HISTORIES = ("equity", "cash", "turnover", "cost", "pre_fill", "gross", "shares_held", "traded", "weights")
 MONEY = ("equity", "cash", "cost", "pre_fill", "shares_held", "traded")
-FREE = Costs(0.0, 0.0, 0.0)
+FREE = Execution(0.0, 0.0, 0.0)
 UNHURRIED = settings(deadline=None)  # the first example compiles
 
 
@@ -30,7 +31,7 @@ class World:
     target: Float
     decide: Bool
     start: int
-    costs: Costs
+    costs: Execution
 
     def run(self, initial: float = 1e6, scale: float = 1.0, until: int | None = None) -> Ledger:
         """The ledger of the first bars, prices multiplied by `scale`."""
@@ -44,14 +45,20 @@ class World:
 
 
 @st.composite
-def worlds(draw: st.DrawFn, short: bool | None = None, invested: bool = False) -> World:
-    """Random walks with missing bars; targets long-only or long-short, in part kept, in part absent."""
+def worlds(draw: st.DrawFn, short: bool | None = None, invested: bool = False, plain: bool = False) -> World:
+    """Random walks with missing bars; targets long-only or long-short, in part kept, in part absent.
+
+    Plain ones fill at the next bar and trade at every rebalance.
+    """
     n_bars, n_assets = draw(st.integers(3, 40)), draw(st.integers(1, 9))
     missing = draw(st.sampled_from([0.0, 0.0, 0.05, 0.3]))
     keep = draw(st.sampled_from([0.0, 0.3, 1.0]))
     some_short = draw(st.booleans()) if short is None else short
     cost = draw(st.sampled_from([0.0, 0.0005, 0.02]))
     rate = draw(st.sampled_from([0.0, 0.0, 0.0003, -0.0002]))
+    borrow = draw(st.sampled_from([0.0, 0.0005]))
+    delay = 0 if plain else draw(st.sampled_from([0, 0, 1, 3]))
+    on_change = not plain and draw(st.booleans())
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     close = np.exp(rng.standard_normal((n_bars, n_assets)).cumsum(0) * 0.02) * rng.uniform(0.01, 500.0, n_assets)
     fill = close * np.exp(rng.standard_normal(close.shape) * 0.01)
@@ -68,7 +75,8 @@ def worlds(draw: st.DrawFn, short: bool | None = None, invested: bool = False) -
         target[t + 1] = target[t]
     decide = rng.random(n_bars) < draw(st.sampled_from([0.1, 0.5, 1.0]))
     start = draw(st.integers(0, n_bars - 2))
-    return World(fill, close, target, decide, start, Costs(cost / 2, cost / 2, rate))
+    terms = Execution(cost / 2, cost / 2, rate, borrow, delay, on_change)
+    return World(fill, close, target, decide, start, terms)
 
 
 def seen(world: World) -> Float:
@@ -96,7 +104,9 @@ def test_money_is_conserved(world: World) -> None:
         assert ledger.equity[t] == pytest.approx(ledger.cash[t] + holdings, rel=1e-12)
         traded = np.abs(ledger.traded[t]) @ price[2 * t]
         cost = world.costs.commission + world.costs.slippage
-        assert ledger.cost[t] == pytest.approx(cost * traded, rel=1e-9, abs=1e-6)
+        lent = float(np.maximum(-held, 0.0) @ price[2 * t - 1]) if t > world.start else 0.0
+        paid = cost * traded + world.costs.borrow_rate * lent
+        assert ledger.cost[t] == pytest.approx(paid, rel=1e-9, abs=1e-6)
         assert ledger.turnover[t] == pytest.approx(traded / 2 / ledger.pre_fill[t], rel=1e-9, abs=1e-12)
 
 
@@ -115,7 +125,7 @@ def test_cash_is_never_borrowed(world: World) -> None:
 
 
 @UNHURRIED
-@given(worlds(short=False, invested=True))
+@given(worlds(short=False, invested=True, plain=True))
 def test_a_fully_invested_account_holds_its_weights(world: World) -> None:
     """Where every asset can be traded, the weights after a fill are the target and no cash is left."""
     ledger, price = world.run(), seen(world)
@@ -140,7 +150,7 @@ def test_a_repeated_target_right_after_its_fill_is_no_order(world: World) -> Non
     flat = np.ones_like(world.close)
     decide = np.ones_like(world.decide)
     target = np.broadcast_to(world.target[0], world.target.shape)
-    quiet = World(flat, flat, target, decide, 1, Costs(world.costs.commission, world.costs.slippage, 0.0))
+    quiet = World(flat, flat, target, decide, 1, Execution(world.costs.commission, world.costs.slippage, 0.0))
     ledger = quiet.run()
     assert not ledger.traded[2:].any()
     assert np.array_equal(ledger.equity[2:], np.full(len(flat) - 2, ledger.equity[1]))
@@ -185,9 +195,10 @@ def test_the_past_does_not_know_the_future(world: World, cut: int) -> None:
     full, short = world.run(), world.run(until=until)
     for name in HISTORIES:
         assert np.array_equal(getattr(full, name)[:until], getattr(short, name), equal_nan=True), name
-    known = max(until - 2, 0)
-    expected = decision_return(full.pre_fill, world.start)[:known]
-    assert np.array_equal(expected, decision_return(short.pre_fill, world.start)[:known], equal_nan=True)
+    delay = world.costs.delay
+    known = max(until - 2 - delay, 0)
+    expected = decision_return(full.pre_fill, world.start, delay)[:known]
+    assert np.array_equal(expected, decision_return(short.pre_fill, world.start, delay)[:known], equal_nan=True)
 
 
 @UNHURRIED
@@ -200,3 +211,25 @@ def test_the_order_of_the_symbols_does_not_matter(world: World, seed: int) -> No
     base, other = world.run(), turned.run()
     assert other.equity == pytest.approx(base.equity, rel=1e-12)
     assert other.turnover == pytest.approx(base.turnover, abs=1e-9)
+
+
+@UNHURRIED
+@given(worlds(short=False), st.booleans())
+def test_accounts_apart_are_as_many_accounts(world: World, from_their_targets: bool) -> None:
+    """Each asset alone, with its part of the capital, and the sums of them all."""
+    target = world.target if from_their_targets else (world.target > 0.1).astype(np.float64)
+    apart = World(world.fill, world.close, target, world.decide, world.start, world.costs._replace(apart=True)).run()
+    n = world.close.shape[1]
+    alone = [
+        World(world.fill[:, [i]], world.close[:, [i]], target[:, [i]], world.decide, world.start, world.costs).run(
+            initial=1e6 / n
+        )
+        for i in range(n)
+    ]
+    for name in ("equity", "cash", "cost", "pre_fill"):
+        total = sum(getattr(each, name) for each in alone)
+        assert getattr(apart, name) == pytest.approx(total, rel=1e-12, abs=1e-6, nan_ok=True), name
+    assert apart.trips == pytest.approx(sum(each.trips for each in alone), rel=1e-12, abs=1e-6)
+    for name in ("shares_held", "traded"):
+        together = np.concatenate([getattr(each, name) for each in alone], axis=1)
+        assert getattr(apart, name) == pytest.approx(together, rel=1e-11, abs=1e-9 * together.max(initial=1.0)), name

@@ -15,13 +15,14 @@ import pytest
 from numpy.typing import NDArray
 
 from regimefolio.kernels import constraints, metrics, replay, simulate, weights
+from regimefolio.kernels import ledger as ledgers
 from tests.reference import twin
 
 Float = NDArray[np.float64]
 Bool = NDArray[np.bool_]
 
 PPY, RF, CAPITAL = 252.0, 0.00005, 1e6
-TEN_BP = simulate.Costs(0.0005, 0.0005, 0.0)
+TEN_BP = ledgers.Execution(0.0005, 0.0005, 0.0)
 
 
 def same(kernel: float, reference: float, what: object) -> None:
@@ -52,7 +53,7 @@ class Case:
     target: Float
     decide: Bool
     start: int
-    costs: simulate.Costs
+    costs: ledgers.Execution
 
 
 def case(
@@ -60,13 +61,17 @@ def case(
     first: int,
     start: int = 5,
     missing: float = 0.0,
-    costs: simulate.Costs = TEN_BP,
+    costs: ledgers.Execution = TEN_BP,
     at_open: bool = False,
     short: bool = False,
     every: int = 3,
     n_bars: int = 260,
+    levels: tuple[float, ...] = (),
 ) -> Case:
-    """Real closes, from bar `first` on, with opens, missing bars and targets drawn from the case's own name."""
+    """Real closes, from bar `first` on, with opens, missing bars and targets drawn from the case's own name.
+
+    `levels` are targets that stay for a while, each for itself; without them they are shares of the whole.
+    """
     rng = np.random.default_rng(list(name.encode()))
     close = real_prices()[first : first + n_bars].copy()
     n = close.shape[1]
@@ -84,6 +89,8 @@ def case(
     target = rng.standard_normal(close.shape) if short else np.maximum(rng.standard_normal(close.shape), 0.0)
     target /= np.abs(target).sum(axis=1, keepdims=True)
     target[rng.random(n_bars) < 0.2] *= 0.6  # part in cash
+    if levels:
+        target = np.repeat(rng.choice(levels, close.shape), 4, axis=0)[:n_bars]
     target[rng.random(n_bars) < 0.1] = np.nan
     target[rng.random(close.shape) < 0.02] = np.nan
     return Case(fill, close, target, np.arange(n_bars) % every == 0, start, costs)
@@ -93,10 +100,42 @@ CASES = {
     "closes": case("closes", 0),
     "every bar": case("every bar", 3000, every=1, n_bars=130),
     "from bar 0": case("from bar 0", 6000, start=0),
-    "no costs": case("no costs", 1000, costs=simulate.Costs(0.0, 0.0, 0.0)),
-    "open, interest": case("open", 2000, at_open=True, costs=simulate.Costs(0.001, 0.002, 0.0001)),
+    "no costs": case("no costs", 1000, costs=ledgers.Execution(0.0, 0.0, 0.0)),
+    "open, interest": case("open", 2000, at_open=True, costs=ledgers.Execution(0.001, 0.002, 0.0001)),
     "missing bars": case("missing", 4000, missing=0.1, at_open=True),
-    "long and short": case("short", 5000, short=True, missing=0.05, costs=simulate.Costs(0.001, 0.001, 0.0002)),
+    "long and short": case("short", 5000, short=True, missing=0.05, costs=ledgers.Execution(0.001, 0.001, 0.0002)),
+    "borrowed": case("borrowed", 5500, short=True, missing=0.05, costs=ledgers.Execution(0.001, 0.0, 0.0001, 0.0007)),
+    "two bars late": case(
+        "late", 2500, missing=0.1, at_open=True, costs=ledgers.Execution(0.001, 0.0, 0.0001, delay=2)
+    ),
+    "late from bar 0": case(
+        "late 0", 1500, start=0, every=1, n_bars=60, costs=ledgers.Execution(0.001, 0.0, 0.0, delay=1)
+    ),
+    "on change": case(
+        "on change",
+        3500,
+        missing=0.1,
+        every=1,
+        levels=(0.0, 0.02, 0.05),
+        costs=ledgers.Execution(0.001, 0.001, 0.0001, on_change=True),
+    ),
+    "apart": case(
+        "apart",
+        4500,
+        missing=0.1,
+        every=1,
+        levels=(0.0, 1.0, 1.0, 0.6),
+        costs=ledgers.Execution(0.001, 0.0, 0.0002, apart=True),
+    ),
+    "apart, long and short": case(
+        "apart short",
+        500,
+        missing=0.05,
+        at_open=True,
+        every=2,
+        levels=(-0.8, 0.0, 0.4, 1.0),
+        costs=ledgers.Execution(0.0005, 0.001, 0.0001, 0.0003, delay=1, on_change=True, apart=True),
+    ),
 }
 
 
@@ -104,23 +143,37 @@ def prices_at(row: Float) -> dict[str, float]:
     return {str(n): float(p) for n, p in enumerate(row) if not math.isnan(p)}
 
 
-def run_kernel(c: Case) -> tuple[int, simulate.Ledger]:
-    ledger = simulate.empty_ledger(len(c.close), c.close.shape[1], record=True)
+def run_kernel(c: Case) -> tuple[int, ledgers.Ledger]:
+    ledger = ledgers.empty_ledger(len(c.close), c.close.shape[1], record=True)
     status = simulate.simulate(c.fill, c.close, c.target, c.decide, c.start, CAPITAL, c.costs, ledger)
     return status, ledger
 
 
 def run_twin(c: Case) -> tuple[twin.Account, list[twin.Bar]]:
-    account = twin.Account(CAPITAL, c.costs.commission + c.costs.slippage, c.costs.cash_rate)
-    deciding = [t for t in range(len(c.decide)) if c.decide[t] or t == c.start - 1]
-    bars = twin.simulate(
+    """The bars, and the account they ended with; of accounts apart the first, with the round trips of all."""
+    terms, n = c.costs, c.close.shape[1]
+    deciding = [t for t in range(len(c.decide)) if c.decide[t] or t == c.start - 1 - terms.delay]
+    history = (
         [prices_at(row) for row in c.fill],
         [prices_at(row) for row in c.close],
-        {t: prices_at(c.target[t]) for t in deciding},
+        {t: prices_at(c.target[t]) for t in deciding if t >= c.start - 1 - terms.delay},
         c.start,
-        account,
     )
-    return account, bars
+
+    def account(capital: float) -> twin.Account:
+        cost = terms.commission + terms.slippage
+        return twin.Account(capital, cost, terms.cash_rate, terms.borrow_rate, terms.on_change)
+
+    if not terms.apart:
+        one = account(CAPITAL)
+        return one, twin.simulate(*history, one, terms.delay)
+    accounts = {str(i): account(CAPITAL / n) for i in range(n)}
+    bars = twin.simulate_apart(*history, accounts, terms.delay)
+    first = accounts["0"]
+    for other in list(accounts.values())[1:]:
+        first.closed_trips += other.closed_trips
+        first.open_trips |= other.open_trips
+    return first, bars
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -128,7 +181,7 @@ def test_every_bar_agrees(name: str) -> None:
     c = CASES[name]
     status, ledger = run_kernel(c)
     _, bars = run_twin(c)
-    assert status == simulate.OK
+    assert status == ledgers.OK
     assert len(bars) == len(c.close) - c.start
     for t, bar in enumerate(bars, c.start):
         for field in ("turnover", "gross"):
@@ -171,8 +224,8 @@ def test_every_regime_metric_agrees(name: str) -> None:
     _, bars = run_twin(c)
     label = np.repeat(np.random.default_rng(1).integers(-1, 3, 60), 5)[: len(c.close)]
     label = np.resize(label, len(c.close)).astype(np.int64)
-    returns = simulate.decision_return(ledger.pre_fill, c.start)
-    expected = twin.decision_returns(bars, c.start)
+    returns = simulate.decision_return(ledger.pre_fill, c.start, c.costs.delay)
+    expected = twin.decision_returns(bars, c.start, c.costs.delay)
     assert set(np.flatnonzero(~np.isnan(returns))) == set(expected)
     for t, value in expected.items():
         same(returns[t], value, (name, t))
@@ -268,10 +321,10 @@ def test_bankruptcy_agrees() -> None:
     close = np.array([[100.0, 50.0], [100.0, 50.0], [250.0, 50.0], [260.0, 50.0], [260.0, 50.0]])
     close.setflags(write=False)
     target = np.array([[-0.9, 0.1]] * 5)
-    c = Case(close, close, target, np.zeros(5, np.bool_), 1, simulate.Costs(0.0005, 0.0005, 0.0))
+    c = Case(close, close, target, np.zeros(5, np.bool_), 1, ledgers.Execution(0.0005, 0.0005, 0.0))
     status, ledger = run_kernel(c)
     account, bars = run_twin(c)
-    assert status == simulate.BANKRUPT
+    assert status == ledgers.BANKRUPT
     assert len(bars) == 2
     same(ledger.equity[2] / CAPITAL, bars[-1].equity / CAPITAL, "equity")
     assert ledger.equity[2] < 0.0
@@ -290,3 +343,36 @@ def test_bankruptcy_agrees() -> None:
         scale = CAPITAL if metric == "costs" else 1.0
         same(got[metric] / scale, value / scale, metric)
     assert got["total_return"] == got["cagr"] == got["max_drawdown"] == -1.0
+
+
+def test_an_account_that_is_closed_leaves_its_debt() -> None:
+    close = np.array([[100.0, 50.0], [100.0, 50.0], [250.0, 50.0], [260.0, 55.0], [260.0, 60.0]])
+    close.setflags(write=False)
+    target = np.array([[-0.9, 1.0]] * 5)
+    terms = ledgers.Execution(0.0005, 0.0005, 0.001, 0.0002, apart=True)
+    c = Case(close, close, target, np.ones(5, np.bool_), 1, terms)
+    status, ledger = run_kernel(c)
+    account, bars = run_twin(c)
+    assert status == ledgers.OK
+    assert len(bars) == 4
+    for t, bar in enumerate(bars, 1):
+        for field in ("equity", "cash", "cost", "pre_fill"):
+            same(getattr(ledger, field)[t] / CAPITAL, getattr(bar, field) / CAPITAL, (t, field))
+        same(ledger.gross[t], bar.gross, t)
+    assert ledger.cash[4] < 0.0  # the short account's debt; the other one is fully invested
+    assert ledger.weights[2:, 0].tolist() == [0.0] * 3
+    assert ledger.trips[5] == len(account.open_trips) == 2
+
+
+def test_accounts_that_owe_more_than_they_have_end_the_run() -> None:
+    close = np.array([[100.0, 50.0], [100.0, 50.0], [450.0, 50.0], [260.0, 55.0]])
+    close.setflags(write=False)
+    target = np.array([[-0.9, 1.0]] * 4)
+    c = Case(close, close, target, np.ones(4, np.bool_), 1, ledgers.Execution(0.0005, 0.0005, 0.0, apart=True))
+    status, ledger = run_kernel(c)
+    _, bars = run_twin(c)
+    assert status == ledgers.BANKRUPT
+    assert len(bars) == 2
+    same(ledger.equity[2] / CAPITAL, bars[-1].equity / CAPITAL, "equity")
+    assert ledger.equity[2] < 0.0 == ledger.equity[3]
+    assert not ledger.shares.any()

@@ -233,11 +233,18 @@ class Bar:
 
 @dataclass
 class Account:
-    """An account that trades target weights; `cost` is a fraction of traded value, `interest` per bar."""
+    """An account that trades target weights.
+
+    `cost` is a fraction of traded value; interest on cash and the fee on what is held short are per bar. With
+    `on_change` an asset is ordered where its target is another than that of its last order.
+    """
 
     cash: float
     cost: float = 0.0
     interest: float = 0.0
+    borrow: float = 0.0
+    on_change: bool = False
+    ordered: dict[str, float] = field(default_factory=dict)
     shares: dict[str, float] = field(default_factory=dict)
     last: dict[str, float] = field(default_factory=dict)
     open_trips: dict[str, Trip] = field(default_factory=dict)
@@ -283,6 +290,9 @@ class Account:
 
     def fill(self, bar: int, weights: Weights, prices: Prices) -> float:
         """Fill every order, in two pieces where it turns a position over; returns the traded value."""
+        if self.on_change:
+            weights = {s: w for s, w in weights.items() if s in prices and w != self.ordered.get(s, 0.0)}
+            self.ordered.update(weights)
         orders, equity = self.orders(weights, prices), self.equity
         for symbol, money in orders.items():
             held = self.value(symbol)
@@ -295,6 +305,14 @@ class Account:
             self.cash = max(self.cash, 0.0)
         return math.fsum(abs(money) for money in orders.values())
 
+    def pay_lenders(self) -> float:
+        """Pay for what was held short at the last prices; returns the fee."""
+        fees = {s: self.borrow * max(-self.value(s), 0.0) for s in self.shares}
+        for symbol, fee in fees.items():
+            self.open_trips[symbol].profit -= fee
+        self.cash -= math.fsum(fees.values())
+        return math.fsum(fees.values())
+
 
 def simulate(
     fill: Sequence[Prices],
@@ -302,22 +320,25 @@ def simulate(
     targets: Mapping[int, Weights],
     start: int,
     account: Account,
+    delay: int = 0,
 ) -> list[Bar]:
-    """Trade from bar `start` on the targets decided at the bars before, until the end or bankruptcy."""
+    """Trade from bar `start` on the targets decided 1 + delay bars before, until the end or bankruptcy."""
     bars = []
     for t in range(start, len(close)):
         account.cash *= 1.0 + account.interest
+        fee = account.pay_lenders()
         account.last.update(fill[t])
         pre_fill = account.equity
         if pre_fill <= 0:
-            bars.append(Bar(pre_fill, pre_fill, 0.0, 0.0, 0.0, pre_fill, {}, {}, {}))
+            bars.append(Bar(pre_fill, pre_fill, 0.0, 0.0, fee, pre_fill, {}, {}, {}))
             break
         before = dict(account.shares)
-        traded_value = account.fill(t, targets[t - 1], fill[t]) if t - 1 in targets else 0.0
+        decided = t - 1 - delay
+        traded_value = account.fill(t, targets[decided], fill[t]) if decided in targets else 0.0
         traded = {s: account.shares.get(s, 0.0) - before.get(s, 0.0) for s in {*before, *account.shares}}
         account.last.update(close[t])
         equity = account.equity
-        turnover, cost = traded_value / 2 / pre_fill, traded_value * account.cost
+        turnover, cost = traded_value / 2 / pre_fill, traded_value * account.cost + fee
         if equity <= 0:
             bars.append(Bar(equity, equity, 0.0, turnover, cost, pre_fill, {}, traded, {}))
             break
@@ -327,12 +348,70 @@ def simulate(
     return bars
 
 
-def decision_returns(bars: Sequence[Bar], start: int) -> dict[int, float]:
-    """Bar of decision t to the return from the fill at t + 1 to the fill at t + 2."""
+def simulate_apart(
+    fill: Sequence[Prices],
+    close: Sequence[Prices],
+    targets: Mapping[int, Weights],
+    start: int,
+    accounts: Mapping[str, Account],
+    delay: int = 0,
+) -> list[Bar]:
+    """Trade every asset from an account of its own; returns the sums.
+
+    An account that is bankrupt is closed, and what it owes stays. All end where they owe more than they have.
+    """
+    alone = {
+        s: simulate(
+            [only(row, s) for row in fill],
+            [only(row, s) for row in close],
+            {t: only(row, s) for t, row in targets.items()},
+            start,
+            account,
+            delay,
+        )
+        for s, account in accounts.items()
+    }
+    bars: list[Bar] = []
+    for i in range(len(close) - start):
+        now = {s: history[i] if i < len(history) else closed(history[-1]) for s, history in alone.items()}
+        pre_fill = math.fsum(bar.pre_fill for bar in now.values())
+        equity = math.fsum(bar.equity for bar in now.values())
+        traded_value = math.fsum(2 * bar.turnover * bar.pre_fill for bar in now.values())
+        bars.append(
+            Bar(
+                equity,
+                math.fsum(bar.cash for bar in now.values()),
+                math.fsum(bar.gross * bar.equity for bar in now.values()) / equity,
+                traded_value / 2 / pre_fill,
+                math.fsum(bar.cost for bar in now.values()),
+                pre_fill,
+                {s: shares for bar in now.values() for s, shares in bar.shares.items()},
+                {s: shares for bar in now.values() for s, shares in bar.traded.items()},
+                {s: w * bar.equity / equity for bar in now.values() for s, w in bar.weights.items()},
+            )
+        )
+        if equity <= 0:
+            break
+    return bars
+
+
+def only(row: Mapping[str, float], symbol: str) -> dict[str, float]:
+    """What a row says of one asset."""
+    return {symbol: row[symbol]} if symbol in row else {}
+
+
+def closed(last: Bar) -> Bar:
+    """The debt that a bankrupt account leaves."""
+    return Bar(last.equity, last.equity, 0.0, 0.0, 0.0, last.equity, {}, {}, {})
+
+
+def decision_returns(bars: Sequence[Bar], start: int, delay: int = 0) -> dict[int, float]:
+    """Bar of decision t to the return from the fill at t + 1 + delay to the next bar's fill."""
+    first = start - 1 - delay
     return {
-        start - 1 + i: max(after.pre_fill, 0.0) / before.pre_fill - 1.0
+        first + i: max(after.pre_fill, 0.0) / before.pre_fill - 1.0
         for i, (before, after) in enumerate(pairwise(bars))
-        if before.pre_fill > 0 and start - 1 + i >= 0
+        if before.pre_fill > 0 and first + i >= 0
     }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -14,8 +14,11 @@ from regimefolio.backtest.spec import BacktestSpec, ExecutionSpec, load_market
 from regimefolio.core.component import fingerprint
 from regimefolio.core.errors import ConfigError, DataError
 from regimefolio.core.types import TRADE, Bool, Float, Int, Json, Outcome, RegimePath, Simulation, read_only
-from regimefolio.kernels.metrics import NAMES, REGIME_NAMES, all_metrics, reasons, regime_metrics
-from regimefolio.kernels.simulate import BANKRUPT, Costs, Ledger, decision_return, empty_ledger, simulate
+from regimefolio.kernels.ledger import BANKRUPT, Books, Execution, Prices, empty_books
+from regimefolio.kernels.metrics import NAMES, REGIME_NAMES, metrics_of_books, reasons, regime_metrics
+from regimefolio.kernels.replay import Opinions, Schedule, replay
+from regimefolio.kernels.simulate import decision_return
+from regimefolio.kernels.weights import GIVEN
 from regimefolio.market import Dataset, Market
 from regimefolio.portfolio import Conflicts, Ensemble, PortfolioManager, PortfolioSpec, SignalStack
 
@@ -25,7 +28,7 @@ class Run:
     """A simulation, what it is worth, and what was decided.
 
     `row` (T,) is the row of the ensemble's weights that ruled at each bar, `decide` (T,) the bars that decided,
-    `target` (T, N) what they decided, NaN elsewhere. `conflicts` is None where the run was not recorded.
+    `target` (T, N) what they decided, NaN elsewhere; (0, 0) where the run was not recorded, and `conflicts` None.
     """
 
     simulation: Simulation
@@ -79,18 +82,22 @@ class BacktestRunner:
             )
         self.market = market
         self.initial_capital = initial_capital
-        self.manager = PortfolioManager(portfolio, market)
+        self.manager = PortfolioManager(portfolio, market, alone=execution.accounts == "per_asset")
         self.fill = execution.fill_on(panel.open is not None)
         opens = panel.open if self.fill == "next_open" else panel.close
         assert opens is not None  # fill_on has seen to it
-        self._fill_prices = opens
+        self._prices = Prices(opens, panel.close)
         self._benchmark = _returns(market.benchmark, panel.n_bars)
         self._per_year = panel.periods_per_year
         self._risk_free = risk_free / self._per_year
-        self._costs = Costs(
+        self._terms = Execution(
             commission=execution.commission_bps * 1e-4,
             slippage=execution.slippage_bps * 1e-4,
             cash_rate=execution.cash_rate / self._per_year,
+            borrow_rate=execution.borrow_rate / self._per_year,
+            delay=execution.delay,
+            on_change=execution.sizing == "on_change",
+            apart=execution.accounts == "per_asset",
         )
 
     def signals(self, ensemble: Ensemble) -> SignalStack:
@@ -116,38 +123,66 @@ class BacktestRunner:
         stack : SignalStack
             Arrays of shape (T, S, N) in the order of the ensemble's strategies.
         start : int
-            The first bar that trades; what it trades was decided at the bar before.
+            The first bar that trades; what it trades was decided 1 + delay bars before.
         regimes : RegimePath, optional
             Rules which row of the ensemble's weights holds; a change is a rebalance where the ensemble adapts.
             Metrics by regime come with it in any case.
         record : bool
-            Whether to keep weights and trades, and count conflicts.
+            Whether to keep weights, targets and trades, and count conflicts.
 
         Raises
         ------
         DataError
             `start` leaves no bar to decide at, or fewer than two bars to trade.
         """
-        panel = self.market.panel
-        if not 1 <= start <= panel.n_bars - 2:
-            raise DataError(f"the first bar that trades must be 1 … {panel.n_bars - 2}, but is {start}; use more bars")
-        adapts = regimes if ensemble.regimes else None
-        row = ensemble.rows(regimes, panel.n_bars)
-        decide = self.manager.decisions(adapts, start)
-        target = self.manager.targets(stack, ensemble, row, decide)
-        ledger = empty_ledger(panel.n_bars, panel.n_assets, record)
-        status = simulate(
-            self._fill_prices, panel.close, target, decide, start, self.initial_capital, self._costs, ledger
+        return self.replay_all(stack, [ensemble], start, regimes, record)[0]
+
+    def replay_all(
+        self,
+        stack: SignalStack,
+        ensembles: Sequence[Ensemble],
+        start: int,
+        regimes: RegimePath | None = None,
+        record: bool = False,
+    ) -> list[Run]:
+        """As `replay`, for ensembles that differ in their weights alone, in one pass over the signals."""
+        panel, delay = self.market.panel, self._terms.delay
+        if not 1 + delay <= start <= panel.n_bars - 2:
+            raise DataError(
+                f"the first bar that trades must be {1 + delay} … {panel.n_bars - 2}, but is {start}; use more bars"
+            )
+        row = ensembles[0].rows(regimes, panel.n_bars)
+        decide = self.manager.decisions(regimes if ensembles[0].regimes else None, start - delay)
+        books = empty_books(len(ensembles), panel.n_bars, panel.n_assets, record)
+        replay(
+            self._opinions(stack, ensembles, row, decide),
+            np.stack([ensemble.weights for ensemble in ensembles]),
+            Schedule(start, decide, row),
+            self.manager.settings,
+            self._prices,
+            self.initial_capital,
+            self._terms,
+            books,
         )
-        simulation = self._simulation(ledger, target[-1], start, status, record)
-        values = np.empty(len(NAMES))
-        all_metrics(ledger, self.initial_capital, start, self._benchmark, self._per_year, self._risk_free, values)
-        metrics = dict(zip(NAMES, values.tolist(), strict=True))
-        by_regime = {}
-        if regimes is not None:
-            by_regime = self.by_regime(simulation.decision_return, regimes.label, regimes.names)
-        conflicts = self.manager.conflicts(stack, ensemble, row, decide) if record else None
-        return Run(simulation, metrics, reasons(values), by_regime, row, decide, target, conflicts)
+        values = np.empty((len(ensembles), len(NAMES)))
+        metrics_of_books(books, self.initial_capital, start, self._benchmark, self._per_year, self._risk_free, values)
+        runs = []
+        for k, ensemble in enumerate(ensembles):
+            simulation, by_regime = self._simulation(books, k, start), {}
+            metrics = dict(zip(NAMES, values[k].tolist(), strict=True))
+            if regimes is not None:
+                by_regime = self.by_regime(simulation.decision_return, regimes.label, regimes.names)
+            conflicts = self.manager.conflicts(stack, ensemble, row, decide) if record else None
+            target = books.target[k]
+            runs.append(Run(simulation, metrics, reasons(values[k]), by_regime, row, decide, target, conflicts))
+        return runs
+
+    def _opinions(self, stack: SignalStack, ensembles: Sequence[Ensemble], row: Int, decide: Bool) -> Opinions:
+        """What is known at each bar; of an allocator that is not compiled, its targets too."""
+        given = np.empty((0, 0, 0))
+        if self.manager.settings.allocator == GIVEN:
+            given = np.stack([self.manager.targets(stack, ensemble, row, decide) for ensemble in ensembles])
+        return Opinions(stack.alpha, stack.confidence, self.manager.tradable, self.manager.silent, given)
 
     def by_regime(self, decision_return: Float, label: Int, names: tuple[str, ...]) -> dict[str, dict[str, float]]:
         """The metrics of `REGIME_NAMES` in each regime, on this market's clock."""
@@ -157,23 +192,25 @@ class BacktestRunner:
             name: dict(zip(REGIME_NAMES, row.tolist(), strict=True)) for name, row in zip(names, found, strict=True)
         }
 
-    def _simulation(self, ledger: Ledger, pending: Float, start: int, status: int, record: bool) -> Simulation:
-        panel = self.market.panel
+    def _simulation(self, books: Books, k: int, start: int) -> Simulation:
+        """What happened to the money of one run."""
+        panel, recorded = self.market.panel, books.histories[k].size > 0
+        equity, cash, turnover, cost, pre_fill, _ = books.bars[k]
         return Simulation(
             timestamps=panel.timestamps,
             symbols=panel.symbols,
             start=start,
             initial_capital=self.initial_capital,
-            equity=ledger.equity,
-            cash=ledger.cash,
-            turnover=ledger.turnover,
-            cost=ledger.cost,
-            decision_return=decision_return(ledger.pre_fill, start),
-            shares=ledger.shares,
-            pending=pending.copy(),
-            weights=ledger.weights if record else None,
-            trades=self._trades(ledger.traded) if record else None,
-            status="bankrupt" if status == BANKRUPT else "ok",
+            equity=equity,
+            cash=cash,
+            turnover=turnover,
+            cost=cost,
+            decision_return=decision_return(pre_fill, start, self._terms.delay),
+            shares=books.shares[k],
+            pending=books.pending[k],
+            weights=books.histories[k, 2] if recorded else None,
+            trades=self._trades(books.histories[k, 1]) if recorded else None,
+            status="bankrupt" if books.status[k] == BANKRUPT else "ok",
         )
 
     def _trades(self, traded: Float) -> NDArray[np.void]:
@@ -181,9 +218,9 @@ class BacktestRunner:
         orders = np.zeros(bar.size, dtype=TRADE)
         orders["bar"], orders["asset"] = bar, asset
         orders["shares"] = traded[bar, asset]
-        orders["price"] = self._fill_prices[bar, asset]
+        orders["price"] = self._prices.fill[bar, asset]
         orders["value"] = orders["shares"] * orders["price"]
-        orders["cost"] = np.abs(orders["value"]) * (self._costs.commission + self._costs.slippage)
+        orders["cost"] = np.abs(orders["value"]) * (self._terms.commission + self._terms.slippage)
         return orders
 
 
@@ -214,7 +251,7 @@ def prepare(spec: BacktestSpec, market: Market) -> Prepared:
     """
     ensemble = spec.ensemble()
     regimes = None if spec.regime_detector is None else spec.regime_detector.detect(market)
-    start = max(1, ensemble.warmup + 1)
+    start = max(1, ensemble.warmup + 1) + spec.execution.delay
     if start > market.panel.n_bars - 2:
         raise ConfigError(
             f"the strategies need {ensemble.warmup} bars before their first opinion, "

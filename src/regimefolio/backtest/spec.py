@@ -28,6 +28,14 @@ class ExecutionSpec(Model):
     commission_bps: float = Field(5.0, ge=0, lt=5000, description="basis points of traded value")
     slippage_bps: float = Field(5.0, ge=0, lt=5000, description="basis points of traded value")
     cash_rate: Rate = Field(0.0, description="interest on cash, a year: 0.02 is 2%")
+    borrow_rate: Annotated[Rate, Field(ge=0)] = Field(0.0, description="fee on what is held short, a year: 0.02 is 2%")
+    sizing: Literal["target_weight", "on_change"] = Field(
+        "target_weight", description="trade at every rebalance, or only where an asset's target changed"
+    )
+    accounts: Literal["shared", "per_asset"] = Field(
+        "shared", description="one account, or one an asset, each with an equal part of the capital"
+    )
+    delay: int = Field(0, ge=0, description="bars by which fills come later than the next bar")
 
     def fill_on(self, has_opens: bool) -> Literal["next_open", "next_close"]:
         """The fill that is meant on this data.

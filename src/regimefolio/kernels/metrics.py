@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from regimefolio.kernels._compile import kernel
+from regimefolio.kernels.ledger import Books, Ledger, ledger_of
 from regimefolio.kernels.selection import smallest
-from regimefolio.kernels.simulate import Ledger
 
 Float: TypeAlias = NDArray[np.float64]
 Int: TypeAlias = NDArray[np.int64]
@@ -329,6 +329,15 @@ def all_metrics(
     equity_metrics(ledger.equity, initial, start, ppy, rf, out)
     ledger_metrics(ledger, initial, start, ppy, out)
     benchmark_metrics(ledger.equity, initial, start, benchmark, ppy, rf, out)
+
+
+@kernel
+def metrics_of_books(
+    books: Books, initial: float, start: int, benchmark: Float, ppy: float, rf: float, out: Float
+) -> None:
+    """`all_metrics` of every run; `out` has shape (K, len(NAMES))."""
+    for k in range(out.shape[0]):
+        all_metrics(ledger_of(books, k), initial, start, benchmark, ppy, rf, out[k])
 
 
 @kernel

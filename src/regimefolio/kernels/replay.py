@@ -1,19 +1,68 @@
-"""Target weights for a whole history: at every bar that decides, what the functions of one bar say."""
+"""Whole histories: at every bar that decides, what the functions of one bar say; and what becomes of the money.
+
+`target_weights` decides alone. `replay` decides and trades many weightings of the same opinions in one pass over them:
+a few bars at a time, so that their opinions stay near the processor while every run uses them.
+"""
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from regimefolio.kernels._compile import kernel
-from regimefolio.kernels.weights import Settings, weights_row
+from regimefolio.kernels._compile import kernel, lean
+from regimefolio.kernels.ledger import (
+    Books,
+    Execution,
+    Orders,
+    Prices,
+    account_of,
+    close_ledger,
+    ledger_of,
+    open_accounts,
+    open_ledger,
+)
+from regimefolio.kernels.simulate import advance
+from regimefolio.kernels.weights import GIVEN, NET, Settings, allocate_alone, allocate_row, combine_row, weights_row
 
 Float: TypeAlias = NDArray[np.float64]
 Float32: TypeAlias = NDArray[np.float32]
 Int: TypeAlias = NDArray[np.int64]
 Bool: TypeAlias = NDArray[np.bool_]
+
+STRIDE = 32
+"""Bars that are decided and traded for one run before the next run has its turn; no result depends on it."""
+
+
+class Opinions(NamedTuple):
+    """What is known at each bar.
+
+    Attributes
+    ----------
+    alpha, confidence : ndarray of shape (T, S, N), float32
+        Opinions of S strategies.
+    tradable : ndarray of shape (T, N), bool
+        Has a bar and is a member; an asset that is not gets weight 0.
+    silent : ndarray of shape (T, N), bool, or (0, 0) where none is
+        Members without a bar: they have no order.
+    given : ndarray of shape (K, T, N), or (0, 0, 0) where the allocator is compiled
+        The targets of each run.
+    """
+
+    alpha: Float32
+    confidence: Float32
+    tradable: Bool
+    silent: Bool
+    given: Float
+
+
+class Schedule(NamedTuple):
+    """The first bar that trades, the bars that decide (T,), and the row of strategy weights that rules at each (T,)."""
+
+    start: int
+    decide: Bool
+    row: Int
 
 
 @kernel
@@ -48,3 +97,117 @@ def target_weights(
         if decide[t]:
             risk = settings.risk[min(t, settings.risk.shape[0] - 1)]
             weights_row(alpha[t], confidence[t], weights[row[t]], tradable[t], risk, settings, out[t])
+
+
+@lean
+def is_plain(settings: Settings) -> bool:
+    """Whether a row is combined and allocated, and at most each position capped: nothing else could bind."""
+    limits = settings.limits
+    limited = limits.max_sector < np.inf or limits.min_net > -np.inf or limits.max_net < np.inf
+    return settings.on_conflict == NET and settings.top_n == 0 and not limited
+
+
+@lean
+def _plain_row(
+    alpha: Float32,
+    confidence: Float32,
+    weights: Float32,
+    tradable: Bool,
+    risk: Float,
+    settings: Settings,
+    combined: Float32,
+    out: Float,
+) -> None:
+    """What `weights_row` says of a plain row, to the bit, without its memory for rankings and limits."""
+    combine_row(alpha, confidence, weights, settings.method, combined)
+    if settings.alone:
+        allocate_alone(combined, tradable, settings, out)
+        return
+    allocate_row(combined, tradable, risk, settings.allocator, settings.tilt, settings.limits.max_gross, out)
+    for n in range(out.size):
+        size = min(abs(out[n]), settings.limits.max_position)
+        out[n] = -size if out[n] < 0.0 and size > 0.0 else size
+
+
+@lean
+def _decide(
+    opinions: Opinions,
+    weights: Float32,
+    schedule: Schedule,
+    settings: Settings,
+    first: int,
+    combined: Float32,
+    target: Float,
+) -> None:
+    """Write the targets (K, STRIDE, N) of all runs at the bars from `first` on that decide, bar by bar."""
+    plain = is_plain(settings)
+    for t in range(first, min(first + STRIDE, schedule.decide.size)):
+        if not schedule.decide[t]:
+            continue
+        alpha, confidence, tradable = opinions.alpha[t], opinions.confidence[t], opinions.tradable[t]
+        risk = settings.risk[min(t, settings.risk.shape[0] - 1)]
+        for k in range(target.shape[0]):
+            out, share = target[k, t - first], weights[k, schedule.row[t]]
+            if settings.allocator == GIVEN:
+                for n in range(out.size):
+                    out[n] = opinions.given[k, t, n]
+            elif plain:
+                _plain_row(alpha, confidence, share, tradable, risk, settings, combined, out)
+            else:
+                weights_row(alpha, confidence, share, tradable, risk, settings, out)
+            if opinions.silent.size > 0:
+                for n in range(out.size):
+                    out[n] = np.nan if opinions.silent[t, n] else out[n]
+
+
+@kernel
+def replay(
+    opinions: Opinions,
+    weights: Float32,
+    schedule: Schedule,
+    settings: Settings,
+    prices: Prices,
+    initial: float,
+    terms: Execution,
+    out: Books,
+) -> None:
+    """Decide and trade K runs that differ in their strategy weights alone.
+
+    Parameters
+    ----------
+    opinions : Opinions
+    weights : ndarray of shape (K, R, S), float32
+        Rows of strategy weights, one a regime, of each run.
+    schedule : Schedule
+        With start ≥ 1 + delay; the bar start − 1 − delay must decide, and earlier ones must not.
+    settings : Settings
+    prices : Prices
+    initial : float
+        Capital in money.
+    terms : Execution
+    out : Books
+        Overwritten as a whole.
+    """
+    n_runs, lag = weights.shape[0], 1 + terms.delay
+    n_bars, n_assets = prices.close.shape
+    cash, rows = open_accounts(n_runs, n_assets, initial, terms.apart)
+    alive = np.ones(n_runs, np.bool_)
+    combined, memory = np.empty(n_assets, np.float32), np.empty((n_runs, STRIDE, n_assets))
+    for k in range(n_runs):
+        open_ledger(schedule.start, initial, ledger_of(out, k))
+        out.target[k] = np.nan
+    for first in range(schedule.start - lag, n_bars, STRIDE):  # the bars that decide; they trade `lag` later
+        _decide(opinions, weights, schedule, settings, first, combined, memory)
+        after = min(first + STRIDE, n_bars)
+        for k in range(n_runs):
+            if out.target.size > 0:
+                for t in range(first, after):
+                    if schedule.decide[t]:
+                        out.target[k, t] = memory[k, t - first]
+            out.pending[k] = memory[k, after - 1 - first]
+            if alive[k]:
+                orders = Orders(memory[k], first, schedule.decide)
+                account, ledger = account_of(cash, rows, k), ledger_of(out, k)
+                alive[k] = advance(prices, orders, first + lag, min(after + lag, n_bars), terms, account, ledger)
+    for k in range(n_runs):
+        out.status[k] = close_ledger(alive[k], account_of(cash, rows, k), ledger_of(out, k))

@@ -1,25 +1,35 @@
-"""What happens to the money: target weights filled one bar later, with costs, missing bars and round trips.
+"""What happens to the money: target weights filled some bars later, with costs, missing bars and round trips.
 
 At a fill, E is the equity before it at fill prices, h the holdings in money, w the target weights and c the cost of a
 unit of traded value. The equity after the fill, X, solves X + c·Σ|w·X − h| = E, so that a fully invested long-only
 target never overdraws cash. An asset without a fill price is frozen: it counts at its last price and does not trade.
+
+`trade` moves an account that all assets share over some bars, `trade_apart` one account an asset. `simulate` is a whole
+history of given targets; kernels/replay.py decides the targets on its way and calls the same two.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from regimefolio.kernels._compile import kernel
+from regimefolio.kernels._compile import kernel, lean, piece, summing
+from regimefolio.kernels.ledger import (
+    Account,
+    Execution,
+    Ledger,
+    Orders,
+    Prices,
+    account_of,
+    close_ledger,
+    open_accounts,
+    open_ledger,
+)
 
 Float: TypeAlias = NDArray[np.float64]
-Int: TypeAlias = NDArray[np.int64]
 Bool: TypeAlias = NDArray[np.bool_]
-
-OK = 0
-BANKRUPT = 1
 
 DUST = 1e-10
 """A difference between target and holding below this fraction of equity is no order; such a profit is none."""
@@ -27,223 +37,334 @@ DUST = 1e-10
 ROUNDING = 1e-12
 """Cash that would fall below zero by at most this fraction of equity is rounding, and set to 0."""
 
-TRIPS = ("closed", "wins", "gross_win", "gross_loss", "bars_held", "open", "losses")
-"""What `Ledger.trips` holds: numbers of trips and bars; money after costs, gross_loss ≤ 0."""
 
-
-class Costs(NamedTuple):
-    """Commission and slippage as fractions of traded value (5 bp = 0.0005); interest on cash per bar."""
-
-    commission: float
-    slippage: float
-    cash_rate: float
-
-
-class Ledger(NamedTuple):
-    """What `simulate` writes.
-
-    Before `start` equity and cash are the initial capital, `pre_fill` is NaN and everything else is 0. At the bar of a
-    bankruptcy equity and cash are what was found, at or below 0, and nothing is held; after it everything is 0.
-
-    Attributes
-    ----------
-    equity, cash : ndarray of shape (T,)
-        At the bar's close, in money.
-    turnover, cost : ndarray of shape (T,)
-        Half the traded value over the equity before the fill; commission and slippage paid, in money.
-    pre_fill : ndarray of shape (T,)
-        Equity at fill prices, interest included, before the fill.
-    gross : ndarray of shape (T,)
-        Absolute value of the holdings over equity, at the bar's close.
-    shares : ndarray of shape (N,)
-        Held after the last bar.
-    trips : ndarray of shape (7,)
-        The round trips, in the order of `TRIPS`; the open ones are counted, not scored.
-    shares_held, traded, weights : ndarray of shape (T, N), or (0, 0) where they are not recorded
-        Shares after the fill; shares bought less sold; holdings over equity at the bar's close.
-    """
-
-    equity: Float
-    cash: Float
-    turnover: Float
-    cost: Float
-    pre_fill: Float
-    gross: Float
-    shares: Float
-    trips: Float
-    shares_held: Float
-    traded: Float
-    weights: Float
-
-
-def empty_ledger(n_bars: int, n_assets: int, record: bool) -> Ledger:
-    """A ledger to be written by `simulate`; `record` keeps the three (T, N) histories."""
-    bars = np.zeros((6, n_bars))
-    histories = np.zeros((3, n_bars, n_assets) if record else (3, 0, 0))
-    return Ledger(
-        equity=bars[0],
-        cash=bars[1],
-        turnover=bars[2],
-        cost=bars[3],
-        pre_fill=bars[4],
-        gross=bars[5],
-        shares=np.zeros(n_assets),
-        trips=np.zeros(len(TRIPS)),
-        shares_held=histories[0],
-        traded=histories[1],
-        weights=histories[2],
-    )
-
-
-@kernel
-def _sides(x: Float) -> tuple[float, float]:
-    """Sum of the positive numbers, and of the negative ones without their sign, each in four lanes.
-
-    Four sums that do not wait for each other are several times as fast as one; the length alone fixes their order.
-    """
-    a, b, c, d = 0.0, 0.0, 0.0, 0.0
-    e, f, g, h = 0.0, 0.0, 0.0, 0.0
-    whole = x.size - x.size % 4
-    for n in range(0, whole, 4):
-        a += max(x[n], 0.0)
-        b += max(x[n + 1], 0.0)
-        c += max(x[n + 2], 0.0)
-        d += max(x[n + 3], 0.0)
-        e -= min(x[n], 0.0)
-        f -= min(x[n + 1], 0.0)
-        g -= min(x[n + 2], 0.0)
-        h -= min(x[n + 3], 0.0)
-    for n in range(whole, x.size):
-        a += max(x[n], 0.0)
-        e -= min(x[n], 0.0)
-    return (a + b) + (c + d), (e + f) + (g + h)
-
-
-@kernel
+@summing
 def _revalue(price: Float, shares: Float, last: Float, value: Float) -> tuple[float, float]:
     """Value the holdings at the prices of a bar, or the last ones seen; returns what is held long, and short."""
+    long, short = 0.0, 0.0
     for n in range(last.size):
         last[n] = price[n] if price[n] == price[n] else last[n]
-    for n in range(last.size):
         value[n] = shares[n] * last[n]
-    return _sides(value)
+        long += max(value[n], 0.0)
+        short -= min(value[n], 0.0)
+    return long, short
 
 
-@kernel
-def _signed(target: Float, held: Float, x: float) -> tuple[float, float]:
-    """Sums of the targets and of the holdings, each with the sign of target·x − holding, in four lanes."""
-    a, b, c, d = 0.0, 0.0, 0.0, 0.0
-    e, f, g, h = 0.0, 0.0, 0.0, 0.0
-    whole = target.size - target.size % 4
-    for n in range(0, whole, 4):
-        p = 1.0 if target[n] * x > held[n] else -1.0
-        q = 1.0 if target[n + 1] * x > held[n + 1] else -1.0
-        r = 1.0 if target[n + 2] * x > held[n + 2] else -1.0
-        s = 1.0 if target[n + 3] * x > held[n + 3] else -1.0
-        a += p * target[n]
-        b += q * target[n + 1]
-        c += r * target[n + 2]
-        d += s * target[n + 3]
-        e += p * held[n]
-        f += q * held[n + 1]
-        g += r * held[n + 2]
-        h += s * held[n + 3]
-    for n in range(whole, target.size):
-        p = 1.0 if target[n] * x > held[n] else -1.0
-        a += p * target[n]
-        e += p * held[n]
-    return (a + b) + (c + d), (e + f) + (g + h)
+@lean
+def _keep_changed(target: Float, price: Float, ordered: Float, out: Float) -> None:
+    """Write the targets that differ from those of the last orders, NaN for the others, and remember them."""
+    for n in range(out.size):
+        changed = target[n] == target[n] and price[n] == price[n] and target[n] != ordered[n]
+        out[n] = target[n] if changed else np.nan
+        ordered[n] = target[n] if changed else ordered[n]
 
 
-@kernel
-def equity_after(target: Float, held: Float, cost: float, equity: float) -> float:
-    """Solve X + cost·Σ|target·X − held| = equity.
-
-    The left side is convex and piecewise linear in X, and at X = equity not below the right side: Newton's iterates
-    fall towards the root, and the slope falls with each, or the last one lies on the root's own piece and is the root.
-    There are at most N + 1 slopes, so the loop ends. Needs cost·Σ|target| < 1.
-    """
-    x, steepest = equity, np.inf
-    while cost > 0.0:
-        signed_target, signed_held = _signed(target, held, x)
-        slope = 1.0 + cost * signed_target
-        if slope >= steepest:
-            break
-        steepest = slope
-        x = (equity + cost * signed_held) / slope
-    return max(x, 0.0)
-
-
-@kernel
-def _set_orders(
-    target: Float, price: Float, value: Float, cash: float, cost: float, equity: float, held: Float, order: Float
-) -> tuple[float, float]:
-    """Write what can be traded and what to trade, in money, and return what is bought and what is sold.
-
-    What is frozen, and dust, is not traded; purchases are scaled to what cash and sales allow.
-    """
-    for n in range(order.size):
+@lean
+def _select(target: Float, price: Float, value: Float, wish: Float, held: Float) -> None:
+    """Target and holding of what has an order and a price, 0 for the rest."""
+    for n in range(wish.size):
         free = price[n] == price[n] and target[n] == target[n]
-        order[n] = target[n] if free else 0.0
+        wish[n] = target[n] if free else 0.0
         held[n] = value[n] if free else 0.0
-    x = equity_after(order, held, cost, equity)
-    dust = DUST * equity
+
+
+@summing
+def _orders_at(wish: Float, held: Float, x: float, dust: float, order: Float) -> tuple[float, float, float, float]:
+    """Write the trades that lead to wish·x; what is dust is no trade.
+
+    Returns the sums of the targets and of the holdings, each with the sign of its trade, and what is bought and sold.
+    """
+    signed_wish, signed_held, bought, sold = 0.0, 0.0, 0.0, 0.0
     for n in range(order.size):
-        difference = order[n] * x - held[n]
-        order[n] = difference if abs(difference) >= dust else 0.0
-    bought, sold = _sides(order)
-    means, needs = cash + (1.0 - cost) * sold, (1.0 + cost) * bought
-    if needs > means + ROUNDING * equity:
-        scale = max(means, 0.0) / needs
-        for n in range(order.size):
-            if order[n] > 0.0:
-                order[n] = order[n] * scale if order[n] * scale >= dust else 0.0
-        bought, sold = _sides(order)
-    return bought, sold
+        trade = wish[n] * x - held[n]
+        signed_wish += wish[n] if trade > 0.0 else -wish[n]
+        signed_held += held[n] if trade > 0.0 else -held[n]
+        order[n] = trade if abs(trade) >= dust else 0.0
+        bought += max(order[n], 0.0)
+        sold -= min(order[n], 0.0)
+    return signed_wish, signed_held, bought, sold
 
 
-@kernel
-def _fill_orders(price: Float, held: Float, order: Float, shares: Float) -> None:
-    """Shares after the fill."""
+@lean
+def set_orders(wish: Float, held: Float, cost: float, equity: float, order: Float) -> tuple[float, float, float]:
+    """Write the trades, in money, that lead to the targets; returns the equity after them, what is bought and sold.
+
+    Solves X + cost·Σ|wish·X − held| = equity. The left side is convex and piecewise linear in X, and at X = equity not
+    below the right side: Newton's iterates fall towards the root, and the slope falls with each, or the last one lies
+    on the root's own piece and is the root. There are at most N + 1 slopes, so the loop ends. Needs cost·Σ|wish| < 1.
+    """
+    x, steepest, dust = equity, np.inf, DUST * equity
+    while True:
+        signed_wish, signed_held, bought, sold = _orders_at(wish, held, x, dust, order)
+        slope = 1.0 + cost * signed_wish
+        if slope >= steepest or cost == 0.0:
+            return x, bought, sold
+        steepest = slope
+        x = max((equity + cost * signed_held) / slope, 0.0)
+
+
+@summing
+def _scale_purchases(scale: float, dust: float, order: Float) -> float:
+    """Scale what is bought, and return how much it is then."""
+    bought = 0.0
     for n in range(order.size):
-        shares[n] = (held[n] + order[n]) / price[n] if order[n] != 0.0 else shares[n]
+        if order[n] > 0.0:
+            order[n] = order[n] * scale if order[n] * scale >= dust else 0.0
+        bought += max(order[n], 0.0)
+    return bought
 
 
-@kernel
-def _score_trips(
-    t: int, held: Float, order: Float, cost: float, dust: float, flow: Float, opened: Float, trips: Float
-) -> None:
-    """Book the orders of bar `t` to the open trips (their cash flow so far, their first bar), and count the closed."""
-    for n in range(order.size):
-        flow[n] -= order[n] + cost * abs(order[n])
+@lean
+def _settle(price: Float, held: Float, order: Float, cost: float, shares: Float, flow: Float) -> int:
+    """Change shares and the cash flows of the round trips; returns how many positions became flat or left it."""
+    turned = 0
     for n in range(order.size):
         after = held[n] + order[n]
-        if held[n] * after > 0.0 or order[n] == 0.0:
-            continue
-        # The position became flat, left flat, or turned over: a trip is closed, or opened, or both.
+        shares[n] = after / price[n] if order[n] != 0.0 else shares[n]
+        flow[n] -= order[n] + cost * abs(order[n])
+        turned += 1 if order[n] != 0.0 and held[n] * after <= 0.0 else 0
+    return turned
+
+
+@summing
+def _score_trips(
+    t: float, held: Float, order: Float, equity: Float, cost: float, flow: Float, opened: Float
+) -> tuple[float, float, float, float, float, float]:
+    """Close the round trips that the orders of bar `t` end, and open those that they begin.
+
+    Returns how many are closed, won, lost, the bars they were held, and the money won and lost. A position that turns
+    over closes one and opens another.
+    """
+    closed, wins, losses, bars, gross_win, gross_loss = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
+    for n in range(order.size):
+        after = held[n] + order[n]
+        turned = (order[n] != 0.0) & (held[n] * after <= 0.0)
+        ends = turned & (held[n] != 0.0)
         opening = after + cost * abs(after)
-        if held[n] != 0.0:
-            profit = flow[n] + opening
-            trips[0] += 1.0
-            trips[4] += t - opened[n]
-            if profit >= dust:
-                trips[1] += 1.0
-                trips[2] += profit
-            elif profit <= -dust:
-                trips[6] += 1.0
-                trips[3] += profit
-        flow[n] = -opening
-        opened[n] = t
+        profit, dust = flow[n] + opening, DUST * equity[n]
+        won, lost = ends & (profit >= dust), ends & (profit <= -dust)
+        closed += 1.0 if ends else 0.0
+        wins += 1.0 if won else 0.0
+        losses += 1.0 if lost else 0.0
+        bars += t - opened[n] if ends else 0.0
+        gross_win += profit if won else 0.0
+        gross_loss += profit if lost else 0.0
+        flow[n] = -opening if turned else flow[n]
+        opened[n] = t if turned else opened[n]
+    return closed, wins, losses, bars, gross_win, gross_loss
 
 
-@kernel
-def _clear(out: Ledger, start: int, initial: float) -> None:
-    """Everything before the first bar that trades, and an empty account."""
-    out.equity[:], out.cash[:], out.pre_fill[:] = 0.0, 0.0, 0.0
-    out.equity[:start], out.cash[:start], out.pre_fill[:start] = initial, initial, np.nan
-    out.turnover[:], out.cost[:], out.gross[:] = 0.0, 0.0, 0.0
-    out.shares[:], out.trips[:] = 0.0, 0.0
-    out.shares_held[:], out.traded[:], out.weights[:] = 0.0, 0.0, 0.0
+@summing
+def _borrow_fees(rate: float, value: Float, flow: Float, fee: Float) -> float:
+    """Write the fees on what was held short, book them to the round trips, and return their sum."""
+    total = 0.0
+    for n in range(fee.size):
+        fee[n] = rate * max(-value[n], 0.0)
+        flow[n] -= fee[n]
+        total += fee[n]
+    return total
+
+
+@piece
+def _fill(
+    t: int, price: Float, held: Float, bought: float, sold: float, cost: float, account: Account, out: Ledger
+) -> None:
+    """Carry out the orders of a bar, `account.equity` being the equity before them; the cash is the caller's."""
+    record = out.traded.size > 0
+    if record:
+        for n in range(account.shares.size):
+            out.traded[t, n] = -account.shares[n]
+    order, equity, trips = account.order, account.equity, out.trips
+    if _settle(price, held, order, cost, account.shares, account.flow) > 0:
+        closed, wins, losses, bars, gross_win, gross_loss = _score_trips(
+            float(t), held, order, equity, cost, account.flow, account.opened
+        )
+        trips[0], trips[1], trips[6] = trips[0] + closed, trips[1] + wins, trips[6] + losses
+        trips[2], trips[3], trips[4] = trips[2] + gross_win, trips[3] + gross_loss, trips[4] + bars
+    if record:
+        for n in range(account.shares.size):
+            out.traded[t, n] += account.shares[n]
+    out.cost[t] += cost * (bought + sold)
+    out.turnover[t] = 0.5 * (bought + sold) / out.pre_fill[t]
+
+
+@piece
+def _rebalance(t: int, target: Float, price: Float, terms: Execution, account: Account, out: Ledger) -> None:
+    """Fill the orders of a bar that has equity."""
+    equity, cost, cash = out.pre_fill[t], terms.commission + terms.slippage, account.cash[0]
+    if terms.on_change:
+        _keep_changed(target, price, account.ordered, account.target)
+        _select(account.target, price, account.value, account.wish, account.held)
+    else:
+        _select(target, price, account.value, account.wish, account.held)
+    _, bought, sold = set_orders(account.wish, account.held, cost, equity, account.order)
+    means, needs = cash + (1.0 - cost) * sold, (1.0 + cost) * bought
+    if needs > means + ROUNDING * equity:
+        bought = _scale_purchases(max(means, 0.0) / needs, DUST * equity, account.order)
+    for n in range(account.equity.size):
+        account.equity[n] = equity
+    _fill(t, price, account.held, bought, sold, cost, account, out)
+    # Purchases were scaled: cash below 0, or below what it was there, is rounding.
+    account.cash[0] = max(cash + sold - bought - cost * (bought + sold), min(cash, 0.0))
+
+
+@piece
+def _write_close(t: int, equity: float, cash: float, held: float, account: Account, out: Ledger) -> None:
+    """Write what an account is worth at a close, `held` being the absolute value of its positions."""
+    out.equity[t], out.cash[t], out.gross[t] = equity, cash, held / equity
+    if out.weights.size > 0:
+        for n in range(account.shares.size):
+            out.shares_held[t, n] = account.shares[n]
+            out.weights[t, n] = account.value[n] / equity
+
+
+@piece
+def _fills(t: int, orders: Orders, terms: Execution) -> int:
+    """The row of the targets that bar `t` fills, or −1."""
+    decided = t - 1 - terms.delay
+    return decided - orders.first if decided >= 0 and orders.decide[decided] else -1
+
+
+@lean
+def trade(
+    prices: Prices, orders: Orders, first: int, after: int, terms: Execution, account: Account, out: Ledger
+) -> bool:
+    """Move a shared account over the bars from `first` until before `after`; False where it went bankrupt.
+
+    The order that bar t fills is the one that was decided at t − 1 − delay.
+    """
+    for t in range(first, after):
+        account.cash[0] += terms.cash_rate * account.cash[0]
+        if terms.borrow_rate != 0.0:
+            out.cost[t] = _borrow_fees(terms.borrow_rate, account.value, account.flow, account.order)
+            account.cash[0] -= out.cost[t]
+        long, short = _revalue(prices.fill[t], account.shares, account.last, account.value)
+        equity = account.cash[0] + long - short
+        out.pre_fill[t] = equity
+        if equity > 0.0:
+            row = _fills(t, orders, terms)
+            if row >= 0:
+                _rebalance(t, orders.target[row], prices.fill[t], terms, account, out)
+            long, short = _revalue(prices.close[t], account.shares, account.last, account.value)
+            equity = account.cash[0] + long - short
+        if equity <= 0.0:
+            out.equity[t] = out.cash[t] = equity
+            return False
+        _write_close(t, equity, account.cash[0], long + short, account, out)
+    return True
+
+
+@summing
+def _sides(x: Float) -> tuple[float, float]:
+    """Sum of the positive numbers, and of the negative ones without their sign."""
+    positive, negative = 0.0, 0.0
+    for n in range(x.size):
+        positive += max(x[n], 0.0)
+        negative -= min(x[n], 0.0)
+    return positive, negative
+
+
+@lean
+def _orders_apart(target: Float, price: Float, held: Float, equity: Float, cost: float, order: Float) -> None:
+    """Write the trade, in money, of each account.
+
+    Alone, the equation of `set_orders` has one slope: with s the sign of w·E − h, X = (E + s·c·h)/(1 + s·c·w), and the
+    trade is w·X − h = (w·E − h)/(1 + s·c·w).
+    """
+    for n in range(order.size):
+        gap = target[n] * equity[n] - held[n]
+        trade = gap / (1.0 + (cost if gap > 0.0 else -cost) * target[n])
+        free = (price[n] == price[n]) & (equity[n] > 0.0)
+        # A trade that is NaN, for want of a target, is above nothing.
+        order[n] = trade if free & (abs(trade) >= DUST * equity[n]) else 0.0
+
+
+@lean
+def _pay_apart(order: Float, cost: float, cash: Float) -> None:
+    """Take the trades and their costs out of each account's cash; below 0 is rounding."""
+    for n in range(order.size):
+        left = cash[n] - order[n] - cost * abs(order[n])
+        cash[n] = max(left, min(cash[n], 0.0))
+
+
+@summing
+def _equities(cash: Float, value: Float, equity: Float) -> tuple[float, int]:
+    """Write what each account is worth; returns the cash of all, and how many hold something and are worth nothing."""
+    total, broke = 0.0, 0
+    for n in range(equity.size):
+        equity[n] = cash[n] + value[n]
+        total += cash[n]
+        broke += 1 if (equity[n] <= 0.0) & (value[n] != 0.0) else 0
+    return total, broke
+
+
+@piece
+def _value_apart(price: Float, account: Account, trips: Float) -> tuple[float, float, float]:
+    """Value every account and close those without equity; returns the cash, what is held long, and short."""
+    long, short = _revalue(price, account.shares, account.last, account.value)
+    cash, broke = _equities(account.cash, account.value, account.equity)
+    if broke > 0:
+        for n in range(account.equity.size):
+            if account.equity[n] <= 0.0 and account.value[n] != 0.0:
+                account.cash[n] = account.equity[n]
+                account.shares[n] = account.value[n] = 0.0
+                trips[5] += 1.0
+        long, short = _sides(account.value)
+        cash, _ = _equities(account.cash, account.value, account.equity)
+    return cash, long, short
+
+
+@piece
+def _rebalance_apart(t: int, target: Float, price: Float, terms: Execution, account: Account, out: Ledger) -> None:
+    """Fill the orders of a bar, each account from its own equity."""
+    cost = terms.commission + terms.slippage
+    if terms.on_change:
+        _keep_changed(target, price, account.ordered, account.target)
+        _orders_apart(account.target, price, account.value, account.equity, cost, account.order)
+    else:
+        _orders_apart(target, price, account.value, account.equity, cost, account.order)
+    bought, sold = _sides(account.order)
+    _fill(t, price, account.value, bought, sold, cost, account, out)
+    _pay_apart(account.order, cost, account.cash)
+
+
+@lean
+def trade_apart(
+    prices: Prices, orders: Orders, first: int, after: int, terms: Execution, account: Account, out: Ledger
+) -> bool:
+    """As `trade`, with one account an asset; the ledger holds their sums. False where they owe more than they have."""
+    for t in range(first, after):
+        if terms.cash_rate != 0.0:
+            for n in range(account.cash.size):
+                account.cash[n] += terms.cash_rate * max(account.cash[n], 0.0)
+        if terms.borrow_rate != 0.0:
+            out.cost[t] = _borrow_fees(terms.borrow_rate, account.value, account.flow, account.order)
+            for n in range(account.cash.size):
+                account.cash[n] -= account.order[n]
+        cash, long, short = _value_apart(prices.fill[t], account, out.trips)
+        equity = cash + long - short
+        out.pre_fill[t] = equity
+        if equity > 0.0:
+            row = _fills(t, orders, terms)
+            if row >= 0:
+                _rebalance_apart(t, orders.target[row], prices.fill[t], terms, account, out)
+            cash, long, short = _value_apart(prices.close[t], account, out.trips)
+            equity = cash + long - short
+        if equity <= 0.0:
+            out.equity[t] = out.cash[t] = equity
+            return False
+        _write_close(t, equity, cash, long + short, account, out)
+    return True
+
+
+@lean
+def advance(
+    prices: Prices, orders: Orders, first: int, after: int, terms: Execution, account: Account, out: Ledger
+) -> bool:
+    """`trade` or `trade_apart`, as the terms say."""
+    if terms.apart:
+        return trade_apart(prices, orders, first, after, terms, account, out)
+    return trade(prices, orders, first, after, terms, account, out)
 
 
 @kernel
@@ -254,7 +375,7 @@ def simulate(
     decide: Bool,
     start: int,
     initial: float,
-    costs: Costs,
+    terms: Execution,
     out: Ledger,
 ) -> int:
     """Trade a history of target weights and write the ledger.
@@ -265,14 +386,15 @@ def simulate(
         Prices at which orders are filled and holdings valued; NaN = no bar. An asset without a fill price at a fill is
         frozen: its order lapses. Holdings without a price are valued at the last one seen.
     target : ndarray of shape (T, N)
-        Fractions of equity decided at t and filled at t + 1; NaN = no order. The last row is pending and never trades.
+        Fractions of equity decided at t and filled at t + 1 + delay; NaN = no order. The last rows are pending and
+        never trade.
     decide : ndarray of shape (T,), bool
-        Whether `target[t]` is an order. That of start − 1 always is.
+        Whether `target[t]` is an order. That of start − 1 − delay always is.
     start : int
         First bar that trades. Interest on the cash of the previous close is added before every fill, this one too.
     initial : float
         Capital in money.
-    costs : Costs
+    terms : Execution
     out : Ledger
         Overwritten as a whole.
 
@@ -281,54 +403,18 @@ def simulate(
     int
         `OK`, or `BANKRUPT` where equity at a fill or a close was at or below 0, which ends the run.
     """
-    n_bars, n_assets = close.shape
-    _clear(out, start, initial)
-    work = np.zeros((6, n_assets))
-    last, value, held, order, flow, opened = work[0], work[1], work[2], work[3], work[4], work[5]
-    shares, trips, record = out.shares, out.trips, out.weights.size > 0
-    cost, cash, status = costs.commission + costs.slippage, initial, OK
-    for t in range(start, n_bars):
-        cash += costs.cash_rate * cash
-        long, short = _revalue(fill[t], shares, last, value)
-        equity = cash + long - short
-        out.pre_fill[t] = equity
-        if equity > 0.0:
-            if t > 0 and (t == start or decide[t - 1]):
-                bought, sold = _set_orders(target[t - 1], fill[t], value, cash, cost, equity, held, order)
-                if record:
-                    for n in range(n_assets):
-                        out.traded[t, n] = -shares[n]
-                _fill_orders(fill[t], held, order, shares)
-                if record:
-                    for n in range(n_assets):
-                        out.traded[t, n] += shares[n]
-                _score_trips(t, held, order, cost, DUST * equity, flow, opened, trips)
-                out.cost[t] = cost * (bought + sold)
-                out.turnover[t] = 0.5 * (bought + sold) / equity
-                cash = max(cash + sold - bought - out.cost[t], 0.0)  # purchases were scaled: below 0 is rounding
-            long, short = _revalue(close[t], shares, last, value)
-            equity = cash + long - short
-        out.equity[t] = equity
-        if equity <= 0.0:
-            status = BANKRUPT
-            out.cash[t] = equity
-            break
-        out.cash[t] = cash
-        out.gross[t] = (long + short) / equity
-        if record:
-            for n in range(n_assets):
-                out.shares_held[t, n] = shares[n]
-                out.weights[t, n] = value[n] / equity
-    for n in range(n_assets):
-        if shares[n] != 0.0:
-            out.trips[5] += 1.0
-    if status == BANKRUPT:
-        shares[:] = 0.0
-    return status
+    open_ledger(start, initial, out)
+    account = account_of(*open_accounts(1, close.shape[1], initial, terms.apart), 0)
+    deciding, first = decide.copy(), start - 1 - terms.delay
+    if first >= 0:
+        deciding[first] = True
+    orders = Orders(target, 0, deciding)
+    alive = advance(Prices(fill, close), orders, start, close.shape[0], terms, account, out)
+    return close_ledger(alive, account, out)
 
 
-def decision_return(pre_fill: Float, start: int) -> Float:
-    """Return from the fill that follows bar t to the fill that follows bar t + 1, costs included.
+def decision_return(pre_fill: Float, start: int, delay: int = 0) -> Float:
+    """Return from the fill of what bar t decides to the fill of what bar t + 1 decides, costs included.
 
     Parameters
     ----------
@@ -336,15 +422,18 @@ def decision_return(pre_fill: Float, start: int) -> Float:
         Of the ledger.
     start : int
         First bar that trades.
+    delay : int
+        Bars by which a fill comes later than the bar after the decision.
 
     Returns
     -------
     ndarray of shape (T,)
-        For start − 1 ≤ t ≤ T − 3; NaN elsewhere, and where nothing was left to earn a return on. −1 is the least.
+        For start − 1 − delay ≤ t ≤ T − 3 − delay; NaN elsewhere, and where nothing was left to earn a return on. −1 is
+        the least.
     """
     out = np.full(pre_fill.size, np.nan)
-    first = max(start - 1, 0)
-    before, after = pre_fill[first + 1 : -1], pre_fill[first + 2 :]
+    first = max(start - 1 - delay, 0)
+    before, after = pre_fill[first + 1 + delay : -1], pre_fill[first + 2 + delay :]
     alive = before > 0.0
     out[first : first + before.size][alive] = np.maximum(after[alive], 0.0) / before[alive] - 1.0
     return out

@@ -13,7 +13,7 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from regimefolio.kernels._compile import kernel
+from regimefolio.kernels._compile import kernel, lean, summing
 from regimefolio.kernels.constraints import Limits, constrain_row
 from regimefolio.kernels.selection import smallest
 
@@ -47,7 +47,8 @@ class Settings(NamedTuple):
     """How a row of opinions becomes a row of weights.
 
     `method`, `allocator` and `on_conflict` are the codes above; `top_n` keeps that many best alphas, 0 = all; `sector`
-    (N,) holds codes from 0 on; `tilt` and the `risk` panel (T, N) are for `RISK_PARITY` alone.
+    (N,) holds codes from 0 on; `tilt` and the `risk` panel (T, N) are for `RISK_PARITY` alone; `alone` applies the rule
+    to each asset as if it were the only one.
     """
 
     method: int
@@ -58,6 +59,7 @@ class Settings(NamedTuple):
     on_conflict: int = NET
     tilt: float = 0.0
     risk: Float = NO_RISK
+    alone: bool = False
 
 
 @kernel
@@ -99,7 +101,7 @@ def _average_ranks(alpha: Float32, confidence: Float32, weights: Float32, out: F
         out[n] = out[n] / belief[n] if belief[n] > zero else zero
 
 
-@kernel
+@lean
 def _strongest(confidence: Float32, weights: Float32, n: int) -> int:
     """The strategy with the largest weight·confidence in asset `n`, the first of equals; −1 without an opinion."""
     best, strength = -1, np.float32(0.0)
@@ -109,32 +111,38 @@ def _strongest(confidence: Float32, weights: Float32, n: int) -> int:
     return best
 
 
-@kernel
-def combine_row(alpha: Float32, confidence: Float32, weights: Float32, method: int, out: Float32) -> None:
-    """Combine the alphas (S, N) of S strategies into one row (N,), in their order, with float32 arithmetic.
+@lean
+def _next_used(weights: Float32, s: int) -> int:
+    """The first strategy from `s` on whose weight is not 0; their number where there is none."""
+    while s < weights.size and weights[s] == np.float32(0.0):
+        s += 1
+    return s
 
-    `WEIGHTED` is Σ w·alpha, with Σ w = 1 as given; `CONFIDENCE_WEIGHTED` is Σ w·confidence·alpha / Σ w·confidence,
-    `RANK_AVERAGE` Σ w·rank / Σ w over the opinions (see `rank_row`), `BEST_STRATEGY` the alpha of the opinion with the
-    largest w·confidence, the first of equals; each 0 where there is no opinion.
-    A strategy of weight 0 is skipped: the bits are those of its absence.
-    """
-    zero = np.float32(0.0)
-    out[:] = zero
-    if method == RANK_AVERAGE:
-        _average_ranks(alpha, confidence, weights, out)
-        return
-    if method == BEST_STRATEGY:
+
+@lean
+def _add_weighted(alpha: Float32, weights: Float32, out: Float32) -> None:
+    """Add w·alpha of every strategy, in their order; four at a time, so that the sums stay in registers."""
+    s = _next_used(weights, 0)
+    while s < weights.size:
+        i = _next_used(weights, s + 1)
+        j = _next_used(weights, i + 1)
+        k = _next_used(weights, j + 1)
+        if k >= weights.size:
+            for n in range(out.size):
+                out[n] += weights[s] * alpha[s, n]
+            s = i
+            continue
+        a, b, c, d = alpha[s], alpha[i], alpha[j], alpha[k]
+        wa, wb, wc, wd = weights[s], weights[i], weights[j], weights[k]
         for n in range(out.size):
-            best = _strongest(confidence, weights, n)
-            out[n] = alpha[best, n] if best >= 0 else zero
-        return
-    if method == WEIGHTED:
-        for s in range(weights.size):
-            w = weights[s]
-            if w != zero:
-                for n in range(out.size):
-                    out[n] += w * alpha[s, n]
-        return
+            out[n] = (((out[n] + wa * a[n]) + wb * b[n]) + wc * c[n]) + wd * d[n]
+        s = _next_used(weights, k + 1)
+
+
+@kernel
+def _average_by_confidence(alpha: Float32, confidence: Float32, weights: Float32, out: Float32) -> None:
+    """Divide Σ w·confidence·alpha by Σ w·confidence."""
+    zero = np.float32(0.0)
     belief = np.zeros_like(out)
     for s in range(weights.size):
         w = weights[s]
@@ -145,6 +153,29 @@ def combine_row(alpha: Float32, confidence: Float32, weights: Float32, method: i
                 out[n] += share * alpha[s, n]
     for n in range(out.size):
         out[n] = out[n] / belief[n] if belief[n] > zero else zero
+
+
+@lean
+def combine_row(alpha: Float32, confidence: Float32, weights: Float32, method: int, out: Float32) -> None:
+    """Combine the alphas (S, N) of S strategies into one row (N,), in their order, with float32 arithmetic.
+
+    `WEIGHTED` is Σ w·alpha, with Σ w = 1 as given; `CONFIDENCE_WEIGHTED` is Σ w·confidence·alpha / Σ w·confidence,
+    `RANK_AVERAGE` Σ w·rank / Σ w over the opinions (see `rank_row`), `BEST_STRATEGY` the alpha of the opinion with the
+    largest w·confidence, the first of equals; each 0 where there is no opinion.
+    A strategy of weight 0 is skipped: the bits are those of its absence.
+    """
+    for n in range(out.size):
+        out[n] = np.float32(0.0)
+    if method == WEIGHTED:
+        _add_weighted(alpha, weights, out)
+    elif method == CONFIDENCE_WEIGHTED:
+        _average_by_confidence(alpha, confidence, weights, out)
+    elif method == RANK_AVERAGE:
+        _average_ranks(alpha, confidence, weights, out)
+    else:
+        for n in range(out.size):
+            best = _strongest(confidence, weights, n)
+            out[n] = alpha[best, n] if best >= 0 else np.float32(0.0)
 
 
 @kernel
@@ -212,7 +243,16 @@ def keep_top_row(alpha: Float32, top_n: int, keep: Bool) -> None:
             keep[n] = keep[n] and alpha[n] >= threshold
 
 
-@kernel
+@summing
+def _total_size(x: Float) -> float:
+    """The sum of absolute values of a row."""
+    total = 0.0
+    for n in range(x.size):
+        total += abs(x[n])
+    return total
+
+
+@lean
 def allocate_row(
     alpha: Float32, tradable: Bool, risk: Float, allocator: int, tilt: float, max_gross: float, out: Float
 ) -> None:
@@ -222,7 +262,6 @@ def allocate_row(
     max_gross·q/Σq with q = (1 + tilt·α)⁺/σ, where σ is `risk` (N,), empty for the others. An asset that is not
     tradable, or has no σ above 0 where one is needed, gets 0.
     """
-    total = 0.0
     for n in range(out.size):
         wish = 0.0
         if allocator == EQUAL_WEIGHT:
@@ -234,11 +273,24 @@ def allocate_row(
         elif risk[n] > 0.0:
             wish = max(1.0 + tilt * np.float64(alpha[n]), 0.0) / risk[n]
         out[n] = wish if tradable[n] else 0.0
-        total += abs(out[n])
+    total = _total_size(out)
     if total > 0.0:
-        gross = max_gross if max_gross < np.inf else 1.0
+        scale = (max_gross if max_gross < np.inf else 1.0) / total
         for n in range(out.size):
-            out[n] = gross * out[n] / total
+            out[n] *= scale
+
+
+@lean
+def allocate_alone(alpha: Float32, tradable: Bool, settings: Settings, out: Float) -> None:
+    """Turn combined alphas (N,) into the weights (N,) that each asset would have if it were the only one."""
+    gross = settings.limits.max_gross if settings.limits.max_gross < np.inf else 1.0
+    full = min(gross, settings.limits.max_position)
+    for n in range(out.size):
+        out[n] = full if settings.allocator == EQUAL_WEIGHT or alpha[n] > 0.0 else 0.0
+        if settings.allocator == LONG_SHORT and alpha[n] < 0.0:
+            out[n] = -full
+        if not tradable[n]:
+            out[n] = 0.0
 
 
 @kernel
@@ -254,6 +306,9 @@ def weights_row(
     """Target weights (N,) at one bar, from opinions (S, N), strategy weights (S,) and risk (N,), empty if unused."""
     combined = np.empty(out.size, np.float32)
     combined_row(alpha, confidence, weights, settings, combined)
+    if settings.alone:
+        allocate_alone(combined, tradable, settings, out)
+        return
     keep = tradable.copy()
     keep_top_row(combined, settings.top_n, keep)
     wished = np.empty(out.size)

@@ -16,7 +16,7 @@ from regimefolio.core.errors import ConfigError, MissingDataError
 from regimefolio.core.types import Bool, Float, Float32, Int, Panel, Times, read_only
 from regimefolio.kernels import rolling
 
-MEMO_MEGABYTES = 512
+MEMO_MEGABYTES = 128
 
 EQUAL = 1e-12
 """Averages whose ratio is nearer to 1 than this are equal: rounding leaves less."""

@@ -84,28 +84,59 @@ class SignalStack(NamedTuple):
         return stack
 
 
-class PortfolioManager:
-    """Turns stacked signals into target weights on one market.
+def must_work_alone(spec: PortfolioSpec) -> None:
+    """Refuse what compares assets, where every asset has an account of its own.
 
     Raises
     ------
     ConfigError
-        A sector limit where the data names no sectors.
+        Names the rule, and what to do about it.
+    """
+    limits, kind = spec.constraints, spec.allocator.kind or type(spec.allocator).__name__
+    compared: dict[tuple[str, ...], object] = {
+        ("top_n",): spec.top_n,
+        ("combination_method",): "rank_average" if spec.combination_method == "rank_average" else None,
+        ("allocator",): None if kind in ("proportional", "equal_weight") else kind,
+        **{
+            ("constraints", name): getattr(limits, name)
+            for name in ("max_sector", "min_positions", "min_net", "max_net")
+        },
+        ("constraints", "max_gross"): limits.max_gross if limits.max_gross > 1.0 else None,
+    }
+    for place, value in compared.items():
+        if value is not None:
+            raise ConfigError(
+                f"portfolio.{'.'.join(place)} is {value}, but with execution.accounts: per_asset no asset knows of "
+                "another; leave it out, or use accounts: shared",
+                ("portfolio", *place),
+            )
+
+
+class PortfolioManager:
+    """Turns stacked signals into target weights on one market; `alone`, into those of an account for each asset.
+
+    Raises
+    ------
+    ConfigError
+        A sector limit where the data names no sectors; `alone`, a rule that compares assets.
     InfeasibleError
         Limits that no weights on this data can keep together.
     """
 
-    def __init__(self, spec: PortfolioSpec, market: Market) -> None:
+    def __init__(self, spec: PortfolioSpec, market: Market, alone: bool = False) -> None:
         panel = market.panel
+        if alone:
+            must_work_alone(spec)
         names = panel.sectors or ("",) * panel.n_assets
         order = sorted(set(names))
         rule = spec.allocator.rule if isinstance(spec.allocator, CompiledAllocator) else Rule(rules.GIVEN)
         self.spec = spec
         self.market = market
         self.tradable: Bool = panel.member & np.isfinite(panel.close)
-        self._silent = panel.member & ~self.tradable
+        silent = panel.member & ~self.tradable
+        self.silent: Bool = silent if silent.any() else np.zeros((0, 0), dtype=bool)
         self._scheduled = decision_bars(panel.timestamps, spec.rebalance)
-        self._settings = rules.Settings(
+        self.settings = rules.Settings(
             method=_METHODS[spec.combination_method],
             allocator=rule.code,
             top_n=spec.top_n or 0,
@@ -114,6 +145,7 @@ class PortfolioManager:
             on_conflict=_ON_CONFLICT[spec.on_conflict],
             tilt=rule.tilt,
             risk=rule.risk(market),
+            alone=alone,
         )
 
     def decisions(self, regimes: RegimePath | None, start: int) -> Bool:
@@ -142,7 +174,7 @@ class PortfolioManager:
             An allocator of one's own gives no usable weights.
         """
         out = np.full(self.tradable.shape, np.nan)
-        weights, settings = ensemble.weights, self._settings
+        weights, settings = ensemble.weights, self.settings
         if isinstance(self.spec.allocator, CompiledAllocator):
             target_weights(stack.alpha, stack.confidence, weights, row, decide, self.tradable, settings, out)
         else:
@@ -150,7 +182,8 @@ class PortfolioManager:
                 alpha = np.empty(self.tradable.shape[1], np.float32)
                 rules.combined_row(stack.alpha[t], stack.confidence[t], weights[row[t]], settings, alpha)
                 out[t] = self._weights_at(t, alpha)
-        out[self._silent] = np.nan
+        if self.silent.size:
+            out[self.silent] = np.nan
         return out
 
     def conflicts(self, stack: SignalStack, ensemble: Ensemble, row: Int, decide: Bool) -> Conflicts:
@@ -194,10 +227,10 @@ class PortfolioManager:
     def _weights_at(self, t: int, alpha: Float32) -> Float:
         """Target weights (N,) at one bar, from combined alphas, by asking the allocator."""
         keep = self.tradable[t].copy()
-        rules.keep_top_row(alpha, self._settings.top_n, keep)
+        rules.keep_top_row(alpha, self.settings.top_n, keep)
         view = View(self.market.until(t + 1), read_only(alpha), read_only(keep))
-        limits, out = self._settings.limits, np.empty(alpha.size)
-        constrain_row(limits.max_gross * self._asked(view), self._settings.sector, limits, out)
+        limits, out = self.settings.limits, np.empty(alpha.size)
+        constrain_row(limits.max_gross * self._asked(view), self.settings.sector, limits, out)
         return out
 
     def _asked(self, view: View) -> Float:

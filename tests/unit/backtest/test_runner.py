@@ -421,3 +421,148 @@ def test_an_outcome_is_named_by_what_was_asked_for() -> None:
     assert one.fingerprint == two.fingerprint != found.outcome({"a": 1, "b": 3}).fingerprint
     assert one.status == "ok"
     assert one.metrics == found.metrics
+
+
+# How orders are filled: sizing, accounts, delay and borrow.
+
+
+def test_shares_move_only_where_a_target_changes() -> None:
+    """A's target stays at a half while its price grows: on_change lets it run, and B alone is sold."""
+    free = ExecutionSpec(commission_bps=0, slippage_bps=0, sizing="on_change")
+    script = Scripted(alpha=((0.5, 0.5), (0.5, 0.5), (1.0, 0.0)))
+    close = [[10.0, 10.0], [10.0, 10.0], [20.0, 10.0], [20.0, 10.0]]
+    found = run(written(close), script, execution=free)
+    trades = found.simulation.trades
+    assert trades is not None
+    assert trades["bar"].tolist() == [1, 1, 3, 3]
+    assert trades["shares"].tolist() == [50.0, 50.0, 25.0, -50.0]
+    always = run(written(close), script, execution=free.model_copy(update={"sizing": "target_weight"}))
+    assert always.simulation.trades is not None
+    assert always.simulation.trades["bar"].tolist() == [1, 1, 2, 2, 3, 3]
+
+
+def test_an_account_an_asset_is_long_or_flat() -> None:
+    """Each asset's alpha counts for itself: A and B each hold all of their half, whatever the sizes of the alphas."""
+    paid = ExecutionSpec(commission_bps=10, slippage_bps=0, accounts="per_asset")
+    script = Scripted(alpha=((0.9, 0.01), (-0.2, 0.01), (-0.2, 0.01)))
+    close = [[10.0, 10.0], [10.0, 10.0], [12.0, 10.0], [12.0, 15.0]]
+    found = run(written(close), script, execution=paid)
+    half = 500.0 / 1.001
+    expected = [1000.0, 2 * half, half * 1.2 * 0.999 + half, half * 1.2 * 0.999 + half * 1.5]
+    assert found.simulation.equity == pytest.approx(expected, rel=1e-14)
+    assert found.target.tolist() == [[1.0, 1.0], [0.0, 1.0], [0.0, 1.0], [0.0, 1.0]]
+    both = run(written(close), script, execution=paid, allocator={"kind": "proportional", "long_short": True})
+    assert both.target.tolist() == [[1.0, 1.0], [-1.0, 1.0], [-1.0, 1.0], [-1.0, 1.0]]
+    capped = run(written(close), script, execution=paid, constraints={"max_position": 0.3})
+    assert capped.target[0].tolist() == [0.3, 0.3]
+
+
+@pytest.mark.parametrize(
+    ("rule", "place"),
+    [
+        ({"top_n": 3}, ("top_n",)),
+        ({"combination_method": "rank_average"}, ("combination_method",)),
+        ({"allocator": "risk_parity"}, ("allocator",)),
+        ({"constraints": {"max_sector": 0.5}}, ("constraints", "max_sector")),
+        ({"constraints": {"min_positions": 2}}, ("constraints", "min_positions")),
+        ({"constraints": {"max_net": 0.5}}, ("constraints", "max_net")),
+        (
+            {"constraints": {"max_gross": 1.5}, "allocator": {"kind": "proportional", "long_short": True}},
+            ("constraints", "max_gross"),
+        ),
+    ],
+)
+def test_accounts_apart_refuse_rules_that_compare_assets(rule: dict[str, object], place: tuple[str, ...]) -> None:
+    market = written(CLOSE, sectors=("one", "two"))
+    with pytest.raises(ConfigError, match="no asset knows of another; leave it out, or use accounts: shared") as found:
+        runner(market, ExecutionSpec(accounts="per_asset"), 1000.0, **rule)
+    assert found.value.place == ("portfolio", *place)
+
+
+def test_a_late_fill_is_paid_for_by_the_decision_that_made_it() -> None:
+    """The decision of bar 0 is filled at bar 2 and earns what happens until bar 3."""
+    late = ExecutionSpec(commission_bps=0, slippage_bps=0, delay=1)
+    close = [[10.0], [11.0], [12.0], [18.0], [9.0]]
+    found = run(written(close), Scripted(alpha=((1.0,),)), start=2, execution=late).simulation
+    assert found.equity == pytest.approx([1000.0, 1000.0, 1000.0, 1500.0, 750.0])
+    assert found.decision_return == pytest.approx([0.5, -0.5, np.nan, np.nan, np.nan], nan_ok=True)
+    with pytest.raises(DataError, match="must be 2 … 3, but is 1"):
+        run(written(close), Scripted(alpha=((1.0,),)), start=1, execution=late)
+
+
+def test_regimes_see_late_fills_in_the_bar_that_decided() -> None:
+    market = written([[10.0], [11.0], [12.0], [18.0], [9.0]])
+    late = runner(market, ExecutionSpec(commission_bps=0, slippage_bps=0, delay=1))
+    path = regimes(market, ("up", "down"), [0, 1, 1, 1, 1])
+    found = late.run(Ensemble.static([Scripted(alpha=((1.0,),))], [1.0]), 2, path)
+    assert found.regime_metrics["up"]["total_return"] == pytest.approx(0.5)
+    assert found.regime_metrics["down"]["total_return"] == pytest.approx(-0.5)
+
+
+# One pass over the signals.
+
+
+def spread(market: Market, **portfolio: object) -> tuple[BacktestRunner, SignalStack, list[Ensemble]]:
+    """Three strategies in seven weightings, one of them of a single strategy."""
+    parts = (BollingerMeanReversion(width=0.5), MacdRsiConfluence(), MomentumRank(lookback=60))
+    shares = [*np.random.default_rng(0).dirichlet(np.ones(3), 6).tolist(), [0.0, 1.0, 0.0]]
+    execution = ExecutionSpec.model_validate(portfolio.pop("execution", {}))
+    found = runner(market, execution, 1000.0, **portfolio)
+    ensembles = [Ensemble.static(parts, each) for each in shares]
+    return found, found.signals(ensembles[0]), ensembles
+
+
+RULES = [
+    {},
+    {"rebalance": "weekly"},
+    {"constraints": {"max_position": 0.15}},
+    {"constraints": {"max_gross": 0.8}, "combination_method": "confidence_weighted"},
+    {"allocator": "equal_weight"},
+    {"allocator": {"kind": "proportional", "long_short": True}},
+    {"allocator": {"kind": "proportional", "long_short": True}, "constraints": {"max_position": 0.1, "max_net": 0.2}},
+    {"allocator": {"kind": "risk_parity", "lookback": 20}, "on_conflict": "best"},
+    {"combination_method": "rank_average", "on_conflict": "flat"},
+    {"combination_method": "best_strategy", "constraints": {"max_sector": 0.4}},
+    {"top_n": 4, "constraints": {"max_position": 0.2, "max_gross": 0.7}},
+    {"execution": {"accounts": "per_asset"}},
+    {"execution": {"accounts": "per_asset", "sizing": "on_change", "delay": 2}, "constraints": {"max_gross": 0.6}},
+    {"execution": {"accounts": "per_asset"}, "allocator": {"kind": "proportional", "long_short": True}},
+    {"execution": {"sizing": "on_change", "delay": 1}},
+]
+
+
+@pytest.mark.parametrize("rules", RULES)
+def test_the_number_of_runs_in_a_pass_changes_no_bit(rules: dict[str, object]) -> None:
+    market = synthetic_market(300)
+    found, stack, ensembles = spread(market, **rules)
+    together = found.replay_all(stack, ensembles, 100, record=True)
+    for ensemble, ours in zip(ensembles, together, strict=True):
+        same(ours, found.replay(stack, ensemble, 100, record=True))
+    lean = found.replay_all(stack, ensembles[2:], 100)
+    for ours, theirs in zip(together[2:], lean, strict=True):
+        assert ours.simulation.equity.tobytes() == theirs.simulation.equity.tobytes()
+        assert ours.simulation.pending.tobytes() == theirs.simulation.pending.tobytes()
+        assert theirs.target.size == 0
+
+
+@pytest.mark.parametrize("rules", RULES)
+def test_what_is_traded_is_what_one_bar_decides(rules: dict[str, object]) -> None:
+    """The pass over all bars has the bits of the manager's targets, which are those of `weights_row` at each bar."""
+    market = synthetic_market(300)
+    found, stack, ensembles = spread(market, **rules)
+    for ensemble, ours in zip(ensembles, found.replay_all(stack, ensembles, 100, record=True), strict=True):
+        expected = found.manager.targets(stack, ensemble, ours.row, ours.decide)
+        assert ours.target.tobytes() == expected.tobytes()
+
+
+def test_the_bars_after_change_nothing_before() -> None:
+    """Whatever the bars that are decided in one go: a shorter history has the bits of the longer one."""
+    market = synthetic_market(300)
+    found, stack, ensembles = spread(market)
+    full = found.replay(stack, ensembles[0], 100).simulation.equity
+    for cut in (131, 132, 133, 163, 164, 165, 299):
+        short = market.until(cut)
+        part = runner(short, ExecutionSpec()).replay(
+            SignalStack(stack.alpha[:cut], stack.confidence[:cut]), ensembles[0], 100
+        )
+        assert part.simulation.equity.tobytes() == full[:cut].tobytes(), cut

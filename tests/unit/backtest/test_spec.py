@@ -290,3 +290,17 @@ def test_benchmarks_that_are_not_there(
     with pytest.raises(error) as caught:
         load_market(read(folder, FILE).data, benchmark, folder)
     assert message in str(caught.value)
+
+
+def test_how_orders_are_filled_can_be_said() -> None:
+    said = {"sizing": "on_change", "accounts": "per_asset", "delay": 2, "borrow_rate": 0.01}
+    assert ExecutionSpec.model_validate(said).plain() == {**ExecutionSpec().plain(), **said}
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("sizing", "sometimes"), ("accounts", "three"), ("delay", -1), ("borrow_rate", -0.01), ("borrow_rate", 0.7)],
+)
+def test_what_cannot_be_filled_is_refused(key: str, value: object) -> None:
+    with pytest.raises(ValidationError, match=key):
+        ExecutionSpec.model_validate({key: value})

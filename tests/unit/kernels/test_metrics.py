@@ -9,6 +9,7 @@ import pytest
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
+from regimefolio.kernels.ledger import empty_ledger
 from regimefolio.kernels.metrics import (
     NAMES,
     REGIME_NAMES,
@@ -21,7 +22,6 @@ from regimefolio.kernels.metrics import (
     reasons,
     regime_metrics,
 )
-from regimefolio.kernels.simulate import empty_ledger
 
 Float = NDArray[np.float64]
 

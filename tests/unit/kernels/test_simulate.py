@@ -8,21 +8,12 @@ import numpy as np
 import pytest
 from numpy.typing import ArrayLike, NDArray
 
-from regimefolio.kernels.simulate import (
-    BANKRUPT,
-    OK,
-    TRIPS,
-    Costs,
-    Ledger,
-    decision_return,
-    empty_ledger,
-    equity_after,
-    simulate,
-)
+from regimefolio.kernels.ledger import BANKRUPT, OK, TRIPS, Execution, Ledger, empty_ledger
+from regimefolio.kernels.simulate import decision_return, set_orders, simulate
 
 Float = NDArray[np.float64]
 
-FREE = Costs(0.0, 0.0, 0.0)
+FREE = Execution(0.0, 0.0, 0.0)
 NAN = np.nan
 
 
@@ -39,7 +30,7 @@ def run(
     decide: list[int],
     start: int = 1,
     initial: float = 1000.0,
-    costs: Costs = FREE,
+    costs: Execution = FREE,
     record: bool = True,
 ) -> tuple[int, Ledger]:
     """Simulate with `decide` as a list of bars."""
@@ -76,7 +67,7 @@ def test_a_decision_is_filled_at_the_next_bars_price() -> None:
 
 
 def test_a_fully_invested_target_pays_its_costs_from_itself() -> None:
-    costs = Costs(0.001, 0.002, 0.0)
+    costs = Execution(0.001, 0.002, 0.0)
     _, ledger = run([[10.0]] * 3, [[10.0]] * 3, [[1.0]] * 3, [0], costs=costs)
     assert ledger.equity[1] == pytest.approx(1000.0 / 1.003, rel=1e-15)
     assert ledger.cash[1] == 0.0
@@ -85,7 +76,7 @@ def test_a_fully_invested_target_pays_its_costs_from_itself() -> None:
 
 def test_a_switch_pays_for_both_sides() -> None:
     target = [[1.0, 0.0], [0.0, 1.0], [NAN, NAN]]
-    _, ledger = run(np.ones((3, 2)), np.ones((3, 2)), target, [0, 1], costs=Costs(0.01, 0.0, 0.0))
+    _, ledger = run(np.ones((3, 2)), np.ones((3, 2)), target, [0, 1], costs=Execution(0.01, 0.0, 0.0))
     first = 1000.0 / 1.01
     assert ledger.equity[1:] == pytest.approx([first, first * 0.99 / 1.01], rel=1e-14)
     assert ledger.turnover[2] == pytest.approx((first + first * 0.99 / 1.01) / 2 / first, rel=1e-14)
@@ -97,7 +88,7 @@ def test_the_bar_before_the_start_always_decides_and_the_last_one_never_trades()
 
 
 def test_bars_before_the_start_hold_the_capital_and_no_result() -> None:
-    _, ledger = run(np.ones((5, 1)), np.ones((5, 1)), [1.0], [0, 1, 2, 3], start=3, costs=Costs(0.001, 0.0, 0.1))
+    _, ledger = run(np.ones((5, 1)), np.ones((5, 1)), [1.0], [0, 1, 2, 3], start=3, costs=Execution(0.001, 0.0, 0.1))
     assert ledger.equity[:3].tolist() == ledger.cash[:3].tolist() == [1000.0] * 3
     assert np.isnan(ledger.pre_fill[:3]).all()
     for array in (ledger.turnover, ledger.cost, ledger.gross, ledger.weights, ledger.shares_held, ledger.traded):
@@ -114,7 +105,7 @@ def test_what_cannot_be_sold_is_not_spent_again() -> None:
     """Asset 0 has no bar when asset 1 is to replace it: there is no cash to buy with, and no debt arises."""
     fill = [[1.0, 1.0], [1.0, 1.0], [NAN, 1.0], [1.0, 1.0]]
     target = [[1.0, 0.0], [0.0, 1.0], [0.0, 1.0], [NAN, NAN]]
-    status, ledger = run(fill, fill, target, [0, 1, 2], costs=Costs(0.001, 0.0, 0.0))
+    status, ledger = run(fill, fill, target, [0, 1, 2], costs=Execution(0.001, 0.0, 0.0))
     first = 1000.0 / 1.001
     assert status == OK
     assert ledger.shares_held[1:3].tolist() == [[pytest.approx(first), 0.0]] * 2
@@ -126,7 +117,7 @@ def test_what_cannot_be_sold_is_not_spent_again() -> None:
 def test_purchases_share_the_cash_that_a_frozen_asset_leaves() -> None:
     fill = [[1.0, 1.0, 1.0], [1.0, 1.0, 1.0], [NAN, 1.0, 1.0]]
     target = [[0.6, 0.0, 0.0], [0.0, 0.75, 0.25], [NAN] * 3]
-    _, ledger = run(fill, fill, target, [0, 1], costs=Costs(0.01, 0.0, 0.0))
+    _, ledger = run(fill, fill, target, [0, 1], costs=Execution(0.01, 0.0, 0.0))
     cash = ledger.cash[1]
     assert ledger.cash[2] == pytest.approx(0.0, abs=1e-9)
     assert ledger.shares_held[2] == pytest.approx([ledger.shares_held[1, 0], 0.75 * cash / 1.01, 0.25 * cash / 1.01])
@@ -150,7 +141,7 @@ def test_a_missing_bar_is_valued_at_the_last_price_seen() -> None:
 
 
 def test_interest_accrues_on_the_cash_of_the_previous_close() -> None:
-    _, ledger = run(np.ones((4, 1)), np.ones((4, 1)), [0.25], [0], costs=Costs(0.0, 0.0, 0.01))
+    _, ledger = run(np.ones((4, 1)), np.ones((4, 1)), [0.25], [0], costs=Execution(0.0, 0.0, 0.01))
     held = 1010.0 * 0.25
     cash = 1010.0 - held
     assert ledger.equity == pytest.approx([1000.0, 1010.0, held + cash * 1.01, held + cash * 1.01**2], rel=1e-14)
@@ -166,7 +157,7 @@ def test_dust_is_no_order() -> None:
 
 def test_a_target_that_is_held_costs_nothing() -> None:
     w = np.random.default_rng(0).dirichlet(np.ones(7)) * 0.9
-    _, ledger = run(np.ones((5, 7)), np.ones((5, 7)), w, [0, 1, 2, 3], costs=Costs(0.003, 0.0, 0.0))
+    _, ledger = run(np.ones((5, 7)), np.ones((5, 7)), w, [0, 1, 2, 3], costs=Execution(0.003, 0.0, 0.0))
     assert ledger.turnover[1] > 0.4
     assert not ledger.turnover[2:].any()
     assert not ledger.traded[2:].any()
@@ -175,7 +166,7 @@ def test_a_target_that_is_held_costs_nothing() -> None:
 def test_short_positions_gain_when_prices_fall() -> None:
     close = [[100.0, 50.0], [100.0, 50.0], [80.0, 50.0], [80.0, 50.0]]
     target = [[-0.5, 0.5], [NAN, NAN], [0.0, 0.0], [NAN, NAN]]
-    _, ledger = run(close, close, target, [0, 2], costs=Costs(0.0, 0.001, 0.0))
+    _, ledger = run(close, close, target, [0, 2], costs=Execution(0.0, 0.001, 0.0))
     after = 1000.0 / 1.001
     assert ledger.equity[1:3] == pytest.approx([after, after * 1.1], rel=1e-14)
     assert ledger.gross[1:3] == pytest.approx([1.0, 0.9 / 1.1])
@@ -185,7 +176,7 @@ def test_short_positions_gain_when_prices_fall() -> None:
 def test_round_trips_run_from_flat_to_flat() -> None:
     close = [[10.0, 10.0]] * 2 + [[12.0, 9.0]] * 2 + [[12.0, 9.0]] * 3
     target = [[0.5, 0.4], [NAN, NAN], [0.0, 0.4], [NAN, 0.0], [NAN, 0.5], [NAN, NAN], [NAN, NAN]]
-    costs = Costs(0.01, 0.0, 0.0)
+    costs = Execution(0.01, 0.0, 0.0)
     _, ledger = run(close, close, target, [0, 2, 3, 4], costs=costs)
     x = 1000.0 / (1.0 + 0.01 * 0.9)
     win = 0.5 * x * (1.2 * 0.99 - 1.01)
@@ -259,7 +250,7 @@ def test_bankruptcy_at_a_fill_trades_nothing() -> None:
 def test_a_decision_earns_from_its_fill_to_the_next() -> None:
     fill = [[10.0], [11.0], [12.0], [15.0], [20.0]]
     close = [[10.0], [11.5], [13.0], [16.0], [21.0]]
-    costs = Costs(0.01, 0.0, 0.0)
+    costs = Execution(0.01, 0.0, 0.0)
     _, ledger = run(fill, close, [[NAN], [1.0], [0.0], [NAN], [NAN]], [1, 2], costs=costs)
     returns = decision_return(ledger.pre_fill, 1)
     expected = [0.0, 15.0 / 12.0 / 1.01 - 1.0, 0.99 - 1.0, NAN, NAN]
@@ -285,7 +276,7 @@ def test_recording_changes_nothing_else() -> None:
     close = np.exp(rng.standard_normal((50, 6)).cumsum(0) * 0.02)
     close[rng.random(close.shape) < 0.1] = NAN
     target = rng.dirichlet(np.ones(6), 50)
-    costs = Costs(0.001, 0.001, 0.0001)
+    costs = Execution(0.001, 0.001, 0.0001)
     _, full = run(close, close, target, list(range(0, 50, 2)), costs=costs)
     _, bare = run(close, close, target, list(range(0, 50, 2)), costs=costs, record=False)
     for name in ("equity", "cash", "turnover", "cost", "pre_fill", "gross", "shares", "trips"):
@@ -302,10 +293,11 @@ def test_the_equity_after_a_fill_solves_its_equation(seed: int) -> None:
     target = rng.standard_normal(n) / n
     held = rng.standard_normal(n) / n
     cost, equity = float(rng.choice([1e-4, 0.01, 0.2])), 1.0
-    x = equity_after(target, held, cost, equity)
+    x, _, _ = set_orders(target, held, cost, equity, np.empty(n))
     terms = [x, *(cost * abs(w * x - h) for w, h in zip(target, held, strict=True))]
     assert math.fsum(terms) == pytest.approx(equity, rel=4e-15)
 
 
 def test_costs_that_exceed_the_equity_leave_none() -> None:
-    assert equity_after(np.array([0.1]), np.array([1000.0]), 0.01, 5.0) == 0.0
+    after, _, sold = set_orders(np.array([0.1]), np.array([1000.0]), 0.01, 5.0, np.empty(1))
+    assert (after, sold) == (0.0, 1000.0)

@@ -1,0 +1,224 @@
+"""What a simulation is given, what it keeps between two bars, and what it writes."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from regimefolio.kernels._compile import kernel, lean
+
+Float: TypeAlias = NDArray[np.float64]
+Int: TypeAlias = NDArray[np.int64]
+Bool: TypeAlias = NDArray[np.bool_]
+
+OK = 0
+BANKRUPT = 1
+
+TRIPS = ("closed", "wins", "gross_win", "gross_loss", "bars_held", "open", "losses")
+"""What `Ledger.trips` holds: numbers of trips and bars; money after costs, gross_loss ≤ 0."""
+
+
+class Execution(NamedTuple):
+    """How orders are filled and what they cost.
+
+    Attributes
+    ----------
+    commission, slippage : float
+        Fractions of traded value (5 bp = 0.0005).
+    cash_rate, borrow_rate : float
+        Per bar: interest on the cash, and fee on the value held short, of the previous close.
+    delay : int
+        Bars by which a fill comes later than the bar after the decision.
+    on_change : bool
+        Whether an asset is ordered only where its target differs from that of its last order, which is 0 at first.
+    apart : bool
+        Whether every asset has an account of its own: an equal part of the capital, and its target a fraction of that.
+        One whose equity is at or below 0 is closed; what it owes stays, without interest.
+    """
+
+    commission: float
+    slippage: float
+    cash_rate: float
+    borrow_rate: float = 0.0
+    delay: int = 0
+    on_change: bool = False
+    apart: bool = False
+
+
+class Prices(NamedTuple):
+    """Prices (T, N) at which orders are filled, and at which holdings are valued; NaN = no bar."""
+
+    fill: Float
+    close: Float
+
+
+class Orders(NamedTuple):
+    """Target weights (rows, N) of the bars from `first` on, and which bars of all, (T,), decide; NaN = no order."""
+
+    target: Float
+    first: int
+    decide: Bool
+
+
+class Account(NamedTuple):
+    """What an account is between two bars, and its memory in between.
+
+    Attributes
+    ----------
+    cash : ndarray of shape (1,), or (N,) where every asset has an account of its own
+    shares, last, value : ndarray of shape (N,)
+        Held; the last price seen, 0 before the first one; the holdings at that price.
+    ordered : ndarray of shape (N,)
+        Target weight of the last order that could be filled.
+    flow, opened : ndarray of shape (N,)
+        Cash flow and first bar of each open round trip.
+    target, wish, held, order, equity : ndarray of shape (N,)
+        Memory of a fill: what is ordered; of what can be traded the target and the holding; the trades, in money.
+    """
+
+    cash: Float
+    shares: Float
+    last: Float
+    value: Float
+    ordered: Float
+    flow: Float
+    opened: Float
+    target: Float
+    wish: Float
+    held: Float
+    order: Float
+    equity: Float
+
+
+class Ledger(NamedTuple):
+    """What a simulation writes.
+
+    Before `start` equity and cash are the initial capital, `pre_fill` is NaN and everything else is 0. At the bar of a
+    bankruptcy equity and cash are what was found, at or below 0, and nothing is held; after it everything is 0.
+
+    Attributes
+    ----------
+    equity, cash : ndarray of shape (T,)
+        At the bar's close, in money.
+    turnover, cost : ndarray of shape (T,)
+        Half the traded value over the equity before the fill; commission, slippage and borrow fee paid, in money.
+    pre_fill : ndarray of shape (T,)
+        Equity at fill prices, interest and borrow fee included, before the fill.
+    gross : ndarray of shape (T,)
+        Absolute value of the holdings over equity, at the bar's close.
+    shares : ndarray of shape (N,)
+        Held after the last bar.
+    trips : ndarray of shape (7,)
+        The round trips, in the order of `TRIPS`; the open ones are counted, not scored.
+    shares_held, traded, weights : ndarray of shape (T, N), or (0, 0) where they are not recorded
+        Shares after the fill; shares bought less sold; holdings over equity at the bar's close.
+    """
+
+    equity: Float
+    cash: Float
+    turnover: Float
+    cost: Float
+    pre_fill: Float
+    gross: Float
+    shares: Float
+    trips: Float
+    shares_held: Float
+    traded: Float
+    weights: Float
+
+
+def empty_ledger(n_bars: int, n_assets: int, record: bool) -> Ledger:
+    """A ledger to be written by `simulate`; `record` keeps the three (T, N) histories."""
+    return ledger_of(empty_books(1, n_bars, n_assets, record), 0)
+
+
+class Books(NamedTuple):
+    """The ledgers of K runs on one market, with their targets.
+
+    Attributes
+    ----------
+    bars : ndarray of shape (K, 6, T)
+    shares, trips : ndarray of shape (K, N) and (K, 7)
+    histories : ndarray of shape (K, 3, T, N), or (K, 3, 0, 0) where they are not recorded
+        All of these in the order of `Ledger`.
+    target : ndarray of shape (K, T, N), or (K, 0, 0) where it is not recorded
+        What was decided at each bar, NaN = no order.
+    pending : ndarray of shape (K, N)
+        What was decided at the last bar.
+    status : ndarray of shape (K,), int64
+    """
+
+    bars: Float
+    shares: Float
+    trips: Float
+    histories: Float
+    target: Float
+    pending: Float
+    status: Int
+
+
+def empty_books(n_runs: int, n_bars: int, n_assets: int, record: bool) -> Books:
+    """Books to be written; `record` keeps the (T, N) histories and the targets."""
+    return Books(
+        bars=np.zeros((n_runs, 6, n_bars)),
+        shares=np.zeros((n_runs, n_assets)),
+        trips=np.zeros((n_runs, len(TRIPS))),
+        histories=np.zeros((n_runs, 3, n_bars, n_assets) if record else (n_runs, 3, 0, 0)),
+        target=np.full((n_runs, n_bars, n_assets) if record else (n_runs, 0, 0), np.nan),
+        pending=np.full((n_runs, n_assets), np.nan),
+        status=np.zeros(n_runs, np.int64),
+    )
+
+
+@kernel
+def ledger_of(books: Books, k: int) -> Ledger:
+    """The ledger of one run."""
+    bars, histories = books.bars[k], books.histories[k]
+    return Ledger(
+        bars[0],
+        bars[1],
+        bars[2],
+        bars[3],
+        bars[4],
+        bars[5],
+        books.shares[k],
+        books.trips[k],
+        histories[0],
+        histories[1],
+        histories[2],
+    )
+
+
+@kernel
+def account_of(cash: Float, rows: Float, k: int) -> Account:
+    """One of the accounts whose cash is (K, 1) or (K, N), and whose other rows are (K, 11, N)."""
+    row = rows[k]
+    return Account(cash[k], row[0], row[1], row[2], row[3], row[4], row[5], row[6], row[7], row[8], row[9], row[10])
+
+
+@kernel
+def open_accounts(n_runs: int, n_assets: int, initial: float, apart: bool) -> tuple[Float, Float]:
+    """Accounts that hold cash alone, for `account_of`; `apart`, one an asset, each with its share of the capital."""
+    n_accounts = n_assets if apart else 1
+    return np.full((n_runs, n_accounts), initial / n_accounts), np.zeros((n_runs, 11, n_assets))
+
+
+@lean
+def open_ledger(start: int, initial: float, out: Ledger) -> None:
+    """Write what stands before the first bar that trades, and zeros everywhere else."""
+    out.equity[:], out.cash[:], out.pre_fill[:] = 0.0, 0.0, 0.0
+    out.equity[:start], out.cash[:start], out.pre_fill[:start] = initial, initial, np.nan
+    out.turnover[:], out.cost[:], out.gross[:] = 0.0, 0.0, 0.0
+    out.shares[:], out.trips[:] = 0.0, 0.0
+    out.shares_held[:], out.traded[:], out.weights[:] = 0.0, 0.0, 0.0
+
+
+@lean
+def close_ledger(alive: bool, account: Account, out: Ledger) -> int:
+    """Write what is held after the last bar, nothing after a bankruptcy; count the round trips that are still open."""
+    for n in range(account.shares.size):
+        out.trips[5] += 1.0 if account.shares[n] != 0.0 else 0.0
+        out.shares[n] = account.shares[n] if alive else 0.0
+    return OK if alive else BANKRUPT
