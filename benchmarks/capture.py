@@ -24,7 +24,7 @@ def run() -> None:
                 file.flush()
                 os.fsync(file.fileno())
 
-        seconds = least_seconds(
+        spent = least_seconds(
             {
                 "write": lambda: write_npy(ours, signals),
                 "flushed": flushed,
@@ -34,7 +34,7 @@ def run() -> None:
             },
             15,
         )
-    ms = {name: each * 1e3 for name, each in seconds.items()}
+    ms = {name: each.clock * 1e3 for name, each in spent.items()}
     print(
         f"capture: {signals.nbytes / 1e6:.1f} MB; write {ms['write']:.2f} ms, npy flushed to the disk "
         f"{ms['flushed']:.2f} ms (ratio {ms['write'] / ms['flushed']:.1f}), left to the system {ms['plain']:.2f} ms"

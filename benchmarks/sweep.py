@@ -17,7 +17,7 @@ import pandas as pd
 import vectorbt as vbt
 
 from benchmarks.market import market
-from benchmarks.timing import least_seconds
+from benchmarks.timing import Spent, least_seconds
 from benchmarks.trials import ASSETS, BARS, DAILY, START, bollinger_trials, sweep
 from regimefolio.api import BacktestRunner, Ensemble, ExecutionSpec, Market, Trial
 
@@ -81,24 +81,28 @@ def row(accounts: str, count: int, wanted_by: Callable[[Market, list[Trial]], pd
     some = trials[:: len(trials) // PEER_TRIALS[accounts]]
     close = pd.DataFrame(data.panel.close[START:], index=pd.DatetimeIndex(data.timestamps[START:]))
     wanted = wanted_by(data, some)
-    seconds = least_seconds(
+    spent = least_seconds(
         {
             "ours": partial(sweep, data, trials, paid, 2),
-            "one": partial(sweep, data, trials, paid, 1),
             "peer": partial(peer, accounts, close, wanted, BPS),
         },
         5,
     )
-    ours, one, theirs = seconds["ours"] / count, seconds["one"] / count, seconds["peer"] / len(some)
+    ours, theirs = Spent(*(x / count for x in spent["ours"])), Spent(*(x / len(some) for x in spent["peer"]))
+    at_once = ""
+    if accounts == "per_asset" and count == 100:
+        together = partial(peer, accounts, close, wanted_by(data, trials), BPS)
+        slower = least_seconds({"together": together}, 1)["together"].processor / count
+        at_once = f" ({slower * 1e3:.1f} ms of a processor with all sets in one call)"
     bps = BPS if accounts == "per_asset" else 0  # with shared cash vectorbt fills one order after the other
     same = ExecutionSpec(commission_bps=bps, slippage_bps=0, accounts=accounts)
     mine = np.array([[r.outcome.metrics[name] for name in COMPARED] for r in sweep(data, some, same, 1)])
     difference = np.abs(peer(accounts, close, wanted, bps) - mine).max(axis=0)
     print(
-        f"{accounts:10s} {count:5d} sets: {ours * 1e6:6.0f} µs a trial on 2 threads ({one * 1e6:.0f} on 1), "
-        f"vectorbt {theirs * 1e3:.1f} ms, ratio {theirs / ours:.0f}; "
-        f"{', '.join(f'{n} {d:.0e}' for n, d in zip(COMPARED, difference, strict=True))}; "
-        f"{megabytes(accounts, count):.0f} MB"
+        f"{accounts:9s} {count:4d} sets: {ours.clock * 1e6:.0f} µs a trial on 2 threads, "
+        f"{ours.processor * 1e6:.0f} µs of processors; vectorbt {theirs.clock * 1e3:.1f} and {theirs.processor * 1e3:.1f} ms{at_once}; ratio "
+        f"{theirs.clock / ours.clock:.0f}, on two idle processors {2 * theirs.processor / ours.processor:.0f}; "
+        f"{', '.join(f'{d:.0e}' for d in difference)}; {megabytes(accounts, count):.0f} MB"
     )
 
 

@@ -5,17 +5,26 @@ from __future__ import annotations
 import gc
 import time
 from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 
-def least_seconds(works: Mapping[str, Callable[[], object]], repeats: int) -> dict[str, float]:
-    """The least time of each work, the works taking turns, after one run of each that warms up."""
+class Spent(NamedTuple):
+    """The least seconds of some runs: on the clock, and of processors, which others on the machine do not take away."""
+
+    clock: float
+    processor: float
+
+
+def least_seconds(works: Mapping[str, Callable[[], object]], repeats: int) -> dict[str, Spent]:
+    """What each work takes, the works taking turns, after one run of each that warms up."""
     for work in works.values():
         work()
-    least = dict.fromkeys(works, float("inf"))
+    least = dict.fromkeys(works, Spent(float("inf"), float("inf")))
     for _ in range(repeats):
         for name, work in works.items():
             gc.collect()
-            begun = time.perf_counter()
+            clock, processor = time.perf_counter(), time.process_time()
             work()
-            least[name] = min(least[name], time.perf_counter() - begun)
+            spent = Spent(time.perf_counter() - clock, time.process_time() - processor)
+            least[name] = Spent(*map(min, least[name], spent))
     return least

@@ -11,7 +11,7 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from regimefolio.kernels._compile import kernel, lean
+from regimefolio.kernels._compile import kernel, lean, piece
 from regimefolio.kernels.ledger import (
     Books,
     Execution,
@@ -99,7 +99,7 @@ def target_weights(
             weights_row(alpha[t], confidence[t], weights[row[t]], tradable[t], risk, settings, out[t])
 
 
-@lean
+@piece
 def is_plain(settings: Settings) -> bool:
     """Whether a row is combined and allocated, and at most each position capped: nothing else could bind."""
     limits = settings.limits
@@ -107,7 +107,7 @@ def is_plain(settings: Settings) -> bool:
     return settings.on_conflict == NET and settings.top_n == 0 and not limited
 
 
-@lean
+@piece
 def _plain_row(
     alpha: Float32,
     confidence: Float32,
