@@ -98,10 +98,12 @@ def row(accounts: str, count: int, wanted_by: Callable[[Market, list[Trial]], pd
     same = ExecutionSpec(commission_bps=bps, slippage_bps=0, accounts=accounts)
     mine = np.array([[r.outcome.metrics[name] for name in COMPARED] for r in sweep(data, some, same, 1)])
     difference = np.abs(peer(accounts, close, wanted, bps) - mine).max(axis=0)
+    idle = 2 * theirs.processor / ours.processor
     print(
         f"{accounts:9s} {count:4d} sets: {ours.clock * 1e6:.0f} µs a trial on 2 threads, "
-        f"{ours.processor * 1e6:.0f} µs of processors; vectorbt {theirs.clock * 1e3:.1f} and {theirs.processor * 1e3:.1f} ms{at_once}; ratio "
-        f"{theirs.clock / ours.clock:.0f}, on two idle processors {2 * theirs.processor / ours.processor:.0f}; "
+        f"{ours.processor * 1e6:.0f} µs of processors; "
+        f"vectorbt {theirs.clock * 1e3:.1f} and {theirs.processor * 1e3:.1f} ms{at_once}; "
+        f"ratio {theirs.clock / ours.clock:.0f}, on two idle processors {idle:.0f}; "
         f"{', '.join(f'{d:.0e}' for d in difference)}; {megabytes(accounts, count):.0f} MB"
     )
 
