@@ -1,0 +1,239 @@
+"""Where the money came from: a run's profit and loss by asset, by side, by regime and by strategy.
+
+The profit and loss is equity at the end less the initial capital. It is cut at the fills: what happens from the fill at
+bar f to the fill at bar f + 1 is one piece, the last one ends at the last close. In one piece an asset earns
+
+    shares held after the fill · (price at the next fill − price at this fill) − costs of this fill
+
+and cash earns its interest, less what it costs to borrow for shorts; the interest of the first bar, before its fill,
+is in the first piece. A price that is missing is the last one seen. All pieces together are the profit and loss, to
+rounding, and so is every way of adding them up. A bankruptcy ends the record with the equity that was found there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from regimefolio.backtest import Run
+from regimefolio.core.errors import DataError
+from regimefolio.core.types import UNKNOWN, Bool, Float, Int, Panel, RegimePath, Simulation
+from regimefolio.portfolio import Ensemble, PortfolioSpec, Proportional, SignalStack
+
+CASH = "cash"
+UNATTRIBUTED = "unattributed"
+NO_REGIME = "no regime known"
+CANCELLED = 1e-6
+"""Opinions whose sum is below this share of their absolute sum cancel: what they decided is nobody's."""
+
+Fill = Literal["next_open", "next_close"]
+Contributions = Mapping[str, float]
+"""Money by name; the values add up to the profit and loss."""
+
+
+@dataclass(frozen=True, eq=False)
+class ProfitAndLoss:
+    """The pieces of a run's profit and loss, each at the bar of the fill that it begins with; 0 before the first.
+
+    Parameters
+    ----------
+    symbols : tuple of N str
+    start, end : int
+        The first bar that trades, and the bar after the last one of the record.
+    total : float
+        Equity at the end of the record less the initial capital.
+    asset : ndarray of shape (T, N)
+        After costs, in money.
+    cash : ndarray of shape (T,)
+        Interest, less what borrowing for shorts costs.
+    shares : ndarray of shape (T, N)
+        Held from this fill to the next.
+    priced : ndarray of shape (T, N), bool
+        Whether an order could be filled.
+    """
+
+    symbols: tuple[str, ...]
+    start: int
+    end: int
+    total: float
+    asset: Float
+    cash: Float
+    shares: Float
+    priced: Bool
+
+
+def profit_and_loss(simulation: Simulation, panel: Panel, fill: Fill) -> ProfitAndLoss:
+    """Cut a recorded run's profit and loss at the fills.
+
+    Parameters
+    ----------
+    simulation : Simulation
+        Recorded: with weights and trades.
+    panel : Panel
+        What it traded.
+    fill : str
+        Where it was filled.
+
+    Raises
+    ------
+    DataError
+        The run was not recorded, or the panel has another size.
+    """
+    if simulation.weights is None or simulation.trades is None:
+        raise DataError("contributions need a recorded run; run it with record=True")
+    if simulation.weights.shape != panel.close.shape:
+        raise DataError(f"a run of {simulation.weights.shape} bars and assets is not of a panel {panel.close.shape}")
+    start, trades = simulation.start, simulation.trades
+    opens = panel.open if fill == "next_open" else panel.close
+    if opens is None:
+        raise DataError("a run that was filled at opens needs a panel with opens")
+    at_fill, at_close = _last_seen(opens, panel.close)
+    traded, bought, cost = (np.zeros(panel.close.shape) for _ in range(3))
+    for into, column in ((traded, "shares"), (bought, "value"), (cost, "cost")):
+        into[trades["bar"], trades["asset"]] = trades[column]
+    value = simulation.weights * simulation.equity[:, np.newaxis]
+    shares = np.divide(value, at_close, out=np.zeros_like(value), where=at_close > 0)
+    cash, end, last = simulation.cash.copy(), len(shares), at_close[-1]
+    ruined = np.flatnonzero(simulation.equity[start:] <= 0.0)
+    if ruined.size:
+        bar = start + int(ruined[0])
+        # Ruin is found before the fill, whose bar then trades nothing, or at the close.
+        before_fill = bar > start and not simulation.decision_return[bar - 2] > -1.0
+        shares[bar] = shares[bar - 1] + traded[bar]
+        end, last = (bar, at_fill[bar]) if before_fill else (bar + 1, at_close[bar])
+        cash[bar] = simulation.equity[bar] - (shares[bar] * last).sum()
+        whole = bar + 1
+    else:
+        whole = end
+    earned = np.zeros(len(cash))
+    earned[start:whole] = np.diff(cash[:whole], prepend=simulation.initial_capital)[start:]
+    earned[start:whole] += (bought + cost)[start:whole].sum(axis=1)
+    asset, idle = np.zeros_like(shares), np.zeros(len(cash))
+    after = np.concatenate([at_fill[start + 1 : end], last[np.newaxis]])
+    asset[start:end] = shares[start:end] * (after - at_fill[start:end]) - cost[start:end]
+    idle[start : whole - 1] = earned[start + 1 : whole]
+    idle[start] += earned[start]
+    shares[:start], shares[end:] = 0.0, 0.0
+    total = float(simulation.equity[whole - 1]) - simulation.initial_capital
+    return ProfitAndLoss(panel.symbols, start, end, total, asset, idle, shares, np.isfinite(opens))
+
+
+def _last_seen(fill: Float, close: Float) -> tuple[Float, Float]:
+    """What a share counts for at every fill and every close, (T, N) each: the last price seen, 0 before the first."""
+    bars, assets = close.shape
+    both = np.stack([fill, close], axis=1).reshape(2 * bars, assets)
+    seen = np.where(np.isfinite(both), np.arange(2 * bars)[:, np.newaxis], -1)
+    seen = np.maximum.accumulate(seen, axis=0)
+    last = np.where(seen >= 0, np.take_along_axis(both, np.maximum(seen, 0), axis=0), 0.0)
+    pairs = last.reshape(bars, 2, assets)
+    return pairs[:, 0], pairs[:, 1]
+
+
+def by_asset(found: ProfitAndLoss) -> Contributions:
+    """What each asset earned after its costs, and cash."""
+    return {**dict(zip(found.symbols, found.asset.sum(axis=0).tolist(), strict=True)), CASH: _idle(found)}
+
+
+def by_side(found: ProfitAndLoss) -> Contributions:
+    """What was earned long and short, and by cash; the costs of closing belong to what is closed.
+
+    A fill that turns a position over belongs to the side that it turns to.
+    """
+    before = np.concatenate([np.zeros((1, found.shares.shape[1])), found.shares[:-1]])
+    side = np.where(found.shares != 0.0, np.sign(found.shares), np.sign(before))
+    return {
+        "long": float(found.asset[side > 0].sum()),
+        "short": float(found.asset[side < 0].sum()),
+        CASH: _idle(found) + float(found.asset[side == 0].sum()),
+    }
+
+
+def by_regime(found: ProfitAndLoss, regimes: RegimePath, delay: int = 0) -> Contributions:
+    """What was earned, cash included, under the regime that was known when it was decided.
+
+    Parameters
+    ----------
+    regimes : RegimePath
+    delay : int
+        Bars by which a fill comes later than the bar after its decision.
+    """
+    fills = np.arange(found.start, found.end)
+    label = regimes.label[np.maximum(fills - 1 - delay, 0)]
+    earned = (found.asset.sum(axis=1) + found.cash)[fills]
+    rows = {name: float(earned[label == k].sum()) for k, name in enumerate(regimes.names)}
+    unknown = label == UNKNOWN
+    return {**rows, NO_REGIME: float(earned[unknown].sum())} if unknown.any() else rows
+
+
+def by_strategy(
+    found: ProfitAndLoss,
+    run: Run,
+    stack: SignalStack,
+    ensemble: Ensemble,
+    portfolio: PortfolioSpec,
+    delay: int = 0,
+) -> Contributions:
+    """What each strategy's opinions earned, by its share of the combined alpha that decided a holding.
+
+    The share of strategy s in an asset is w_s·alpha_s / Σ w·alpha under `weighted`, and w_s·c_s·alpha_s / Σ w·c·alpha
+    under `confidence_weighted`, with the weights w and confidences c of the bar that decided; shares add up to 1, and
+    one is negative where a strategy was against the holding. A holding is decided at the last decision with a
+    target other than 0 for it that could be filled; closing it, and what that costs, is of the same decision.
+
+    What an allocator does that does not follow alpha in proportion is nobody's, nor what was decided by opinions that
+    cancel (`CANCELLED`): it stands under `unattributed`.
+
+    Returns
+    -------
+    Contributions
+        By kind of strategy in the ensemble's order, its variants together; then `unattributed`, then cash.
+    """
+    kinds = list(dict.fromkeys(strategy.kind for strategy in ensemble.strategies))
+    money = dict.fromkeys(kinds, 0.0)
+    left = float(found.asset.sum())
+    if follows_alpha(portfolio):
+        fills = np.arange(found.start, found.end)
+        bar = _deciding_bars(found, run, fills, delay)
+        at = np.maximum(bar, 0)
+        ruling = ensemble.weights[run.row[at]].astype(np.float64)
+
+        def opinion(s: int) -> Float:
+            alpha = stack.alpha[at, s, np.arange(at.shape[1])].astype(np.float64)
+            if portfolio.combination_method == "confidence_weighted":
+                alpha *= stack.confidence[at, s, np.arange(at.shape[1])]
+            return ruling[..., s] * alpha
+
+        total, size = np.zeros(at.shape), np.zeros(at.shape)
+        for s in range(len(ensemble.strategies)):
+            total += opinion(s)
+            size += np.abs(opinion(s))
+        known = (bar >= 0) & (np.abs(total) > CANCELLED * size)
+        earned = np.divide(found.asset[fills], total, out=np.zeros_like(total), where=known)
+        for s, strategy in enumerate(ensemble.strategies):
+            money[strategy.kind] += float((opinion(s) * earned).sum())
+        left = float(found.asset[fills][~known].sum())
+    return {**money, UNATTRIBUTED: left, CASH: _idle(found)}
+
+
+def follows_alpha(portfolio: PortfolioSpec) -> bool:
+    """Whether weights are in proportion to a sum of the strategies' alphas, so that each has a share in them."""
+    return isinstance(portfolio.allocator, Proportional) and portfolio.combination_method in (
+        "weighted",
+        "confidence_weighted",
+    )
+
+
+def _deciding_bars(found: ProfitAndLoss, run: Run, fills: Int, delay: int) -> Int:
+    """The bar that decided what is held after each fill, (fills, N); −1 where nothing did."""
+    bars = np.maximum(fills - 1 - delay, 0)
+    ordered = np.isfinite(run.target[bars]) & (run.target[bars] != 0.0) & run.decide[bars][:, np.newaxis]
+    ordered &= found.priced[fills]
+    at: Int = np.maximum.accumulate(np.where(ordered, bars[:, np.newaxis], -1), axis=0)
+    return at
+
+
+def _idle(found: ProfitAndLoss) -> float:
+    return float(found.cash.sum())

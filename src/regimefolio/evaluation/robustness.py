@@ -1,0 +1,182 @@
+"""What is left of a result under other circumstances: shifted regimes, other costs, later fills; all by replay."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from regimefolio.backtest import BacktestRunner, ExecutionSpec, Run, in_order
+from regimefolio.core.types import Float, Int, RegimePath
+from regimefolio.market import Market
+from regimefolio.portfolio import Ensemble, PortfolioSpec, SignalStack
+
+COARSEST_COST = 0.99
+"""A cost of a unit of traded value that the simulator still can settle."""
+
+
+@dataclass(frozen=True, eq=False)
+class Replayable:
+    """An ensemble with its signals, and the circumstances under which it ran."""
+
+    market: Market
+    portfolio: PortfolioSpec
+    execution: ExecutionSpec
+    initial_capital: float
+    risk_free: float
+    stack: SignalStack
+    ensemble: Ensemble
+    start: int
+    regimes: RegimePath | None = None
+
+    def replay(self, execution: ExecutionSpec | None = None, record: bool = False) -> Run:
+        """Run it again, as it was or under another execution."""
+        return self.runner(execution).replay(self.stack, self.ensemble, self.start, self.regimes, record)
+
+    def runner(self, execution: ExecutionSpec | None = None) -> BacktestRunner:
+        return BacktestRunner(
+            self.market, self.portfolio, execution or self.execution, self.initial_capital, self.risk_free
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Placebo:
+    """The score of the real regimes beside those of shifted ones.
+
+    Parameters
+    ----------
+    real : float
+    shifts : ndarray of shape (n,), int64
+        Bars by which the regimes were shifted, ascending.
+    scores : ndarray of shape (n,)
+        NaN where a replay has no score; those count nowhere.
+    """
+
+    real: float
+    shifts: Int
+    scores: Float
+
+    @property
+    def counted(self) -> int:
+        """Shifts with a score."""
+        return int(np.isfinite(self.scores).sum())
+
+    @property
+    def at_least(self) -> int:
+        """Shifts that did as well as the real regimes or better."""
+        return int((self.scores >= self.real).sum())
+
+    @property
+    def p_value(self) -> float:
+        """(1 + number at least as good)/(1 + number); NaN where there is nothing to compare."""
+        undefined = math.isnan(self.real) or not self.counted
+        return math.nan if undefined else (1 + self.at_least) / (1 + self.counted)
+
+
+def circular_shifts(n_bars: int, wanted: int, gap: int, seed: int) -> Int:
+    """Different numbers of bars by which to turn a circle of bars, none nearer to its own place than `gap`.
+
+    Returns
+    -------
+    ndarray of shape (n,), int64
+        Ascending; all there are where they are fewer than wanted.
+    """
+    possible = np.arange(gap, n_bars - gap + 1, dtype=np.int64)
+    if possible.size <= wanted:
+        return possible
+    drawn = np.random.default_rng(seed).choice(possible, wanted, replace=False)
+    return np.sort(drawn)
+
+
+def shifted(regimes: RegimePath, start: int, bars: int) -> RegimePath:
+    """The regimes with those known from the decision for bar `start` on turned on a circle by so many bars."""
+    label, probability = regimes.label.copy(), regimes.probability.copy()
+    label[start - 1 :] = np.roll(label[start - 1 :], bars)
+    probability[start - 1 :] = np.roll(probability[start - 1 :], bars, axis=0)
+    return RegimePath(regimes.timestamps, regimes.names, probability, label)
+
+
+def placebo(
+    case: Replayable,
+    score: Callable[[Run], float],
+    shifts: Int,
+    threads: int = 1,
+    done: Callable[[], None] = lambda: None,
+) -> Placebo:
+    """Whether it matters when the regimes change: the same signals replayed with regimes at the wrong time.
+
+    A shifted path has the same regimes, as long and as often, in the same order; only their place in time is wrong.
+
+    Parameters
+    ----------
+    case : Replayable
+        An ensemble that adapts to its regimes.
+    score : callable
+        Higher is better.
+    shifts : ndarray of shape (n,), int64
+    done : callable
+        Called after each replay, from any thread.
+    """
+    regimes, runner = case.regimes, case.runner()
+    assert regimes is not None
+
+    def scored(bars: int) -> float:
+        return score(runner.replay(case.stack, case.ensemble, case.start, shifted(regimes, case.start, bars)))
+
+    scores = np.array(in_order(scored, shifts.tolist(), threads, done), dtype=np.float64)
+    real = score(runner.replay(case.stack, case.ensemble, case.start, regimes))
+    return Placebo(real, shifts, scores)
+
+
+def with_costs(execution: ExecutionSpec, multiple: float) -> ExecutionSpec:
+    """The same execution with commission and slippage multiplied."""
+    return execution.model_copy(
+        update={name: getattr(execution, name) * multiple for name in ("commission_bps", "slippage_bps")}
+    )
+
+
+def greatest_multiple(execution: ExecutionSpec, most: float) -> float:
+    """At most `most`, and no more than costs can be multiplied by before a trade eats all it trades; 0 without costs."""
+    unit = (execution.commission_bps + execution.slippage_bps) * 1e-4
+    return min(most, COARSEST_COST / unit) if unit > 0 else 0.0
+
+
+class BreakEven(NamedTuple):
+    """The multiple at which an advantage is gone, NaN with the reason where there is none up to `searched_to`."""
+
+    multiple: float
+    searched_to: float
+    reason: str
+
+
+def break_even(advantage: Callable[[float], float], most: float, tolerance: float = 0.01) -> BreakEven:
+    """The multiple of costs at which an advantage reaches zero, by bisection.
+
+    Parameters
+    ----------
+    advantage : callable
+        Of the multiple; one that is not finite counts as lost.
+    most : float
+        The greatest multiple that is tried; 0 where there is nothing to multiply.
+    tolerance : float
+        The multiple is known to this.
+    """
+    if most <= 0.0:
+        return BreakEven(math.nan, most, "there are no costs to multiply")
+
+    def left(multiple: float) -> bool:
+        value = advantage(multiple)
+        return math.isfinite(value) and value > 0.0
+
+    if not left(0.0):
+        return BreakEven(math.nan, most, "there is none even without costs")
+    if left(most):
+        return BreakEven(math.nan, most, f"none up to x{most:g}")
+    low, high = 0.0, most
+    while high - low > tolerance:
+        middle = (low + high) / 2.0
+        low, high = (middle, high) if left(middle) else (low, middle)
+    return BreakEven((low + high) / 2.0, most, "")

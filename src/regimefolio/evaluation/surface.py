@@ -1,0 +1,84 @@
+"""The surface of a search: how a score depends on the two parameters that move it most."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from regimefolio.core.types import Json
+
+
+@dataclass(frozen=True)
+class Surface:
+    """The scores of a strategy's trials over one or two of its parameters.
+
+    `points` holds (value, score) or (value, value, score) of the trials that are shown, in their order; `held` are the
+    parameters that were searched besides and their values, the same in all of these trials; empty where `others_vary`,
+    which says that trials with any values of the rest are shown. `chosen` is where the search ended.
+    """
+
+    parameters: tuple[str, ...]
+    points: tuple[tuple[Json, ...], ...]
+    chosen: tuple[Json, ...]
+    held: Mapping[str, Json]
+    others_vary: bool
+
+
+def influence(parameters: Sequence[Mapping[str, Json]], scores: Sequence[float], name: str) -> float:
+    """How much a parameter moves a score: the variance of the mean score over its values, by how often each was tried.
+
+    NaN scores are left out.
+    """
+    groups: dict[str, list[float]] = {}
+    for each, score in zip(parameters, scores, strict=True):
+        if score == score:
+            groups.setdefault(repr(each[name]), []).append(score)
+    if not groups:
+        return 0.0
+    sizes = np.array([len(group) for group in groups.values()], dtype=np.float64)
+    means = np.array([np.mean(group) for group in groups.values()])
+    middle = (sizes * means).sum() / sizes.sum()
+    return float((sizes * (means - middle) ** 2).sum() / sizes.sum())
+
+
+def search_surface(
+    parameters: Sequence[Mapping[str, Json]], scores: Sequence[float], names: Sequence[str], chosen: Mapping[str, Json]
+) -> Surface | None:
+    """The scores over the most influential one or two of the parameters that were searched.
+
+    Further parameters are held at the chosen values; where too few trials have these, as in a random search, all trials
+    are shown.
+
+    Parameters
+    ----------
+    parameters, scores
+        Of every trial of one strategy; a trial without a score has NaN.
+    names : sequence of str
+        The parameters that were searched; of those with one value alone there is nothing to show.
+    chosen : mapping
+        Where the search ended.
+
+    Returns
+    -------
+    Surface, or None where no parameter has two values.
+    """
+    varied = [name for name in names if len({repr(each[name]) for each in parameters}) > 1]
+    if not varied:
+        return None
+    ordered = sorted(varied, key=lambda name: -influence(parameters, scores, name))  # stable: the first of equals
+    shown = tuple(name for name in names if name in ordered[:2])
+    rest = [name for name in varied if name not in shown]
+    alike = [n for n, each in enumerate(parameters) if all(each[name] == chosen[name] for name in rest)]
+    combinations = math.prod(len({repr(each[name]) for each in parameters}) for name in shown)
+    others_vary = bool(rest) and len(alike) < combinations
+    kept = range(len(parameters)) if others_vary else alike
+    return Surface(
+        shown,
+        tuple((*(parameters[n][name] for name in shown), scores[n]) for n in kept),
+        tuple(chosen[name] for name in shown),
+        {} if others_vary else {name: chosen[name] for name in rest},
+        others_vary,
+    )

@@ -1,0 +1,261 @@
+"""Every way of adding up the pieces gives the run's profit and loss; each piece is what a slow reader finds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+from regimefolio.backtest import BacktestRunner, ExecutionSpec, Run
+from regimefolio.core.errors import DataError
+from regimefolio.core.types import Bool, Float, Int, Panel, RegimePath, read_only
+from regimefolio.evaluation.contributions import (
+    CASH,
+    NO_REGIME,
+    UNATTRIBUTED,
+    by_asset,
+    by_regime,
+    by_side,
+    by_strategy,
+    follows_alpha,
+    profit_and_loss,
+)
+from regimefolio.market import Market
+from regimefolio.portfolio import Ensemble, PortfolioSpec, SignalStack
+from regimefolio.strategies import Strategy
+from tests.scripted import Scripted, Second, regimes, written
+
+COSTS = ExecutionSpec(commission_bps=7, slippage_bps=13, cash_rate=0.05)
+CAPITAL = 1000.0
+
+
+@dataclass(frozen=True)
+class Told:
+    """A manager that decides what it is told."""
+
+    decide: Bool
+    target: Float
+
+    def decisions(self, regimes: RegimePath | None, start: int) -> Bool:
+        return self.decide
+
+    def targets(self, stack: SignalStack, ensemble: Ensemble, row: Int, decide: Bool) -> Float:
+        return self.target
+
+
+def random_market(rng: np.random.Generator, missing: float, bars: int = 80, assets: int = 5) -> Market:
+    close = 50.0 * np.exp(np.cumsum(0.03 * rng.standard_normal((bars, assets)), axis=0))
+    fill = close * np.exp(0.01 * rng.standard_normal(close.shape))
+    gone = rng.random(close.shape) < missing
+    close[gone] = np.nan
+    fill[gone | (rng.random(close.shape) < missing / 2)] = np.nan
+    return written(close, fill)
+
+
+def run_of(
+    market: Market, target: Float, decide: Bool, start: int, execution: ExecutionSpec = COSTS
+) -> tuple[BacktestRunner, Run]:
+    runner = BacktestRunner(market, PortfolioSpec(), execution, CAPITAL)
+    runner.manager = Told(decide, read_only(target))  # type: ignore[assignment]
+    silence = read_only(np.zeros((market.panel.n_bars, 1, market.panel.n_assets), np.float32))
+    run = runner.replay(SignalStack(silence, silence), Ensemble.static([Scripted()], [1.0]), start, record=True)
+    return runner, run
+
+
+def random_run(
+    seed: int, missing: float = 0.1, short: bool = True, start: int = 3
+) -> tuple[Panel, BacktestRunner, Run]:
+    rng = np.random.default_rng(seed)
+    market = random_market(rng, missing)
+    target = rng.standard_normal(market.panel.close.shape)
+    target = target if short else np.maximum(target, 0.0)
+    target *= 0.9 / np.maximum(np.abs(target).sum(axis=1, keepdims=True), 0.1)
+    target[rng.random(target.shape) < 0.1] = 0.0
+    target[rng.random(target.shape) < 0.05] = np.nan
+    decide = rng.random(len(target)) < 0.4
+    decide[start - 1] = True
+    runner, run = run_of(market, target, decide, start)
+    return market.panel, runner, run
+
+
+def slowly(panel: Panel, run: Run, fill: Float) -> dict[tuple[int, int], float]:
+    """Bar by bar and asset by asset, from prices and trades alone."""
+    found: dict[tuple[int, int], float] = {}
+    trades = run.simulation.trades
+    assert trades is not None
+    for n in range(panel.n_assets):
+        shares, last, since, paid = 0.0, float("nan"), float("nan"), 0.0
+        for t in range(run.simulation.start, panel.n_bars):
+            last = fill[t, n] if np.isfinite(fill[t, n]) else last
+            if t > run.simulation.start:
+                found[t - 1, n] = (shares * (last - since) if shares else 0.0) - paid
+            paid = 0.0
+            for trade in trades[(trades["bar"] == t) & (trades["asset"] == n)]:
+                shares += trade["shares"]
+                paid += trade["cost"]
+            since = last
+            last = panel.close[t, n] if np.isfinite(panel.close[t, n]) else last
+        found[panel.n_bars - 1, n] = (shares * (last - since) if abs(shares) > 1e-9 else 0.0) - paid
+    return found
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_every_sum_is_the_profit_and_loss(seed: int) -> None:
+    panel, runner, run = random_run(seed, missing=0.1 if seed % 2 else 0.0, short=seed < 6, start=1 + seed)
+    found = profit_and_loss(run.simulation, panel, runner.fill)
+    equity = run.simulation.equity
+    assert run.simulation.status == "ok"
+    assert found.total == equity[-1] - CAPITAL
+    label = np.random.default_rng(seed).integers(-1, 2, panel.n_bars)
+    path = regimes(Market(panel), ("up", "down"), label.tolist())
+    for rows in (by_asset(found), by_side(found), by_regime(found, path)):
+        assert sum(rows.values()) == pytest.approx(found.total, rel=1e-9, abs=1e-9 * CAPITAL)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_the_pieces_are_those_of_a_slow_reader(seed: int) -> None:
+    panel, runner, run = random_run(seed, missing=0.15)
+    assert panel.open is not None
+    found = profit_and_loss(run.simulation, panel, runner.fill)
+    for (t, n), money in slowly(panel, run, panel.open).items():
+        assert found.asset[t, n] == pytest.approx(money, rel=1e-9, abs=1e-9 * CAPITAL), (t, n)
+    rate = COSTS.cash_rate / panel.periods_per_year
+    start, cash = run.simulation.start, run.simulation.cash
+    assert found.cash[start] == pytest.approx(rate * (CAPITAL + cash[start]), rel=1e-9)
+    assert found.cash[start + 1 : -1] == pytest.approx(rate * cash[start + 1 : -1], rel=1e-9, abs=1e-12)
+    assert found.cash[-1] == 0.0
+
+
+def test_a_regimes_share_is_made_of_its_decision_returns() -> None:
+    """From the second decision to the last but one the pieces are the decision returns times the money before them."""
+    panel, runner, run = random_run(3)
+    found = profit_and_loss(run.simulation, panel, runner.fill)
+    pieces, start, earned = found.asset.sum(axis=1) + found.cash, run.simulation.start, run.simulation.decision_return
+    before = CAPITAL * (1 + COSTS.cash_rate / panel.periods_per_year)
+    for t in range(start - 1, panel.n_bars - 2):
+        first = CAPITAL * COSTS.cash_rate / panel.periods_per_year if t == start - 1 else 0.0
+        assert pieces[t + 1] - first == pytest.approx(before * earned[t], rel=1e-8, abs=1e-8 * CAPITAL)
+        before *= 1 + earned[t]
+
+
+def test_long_and_short_by_hand() -> None:
+    """Long A from 100 to 110, short B from 50 to 55, then all is closed: two fills at 10 bp each way."""
+    market = written([[100.0, 50.0], [100.0, 50.0], [110.0, 55.0], [110.0, 55.0]])
+    target = np.array([[0.5, -0.25], [0.0, 0.0], [np.nan, np.nan], [np.nan, np.nan]])
+    decide = np.array([True, True, False, True])
+    runner, run = run_of(market, target, decide, 1, ExecutionSpec(commission_bps=10, slippage_bps=0))
+    found = profit_and_loss(run.simulation, market.panel, runner.fill)
+    x = CAPITAL / (1 + 0.001 * 0.75)
+    sides = by_side(found)
+    assert sides["long"] == pytest.approx(0.5 * x * (0.1 - 0.001 - 0.0011), rel=1e-12)
+    assert sides["short"] == pytest.approx(0.25 * x * (-0.1 - 0.001 - 0.0011), rel=1e-12)
+    assert sides[CASH] == pytest.approx(0.0, abs=1e-9)
+    assert by_asset(found) == pytest.approx({"A": sides["long"], "B": sides["short"], CASH: 0.0}, abs=1e-9)
+
+
+@pytest.mark.parametrize("at_open", [False, True])
+def test_a_bankruptcy_ends_the_record(at_open: bool) -> None:
+    """Short everything, and the price goes up tenfold: before the fill of bar 2, or at its close."""
+    close = np.array([[100.0], [100.0], [1000.0], [1000.0], [1000.0]])
+    fill = np.where(at_open, close, [[100.0], [100.0], [100.0], [1000.0], [1000.0]])
+    market = written(close, fill)
+    runner, run = run_of(market, np.full((5, 1), -1.0), np.ones(5, bool), 1)
+    assert run.simulation.status == "bankrupt"
+    found = profit_and_loss(run.simulation, market.panel, runner.fill)
+    assert found.total == pytest.approx(run.simulation.equity[2] - CAPITAL)
+    assert found.total < -CAPITAL
+    path = regimes(market, ("up",), [0, 0, -1, 0, 0])
+    for rows in (by_asset(found), by_side(found), by_regime(found, path)):
+        assert sum(rows.values()) == pytest.approx(found.total, rel=1e-9)
+    assert by_asset(found)[CASH] == pytest.approx(0.05 / 252 * 3 * CAPITAL, rel=0.01)
+
+
+def test_what_was_not_recorded_cannot_be_split() -> None:
+    market = written([[1.0]] * 5)
+    runner = BacktestRunner(market, PortfolioSpec(), COSTS)
+    run = runner.run(Ensemble.static([Scripted()], [1.0]), 1, record=False)
+    with pytest.raises(DataError, match="record=True"):
+        profit_and_loss(run.simulation, market.panel, runner.fill)
+
+
+# By strategy
+
+
+def strategies_of(
+    first: Strategy, second: Strategy, market: Market, weights: tuple[float, float] = (0.5, 0.5), **portfolio: object
+) -> tuple[dict[str, float], float]:
+    spec = PortfolioSpec.model_validate({"rebalance": "daily", **portfolio})
+    runner = BacktestRunner(market, spec, COSTS, CAPITAL)
+    ensemble = Ensemble.static([first, second], weights)
+    stack = runner.signals(ensemble)
+    run = runner.replay(stack, ensemble, 1, record=True)
+    found = profit_and_loss(run.simulation, market.panel, runner.fill)
+    return dict(by_strategy(found, run, stack, ensemble, spec)), found.total
+
+
+RISING = written([[100.0 * 1.01**t, 100.0 * 0.99**t] for t in range(8)])
+
+
+def test_shares_are_those_of_the_combined_alpha() -> None:
+    """Of A's alpha, 0.5 · 0.6 + 0.5 · 0.2, the first strategy made three quarters."""
+    rows, total = strategies_of(Scripted(alpha=((0.6, 0.0),)), Second(alpha=((0.2, 0.0),)), RISING)
+    money = rows["scripted"] + rows["scripted_second"]
+    assert rows["scripted"] == pytest.approx(0.75 * money, rel=1e-6)
+    assert sum(rows.values()) == pytest.approx(total, rel=1e-9)
+    assert rows[UNATTRIBUTED] == 0.0
+
+
+def test_confidence_counts_where_it_weighs() -> None:
+    """Confidence is |alpha| here: 0.36 to 0.04."""
+    rows, _ = strategies_of(
+        Scripted(alpha=((0.6, 0.0),)),
+        Second(alpha=((0.2, 0.0),)),
+        RISING,
+        combination_method="confidence_weighted",
+    )
+    assert rows["scripted"] == pytest.approx(0.9 * (rows["scripted"] + rows["scripted_second"]), rel=1e-6)
+
+
+def test_who_was_against_a_winner_is_charged() -> None:
+    rows, total = strategies_of(Scripted(alpha=((0.6, 0.0),)), Second(alpha=((-0.2, 0.0),)), RISING)
+    assert rows["scripted"] == pytest.approx(1.5 * (rows["scripted"] + rows["scripted_second"]), rel=1e-6)
+    assert rows["scripted_second"] < 0 < total
+
+
+def test_closing_belongs_to_who_opened() -> None:
+    """At the second decision both want out; what that costs is the first one's, whose position it was."""
+    opens = Scripted(alpha=((0.6, 0.0), (-0.1, 0.0)))
+    rows, total = strategies_of(opens, Second(alpha=((0.0, 0.0), (-0.9, 0.0))), RISING)
+    assert rows["scripted_second"] == rows[UNATTRIBUTED] == 0.0
+    assert rows["scripted"] + rows[CASH] == pytest.approx(total, rel=1e-9)
+
+
+def test_an_allocator_that_ignores_alpha_leaves_it_unattributed() -> None:
+    rows, total = strategies_of(Scripted(), Second(), RISING, allocator="equal_weight")
+    assert rows["scripted"] == rows["scripted_second"] == 0.0
+    assert rows[UNATTRIBUTED] + rows[CASH] == pytest.approx(total, rel=1e-9)
+    assert not follows_alpha(PortfolioSpec.model_validate({"allocator": "equal_weight"}))
+
+
+@pytest.mark.parametrize("method", ["weighted", "confidence_weighted"])
+@pytest.mark.parametrize("seed", range(4))
+def test_strategies_sum_to_the_profit_and_loss(seed: int, method: str) -> None:
+    rng = np.random.default_rng(seed)
+    market = random_market(rng, 0.1)
+    alphas = [tuple(map(tuple, rng.uniform(-1, 1, (80, 5)).round(3).tolist())) for _ in range(2)]
+    rows, total = strategies_of(
+        Scripted(alpha=alphas[0]), Second(alpha=alphas[1]), market, (0.3, 0.7), combination_method=method, top_n=3
+    )
+    assert sum(rows.values()) == pytest.approx(total, rel=1e-9, abs=1e-9 * CAPITAL)
+    assert rows[UNATTRIBUTED] == 0.0
+    assert min(abs(rows["scripted"]), abs(rows["scripted_second"])) > 0.0
+
+
+def test_the_unknown_regime_has_a_row_only_where_it_ruled() -> None:
+    panel, runner, run = random_run(1)
+    found = profit_and_loss(run.simulation, panel, runner.fill)
+    always = regimes(Market(panel), ("one",), [0] * panel.n_bars)
+    assert by_regime(found, always) == pytest.approx({"one": found.total}, rel=1e-9)
+    never = regimes(Market(panel), ("one",), [-1] * panel.n_bars)
+    assert by_regime(found, never) == pytest.approx({"one": 0.0, NO_REGIME: found.total}, rel=1e-9)

@@ -1,0 +1,129 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from regimefolio.backtest import BacktestRunner, ExecutionSpec
+from regimefolio.evaluation.robustness import (
+    Placebo,
+    Replayable,
+    break_even,
+    circular_shifts,
+    greatest_multiple,
+    placebo,
+    shifted,
+    with_costs,
+)
+from regimefolio.portfolio import Ensemble, PortfolioSpec, RegimeSettings
+from tests.scripted import Scripted, Second, regimes, written
+
+COSTS = ExecutionSpec(commission_bps=4, slippage_bps=6)
+BARS, START = 120, 20
+
+
+def case(timed: bool = True) -> Replayable:
+    """Two assets that rise by turns, and a regime that says which: at the right time, or always the same."""
+    turn = np.arange(BARS) // 10 % 3 == 0
+    steps = np.where(np.stack([turn, ~turn], axis=1), 0.01, -0.01) + 0.001 * np.sin(np.arange(BARS))[:, None]
+    market = written(100.0 * np.cumprod(1 + steps, axis=0))
+    told = np.append(turn[2:], [True, True])  # decided at t, filled at t + 1, earned at t + 2
+    path = regimes(market, ("first", "second"), np.where(told, 0, 1).tolist())
+    ensemble = Ensemble.adaptive(
+        [Scripted(alpha=((1.0, 0.0),)), Second(alpha=((0.0, 1.0),))],
+        [0.5, 0.5],
+        path.names,
+        {
+            "first": RegimeSettings(weights={"scripted": 1.0, "scripted_second": 0.0 if timed else 1.0}),
+            "second": RegimeSettings(weights={"scripted": 0.0 if timed else 1.0, "scripted_second": 1.0}),
+        },
+    )
+    spec = PortfolioSpec(rebalance="daily")
+    stack = BacktestRunner(market, spec, COSTS).signals(ensemble)
+    return Replayable(market, spec, COSTS, 1000.0, 0.0, stack, ensemble, START, path)
+
+
+def test_shifts_are_different_seeded_and_far_from_home() -> None:
+    shifts = circular_shifts(1000, 500, 21, seed=3)
+    assert len(set(shifts.tolist())) == 500
+    assert shifts.min() >= 21
+    assert shifts.max() <= 979
+    assert (np.diff(shifts) > 0).all()
+    assert circular_shifts(1000, 500, 21, seed=3).tolist() == shifts.tolist()
+    assert circular_shifts(1000, 500, 21, seed=4).tolist() != shifts.tolist()
+    assert circular_shifts(50, 500, 20, seed=3).tolist() == list(range(20, 31))
+
+
+def test_a_shift_turns_the_test_bars_alone() -> None:
+    path = case().regimes
+    assert path is not None
+    turned = shifted(path, START, 7)
+    assert turned.label[: START - 1].tolist() == path.label[: START - 1].tolist()
+    assert turned.label[START - 1 :].tolist() == np.roll(path.label[START - 1 :], 7).tolist()
+    assert np.bincount(turned.label).tolist() == np.bincount(path.label).tolist()
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_regimes_at_the_right_time_stand_out(threads: int) -> None:
+    made, calls = case(), []
+    shifts = circular_shifts(BARS - START, 60, 3, seed=0)
+    found = placebo(made, lambda run: run.metrics["sharpe"], shifts, threads, lambda: calls.append(1))
+    assert found.real == made.replay().metrics["sharpe"]
+    assert len(calls) == len(found.scores) == 60
+    assert found.at_least == sum(score >= found.real for score in found.scores)
+    assert found.p_value == (1 + found.at_least) / 61 < 0.1
+
+
+def test_regimes_that_change_nothing_do_not_stand_out() -> None:
+    found = placebo(case(timed=False), lambda run: run.metrics["sharpe"], circular_shifts(100, 40, 3, seed=0))
+    assert found.at_least == found.counted == 40
+    assert found.p_value == 1.0
+
+
+def test_shifts_without_a_score_count_nowhere() -> None:
+    found = Placebo(1.0, np.arange(4), np.array([math.nan, 2.0, 0.5, 1.0]))
+    assert (found.counted, found.at_least, found.p_value) == (3, 2, 0.75)
+    assert math.isnan(Placebo(math.nan, np.arange(1), np.array([1.0])).p_value)
+
+
+def test_costs_multiply_and_take_what_they_say() -> None:
+    assert with_costs(COSTS, 2.5) == ExecutionSpec(commission_bps=10, slippage_bps=15)
+    made = case()
+    paid = [made.replay(with_costs(COSTS, multiple)).metrics["costs"] for multiple in (0.0, 1.0, 2.0)]
+    assert paid[0] == 0.0
+    assert 1.5 * paid[1] < paid[2] < 2.0 * paid[1]  # twice, of what less equity trades
+
+
+def test_the_break_even_is_where_the_advantage_ends() -> None:
+    found = break_even(lambda multiple: 3.3 - multiple, 50.0)
+    assert found.multiple == pytest.approx(3.3, abs=0.01)
+    assert found.reason == ""
+    made, dear = case(), ExecutionSpec(commission_bps=40, slippage_bps=60)
+
+    def growth(multiple: float) -> float:
+        return made.replay(with_costs(dear, multiple)).metrics["cagr"]
+
+    even = break_even(growth, greatest_multiple(dear, 50.0), 0.001)
+    assert growth(even.multiple - 0.01) > 0 > growth(even.multiple + 0.01)
+
+
+@pytest.mark.parametrize(
+    ("advantage", "most", "reason"),
+    [
+        (-1.0, 50.0, "there is none even without costs"),
+        (math.nan, 50.0, "there is none even without costs"),
+        (1.0, 50.0, "none up to x50"),
+        (1.0, 0.0, "there are no costs to multiply"),
+    ],
+)
+def test_where_there_is_no_break_even_it_says_why(advantage: float, most: float, reason: str) -> None:
+    found = break_even(lambda multiple: advantage, most)
+    assert math.isnan(found.multiple)
+    assert found.reason == reason
+
+
+def test_no_cost_is_multiplied_beyond_what_it_is_taken_from() -> None:
+    assert greatest_multiple(COSTS, 50.0) == 50.0
+    assert greatest_multiple(ExecutionSpec(commission_bps=400, slippage_bps=100), 50.0) == pytest.approx(19.8)
+    assert greatest_multiple(ExecutionSpec(commission_bps=0, slippage_bps=0), 50.0) == 0.0
