@@ -5,6 +5,15 @@ Functions of plain arrays; an undefined number is NaN, with its reason beside it
 
 from regimefolio.evaluation.alpha_decay import AlphaDecay, alpha_decay
 from regimefolio.evaluation.comparison import CombinationRow, ComparedRun, PortfolioEvaluator, StrategyRow
+from regimefolio.evaluation.contributions import (
+    ProfitAndLoss,
+    by_asset,
+    by_regime,
+    by_side,
+    by_strategy,
+    follows_alpha,
+    profit_and_loss,
+)
 from regimefolio.evaluation.information_coefficient import InformationCoefficient, information_coefficient
 from regimefolio.evaluation.overfitting import (
     Interval,
@@ -20,6 +29,7 @@ from regimefolio.evaluation.overfitting import (
     sharpe_interval,
     stationary_bootstrap,
 )
+from regimefolio.evaluation.persistence import Persistence, persistence, rank_correlation
 from regimefolio.evaluation.portfolio import (
     Drawdown,
     RegimeRow,
@@ -29,6 +39,17 @@ from regimefolio.evaluation.portfolio import (
     worst_drawdowns,
     yearly_table,
 )
+from regimefolio.evaluation.robustness import (
+    BreakEven,
+    Placebo,
+    Replayable,
+    break_even,
+    circular_shifts,
+    greatest_multiple,
+    placebo,
+    with_costs,
+)
+from regimefolio.evaluation.rolling import RollingRisk, rolling_risk
 from regimefolio.evaluation.strategy import (
     AlphaBin,
     ConfidenceBin,
@@ -36,12 +57,35 @@ from regimefolio.evaluation.strategy import (
     StrategyEvaluation,
     StrategyEvaluator,
 )
+from regimefolio.evaluation.surface import Surface, search_surface
 
 __all__ = [
     "CombinationRow",
     "ComparedRun",
     "PortfolioEvaluator",
     "StrategyRow",
+    "ProfitAndLoss",
+    "by_asset",
+    "by_regime",
+    "by_side",
+    "by_strategy",
+    "follows_alpha",
+    "profit_and_loss",
+    "Persistence",
+    "persistence",
+    "rank_correlation",
+    "BreakEven",
+    "Placebo",
+    "Replayable",
+    "break_even",
+    "circular_shifts",
+    "greatest_multiple",
+    "placebo",
+    "with_costs",
+    "RollingRisk",
+    "rolling_risk",
+    "Surface",
+    "search_surface",
     "InformationCoefficient",
     "information_coefficient",
     "AlphaDecay",

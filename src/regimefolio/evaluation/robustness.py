@@ -139,7 +139,7 @@ def with_costs(execution: ExecutionSpec, multiple: float) -> ExecutionSpec:
 
 
 def greatest_multiple(execution: ExecutionSpec, most: float) -> float:
-    """At most `most`, and no more than costs can be multiplied by before a trade eats all it trades; 0 without costs."""
+    """At most `most`, and no more than leaves something of what is traded; 0 where there are no costs."""
     unit = (execution.commission_bps + execution.slippage_bps) * 1e-4
     return min(most, COARSEST_COST / unit) if unit > 0 else 0.0
 

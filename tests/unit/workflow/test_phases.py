@@ -48,7 +48,8 @@ def workspace(finished: Path) -> Workspace:
 
 def of_training(found: dict[str, str]) -> dict[str, str]:
     """The files of phases 1 to 3."""
-    return {name: sha for name, sha in found.items() if "validation" not in name}
+    validation = ("validation_", "robustness", "contributions")
+    return {name: sha for name, sha in found.items() if not any(each in name for each in validation)}
 
 
 # The future
@@ -166,6 +167,7 @@ def test_nothing_else_lies_in_the_workspace(workspace: Workspace) -> None:
         "performance/validation_equity.npy",
         "performance/validation_weights.npy",
         "performance/validation_labels.npy",
+        "performance/validation_rolling.npy",
         "analysis/regime_labels_gaussian_hmm.npy",
         "analysis/regime_labels_trend.npy",
         "analysis/regime_probability_gaussian_hmm.npy",
@@ -177,6 +179,8 @@ def test_nothing_else_lies_in_the_workspace(workspace: Workspace) -> None:
         "analysis/overfitting.json",
         "analysis/adaptive_strategy.yaml",
         "analysis/validation_trades.json",
+        "analysis/robustness.json",
+        "analysis/contributions.json",
         *(f"checkpoints/{name}.json" for name in NAMES),
     }
 

@@ -9,7 +9,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from regimefolio.backtest import BacktestRunner, BacktestSpec, Run, in_order
+from regimefolio.backtest import BacktestSpec, Run, in_order
 from regimefolio.core.documents import read_document
 from regimefolio.core.errors import CorruptError
 from regimefolio.core.files import jsonable, read_json, read_npy, write_json, write_npy
@@ -22,13 +22,14 @@ from regimefolio.evaluation import (
 )
 from regimefolio.kernels.metrics import NAMES, equity_metrics
 from regimefolio.market import Market
-from regimefolio.portfolio import Ensemble, EqualWeight, PortfolioSpec, SignalStack
+from regimefolio.portfolio import Ensemble
 from regimefolio.regimes import RegimeDetector, episodes, transition_counts
 from regimefolio.strategies import Strategy
 from regimefolio.workflow.phases.base import Job, Phase
 from regimefolio.workflow.phases.checks import Check, future_is_unseen, switches_with_regimes
 from regimefolio.workflow.phases.choices import (
     STATIC,
+    Choices,
     Weights,
     choices_file,
     ensemble_of,
@@ -38,6 +39,14 @@ from regimefolio.workflow.phases.choices import (
     weights_file,
 )
 from regimefolio.workflow.phases.parameter_discovery import trials_of
+from regimefolio.workflow.phases.robustness import (
+    Chosen,
+    contributions,
+    equal_weight,
+    replayable,
+    robustness,
+    rolling,
+)
 from regimefolio.workflow.spec import WorkflowSpec
 from regimefolio.workflow.workspace import Workspace
 
@@ -65,7 +74,10 @@ class Validation(Phase):
         "performance/validation_equity.npy",
         "performance/validation_weights.npy",
         "performance/validation_labels.npy",
+        "performance/validation_rolling.npy",
         "analysis/validation_trades.json",
+        "analysis/robustness.json",
+        "analysis/contributions.json",
     )
 
     def configuration(self, spec: WorkflowSpec) -> Json:
@@ -80,24 +92,36 @@ class Validation(Phase):
             workspace.analysis / "adaptive_strategy.yaml",
             workspace.performance / "ensemble_returns.npy",
             *sorted(workspace.performance.glob("trial_*.json")),
+            *sorted(workspace.performance.glob("ensemble_trial_*.json")),
         )
 
     def run(self, job: Job) -> None:
         """Run everything on the test bars, check it, write it."""
-        weights = read_weights(job)
-        done = self._validate(job, weights)
+        choices, weights = read_choices(job), read_weights(job)
+        done = self._validate(job, choices, weights)
         selected, start = done.selected, job.test_start
         training = _training_returns(job, weights)
         detector = next(each for each in job.spec.regime_classifiers if each.kind == selected)
         checks = self._checks(job, done, detector, training)
         _write(job, done, checks, weights.objective)
+        ensemble, regimes = done.ensembles[selected], done.paths[selected]
+        chosen = Chosen(
+            choices,
+            weights,
+            replayable(job, ensemble, regimes),
+            done.runs[selected],
+            equal_weight(job, regimes),
+            done.paths,
+        )
+        write_json(job.workspace.analysis / "contributions.json", contributions(job, chosen))
+        write_json(job.workspace.analysis / "robustness.json", robustness(job, chosen))
         job.progress.say(
             f"validation: {sum(check.passed for check in checks)} of {len(checks)} checks passed on "
             f"{job.dataset.panel.n_bars - start} test bars"
         )
 
-    def _validate(self, job: Job, weights: Weights) -> Validated:
-        spec, choices, market, start = job.spec, read_choices(job), job.market, job.test_start
+    def _validate(self, job: Job, choices: Choices, weights: Weights) -> Validated:
+        spec, market, start = job.spec, job.market, job.test_start
         detectors = spec.regime_classifiers
         job.progress.stage("validation", len(detectors) + 4)
         found = in_order(lambda each: each.detect(market), detectors, job.threads, job.progress.advance)
@@ -111,7 +135,7 @@ class Validation(Phase):
         # What does not adapt is measured in the chosen classifier's regimes all the same, to show where adapting pays.
         runs = {name: runner.run(each, start, paths.get(name, paths[selected])) for name, each in ensembles.items()}
         job.progress.advance()
-        runs[EQUAL_WEIGHT] = _equal_weight(job, market, start, paths[selected])
+        runs[EQUAL_WEIGHT] = equal_weight(job, paths[selected]).replay(record=True)
         order = (selected, *(name for name in runs if name != selected))
         rows = rows_of(job, choices, selected, weights.classifiers[selected].weights)
         return Validated({name: runs[name] for name in order}, paths, ensembles, rows, selected, market.index)
@@ -159,18 +183,6 @@ def _best_trial(job: Job) -> Strategy:
         return -np.inf if value is None else float(value)
 
     return trials[max(range(len(trials)), key=score)].strategy
-
-
-def _equal_weight(job: Job, market: Market, start: int, regimes: RegimePath) -> Run:
-    """The same stocks in equal parts, on the same schedule and at the same costs."""
-    spec = job.spec
-    portfolio = PortfolioSpec(allocator=EqualWeight(), rebalance=spec.portfolio.rebalance)
-    runner = BacktestRunner(market, portfolio, spec.execution, spec.initial_capital, spec.risk_free)
-    silence = np.zeros((market.panel.n_bars, 1, market.panel.n_assets), dtype=np.float32)
-    silence.flags.writeable = False
-    return runner.replay(
-        SignalStack(silence, silence), Ensemble.static(spec.strategies[:1], [1.0]), start, regimes, record=True
-    )
 
 
 def _holds_up(job: Job, run: Run, training: Float) -> Check:
@@ -236,6 +248,7 @@ def _write(job: Job, done: Validated, checks: Sequence[Check], objective: str) -
         curves.append(equity)
         results["index"] = figures
     write_npy(performance / "validation_equity.npy", np.stack(curves))
+    write_npy(performance / "validation_rolling.npy", rolling(job, np.stack(curves)))
     assert chosen.simulation.weights is not None
     write_npy(performance / "validation_weights.npy", chosen.simulation.weights[start:])
     write_npy(performance / "validation_labels.npy", np.stack([path.label[start:] for path in done.paths.values()]))
