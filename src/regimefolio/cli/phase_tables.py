@@ -126,7 +126,28 @@ def _validation(results: Results) -> list[RenderableType]:
             ]
         )
     title = f"On {counted(window['bars'], 'test bar')}, {window['first'][:10]} to {window['last'][:10]}"
-    return [table(title, ["run", ">Sharpe", ">95% interval", ">a year", ">worst drawdown"], rows)]
+    return [
+        table(title, ["run", ">Sharpe", ">95% interval", ">a year", ">worst drawdown"], rows, _circumstances(results))
+    ]
+
+
+def _circumstances(results: Results) -> list[str]:
+    """The placebo and the break-even costs, a line each."""
+    placebo, costs = results.robustness["placebo"], results.robustness["costs"]
+    lines = []
+    if placebo["p_value"] is not None:
+        lines.append(
+            f"placebo: {placebo['at_least_as_good']:,} of {counted(placebo['counted'], 'regime path')} shifted in time "
+            f"did as well or better, p = {placebo['p_value']:.3f}"
+        )
+    gone = {name: _gone(costs["break_even"][name]) for name in ("return", "advantage")}
+    lines.append(f"break-even costs: return {gone['return']}, lead over equal weight {gone['advantage']}")
+    return lines
+
+
+def _gone(found: Mapping[str, Any]) -> str:
+    """The multiple of costs at which something is gone, or why there is none."""
+    return f"x{found['multiple']:.1f}" if found["multiple"] is not None else f"({found['reason']})"
 
 
 _TABLES: dict[str, Callable[[Results], list[RenderableType]]] = {

@@ -90,6 +90,12 @@ class Results:
         found: dict[str, Any] = read_json(self.root / "performance" / "validation_results.json")
         return found
 
+    @cached_property
+    def robustness(self) -> dict[str, Any]:
+        """Phase 4: what is left under other circumstances."""
+        found: dict[str, Any] = read_json(self.root / "analysis" / "robustness.json")
+        return found
+
     def runs(self) -> dict[str, dict[str, Any]]:
         """All runs on the test bars by name, the index last where there is one."""
         index = self.validation.get("index")
@@ -111,6 +117,10 @@ class Results:
                 name: {"status": run["status"], "metrics": run["metrics"], "reasons": run["reasons"]}
                 for name, run in self.runs().items()
             },
+            "placebo": {
+                name: v for name, v in self.robustness["placebo"].items() if name not in ("shifted_by", "scores")
+            },
+            "break_even": self.robustness["costs"]["break_even"],
             "checks": self.validation["checks"],
             "orders": self.validation["orders"],
             "selected": self.validation["selected"],

@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import yaml
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from regimefolio.core.errors import CorruptError, StaleError
 from regimefolio.core.files import read_json, read_npy, sha256_of
-from regimefolio.core.types import Float, Int, Json, Times
+from regimefolio.core.types import Float, Int, Times
+from regimefolio.report.contents import (
+    Axes,
+    Checkpoint,
+    Choice,
+    Contributions,
+    EnsembleWeights,
+    Overfitting,
+    Results,
+    Robustness,
+    RunResult,
+    Settings,
+    Workflow,
+)
 from regimefolio.report.edits import edited_files
 
 STATIC, BEST_TRIAL, EQUAL_WEIGHT, INDEX, ALL_BARS = "static", "best_trial", "equal_weight", "index", "all"
@@ -27,243 +39,14 @@ RESULTS = "performance/validation_results.json"
 EQUITY = "performance/validation_equity.npy"
 WEIGHTS = "performance/validation_weights.npy"
 LABELS = "performance/validation_labels.npy"
+ROLLING = "performance/validation_rolling.npy"
 TRIAL_RETURNS = "performance/returns.npy"
 ENSEMBLE_RETURNS = "performance/ensemble_returns.npy"
 CHOICES = "analysis/regime_optimal_params.json"
 SHARES = "analysis/ensemble_weights.json"
 OVERFITTING = "analysis/overfitting.json"
-
-Number = float | None
-"""A number, or None where it is undefined."""
-
-
-class _Part(BaseModel):
-    """A piece of a file; what else the file says is not the report's business."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-
-class RunResult(_Part):
-    """One run on the test bars."""
-
-    status: str
-    metrics: dict[str, Number]
-    reasons: dict[str, str]
-    regime_metrics: dict[str, dict[str, Number]]
-
-
-class Difference(_Part):
-    """The selected run's Sharpe ratio minus another's, with its interval."""
-
-    point: Number
-    low: Number
-    high: Number
-    level: float
-    share_positive: Number
-
-
-class Span(_Part):
-    """Some bars in a row."""
-
-    first: datetime.datetime
-    last: datetime.datetime
-    bars: int
-
-
-class Window(_Part):
-    """Which bars were used for what."""
-
-    training: Span
-    parameters_chosen_on: Span
-    weights_chosen_on: Span
-    embargo_bars: int
-    test: Span
-    first_test_bar: int
-    periods_per_year: float
-
-
-class Check(_Part):
-    """One thing that had to hold."""
-
-    name: str
-    passed: bool
-    details: str
-
-
-class Episode(_Part):
-    """Bars of one regime in a row, counted from the first test bar."""
-
-    label: int
-    first: int
-    last: int
-
-    @property
-    def bars(self) -> int:
-        return self.last - self.first + 1
-
-
-class Regimes(_Part):
-    """What one classifier saw on the test bars."""
-
-    names: list[str] = Field(min_length=1)
-    episodes: list[Episode]
-    transitions: list[list[int]]
-
-    @model_validator(mode="after")
-    def _of_one_size(self) -> Self:
-        size = len(self.names)
-        if [len(row) for row in self.transitions] != [size] * size:
-            raise ValueError(f"transitions are not {size} x {size}")
-        if any(not 0 <= each.label < size for each in self.episodes):
-            raise ValueError(f"an episode's label is not one of {size}")
-        return self
-
-
-class Position(_Part):
-    """One symbol at the last bar, as fractions of equity; no target, no order."""
-
-    symbol: str
-    held: float
-    target: Number
-
-
-class Orders(_Part):
-    """What was decided at the last bar."""
-
-    decided_at: datetime.datetime
-    positions: list[Position]
-
-
-class Results(_Part):
-    """validation_results.json."""
-
-    selected: str
-    objective: str
-    window: Window
-    runs: dict[str, RunResult]
-    selected_minus: dict[str, Difference]
-    probabilistic_sharpe_ratio: Number
-    checks: list[Check]
-    regimes: dict[str, Regimes]
-    orders: Orders
-    index: RunResult | None = None
-
-
-class Evidence(_Part):
-    """What a choice rests on; `fallback` says why it is not the regime's own, or is empty."""
-
-    bars: int
-    episodes: int
-    score: Number
-    score_all: Number
-    shrunk: Number = None
-    fallback: str
-
-
-class Choice(_Part):
-    """The parameters of one strategy in one regime."""
-
-    parameters: dict[str, Json]
-    trial: int
-    evidence: Evidence
-
-
-class Shares(_Part):
-    """The strategy weights of one classifier, by regime."""
-
-    weights: dict[str, dict[str, float]]
-    evidence: dict[str, Evidence]
-
-
-class EnsembleWeights(_Part):
-    """ensemble_weights.json."""
-
-    objective: str
-    selected: str
-    classifiers: dict[str, Shares]
-
-
-class Overfitting(_Part):
-    """overfitting.json."""
-
-    bars: int
-    trials: int
-    trials_by_phase: dict[str, int]
-    sharpe_per_bar: Number
-    variance_of_trial_sharpes: Number
-    expected_maximum_sharpe_per_bar: Number
-    deflated_sharpe_ratio: Number
-
-
-class DataOrigin(_Part):
-    """Where the prices came from."""
-
-    source: str
-    fingerprint: str
-    about: str
-
-
-class Workflow(_Part):
-    """workflow.json."""
-
-    id: str
-    created_at: str
-    phases: list[str]
-    configuration: str
-    data: DataOrigin
-    versions: dict[str, str]
-
-
-class Axes(_Part):
-    """axes.json; sectors where they are known."""
-
-    timestamps: list[str]
-    symbols: list[str]
-    sectors: list[str] | None = None
-
-
-class _Execution(_Part):
-    fill: str | None = None
-    commission_bps: float = 0.0
-    slippage_bps: float = 0.0
-
-
-class _Portfolio(_Part):
-    rebalance: str | dict[str, int]
-
-
-class Settings(_Part):
-    """The part of the resolved configuration that the page speaks of."""
-
-    benchmark: str
-    initial_capital: float
-    risk_free: float
-    execution: _Execution
-    portfolio: _Portfolio
-    phases: list[dict[str, Any]] = Field(min_length=2)
-
-    @property
-    def searched(self) -> Mapping[str, Mapping[str, Json]]:
-        """The parameters that phase 1 varied, by strategy."""
-        spaces: Mapping[str, Mapping[str, Json]] = self.phases[0].get("config", {}).get("parameter_space", {})
-        return spaces
-
-    @property
-    def selection(self) -> str:
-        """The metric by which phase 2 chose."""
-        return str(self.phases[1].get("config", {}).get("select_by", "its metric"))
-
-    @property
-    def schedule(self) -> str:
-        """When the strategy rebalances, in words."""
-        rebalance = self.portfolio.rebalance
-        return rebalance if isinstance(rebalance, str) else f"every {rebalance.get('every')} bars"
-
-
-class _Checkpoint(_Part):
-    phase: str
-    inputs: dict[str, str]
-    outputs: dict[str, str]
+ROBUSTNESS = "analysis/robustness.json"
+CONTRIBUTIONS = "analysis/contributions.json"
 
 
 @dataclass(frozen=True)
@@ -293,6 +76,8 @@ class Record:
     weights : ndarray of shape (B, N)
         Of the selected run, fractions of equity at the close.
     labels : mapping of classifier to ndarray of shape (B,)
+    rolling : mapping of run to ndarray of shape (2, B)
+        Sharpe ratio and volatility a year of the last year of bars; NaN where there is none yet.
     trial_returns : mapping of phase to ndarray of shape (trials, bars)
         From the first bar that traded; NaN for failed trials.
     sources : mapping of path to Source
@@ -305,10 +90,13 @@ class Record:
     choices: dict[str, dict[str, dict[str, Choice]]]
     shares: EnsembleWeights
     overfitting: Overfitting
+    robustness: Robustness
+    contributions: Contributions
     timestamps: Times
     symbols: list[str]
     sectors: list[str] | None
     equity: dict[str, Float]
+    rolling: dict[str, Float]
     weights: Float
     labels: dict[str, Int]
     trial_returns: dict[str, Float]
@@ -427,6 +215,7 @@ def read_record(root: Path) -> Record:
     if len(timestamps) != bars:
         raise CorruptError(f"{root / AXES}: has {len(timestamps)} test bars, but {RESULTS} has {bars}; {_AGAIN}")
     equity = reader.npy(EQUITY, (len(names), bars))
+    rolling = reader.npy(ROLLING, (2, len(names), bars))
     labels = reader.npy(LABELS, (len(results.regimes), bars))
     return Record(
         workflow=workflow,
@@ -436,10 +225,13 @@ def read_record(root: Path) -> Record:
         choices=choices,
         shares=shares,
         overfitting=reader.json(OVERFITTING, Overfitting),
+        robustness=reader.json(ROBUSTNESS, Robustness),
+        contributions=reader.json(CONTRIBUTIONS, Contributions),
         timestamps=timestamps,
         symbols=axes.symbols,
         sectors=axes.sectors,
         equity=dict(zip(names, equity, strict=True)),
+        rolling=dict(zip(names, rolling.swapaxes(0, 1), strict=True)),
         weights=reader.npy(WEIGHTS, (bars, len(axes.symbols))),
         labels=dict(zip(results.regimes, labels, strict=True)),
         trial_returns={
@@ -450,16 +242,16 @@ def read_record(root: Path) -> Record:
     )
 
 
-def _checkpoints(root: Path, phases: list[str]) -> list[_Checkpoint]:
+def _checkpoints(root: Path, phases: list[str]) -> list[Checkpoint]:
     """The checkpoints of all phases; each must have been made from what the ones before it wrote."""
-    found: list[_Checkpoint] = []
+    found: list[Checkpoint] = []
     written: dict[str, str] = {}
     for phase in phases:
         path = root / "checkpoints" / f"{phase}.json"
         if not path.is_file():
             raise CorruptError(f"{path}: is missing: {phase} is not finished; run the workflow, it resumes by itself")
         try:
-            checkpoint = _Checkpoint.model_validate(read_json(path))
+            checkpoint = Checkpoint.model_validate(read_json(path))
         except ValidationError:
             raise CorruptError(f"{path}: is not a checkpoint; delete it and run the workflow again") from None
         for name, digest in checkpoint.inputs.items():
@@ -476,7 +268,7 @@ def _must_hold(path: Path, found: Mapping[str, object], *names: str) -> None:
             raise CorruptError(f"{path}: holds nothing about {name!r}; {_AGAIN}")
 
 
-def _sources(root: Path, names: list[str], checkpoints: list[_Checkpoint]) -> dict[str, Source]:
+def _sources(root: Path, names: list[str], checkpoints: list[Checkpoint]) -> dict[str, Source]:
     """The files that were read, and those that a person edited and later phases may have read."""
     edited = edited_files(root)
     sources = {}

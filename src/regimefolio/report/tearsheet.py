@@ -79,6 +79,8 @@ def render(record: Record) -> str:
         sources=record.sources,
         edited=_some(record.edited),
         scored=_scored(record),
+        sources_of_gain=tables.concentration(record),
+        surfaces=[figure for name, figure in figures.items() if name.startswith("surface-")],
         orders_note=_orders_note(record),
         specs=_embedded({name: figure.spec for name, figure in figures.items()}),
         style=Markup(_text("report.css")),

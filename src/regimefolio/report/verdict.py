@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import Literal
 
-from regimefolio.report.record import ALL_BARS, EQUAL_WEIGHT, SHARES, STATIC, Difference, Number, Record
+from regimefolio.report.contents import BreakEven, Difference, Number
+from regimefolio.report.record import ALL_BARS, EQUAL_WEIGHT, SHARES, STATIC, Record
 from regimefolio.report.words import count, counted, number, percent, probability, signed
 
 FEWEST_BARS = 252
 """Fewer test bars show nothing: a year of them is twelve mean blocks of the bootstrap."""
+
+SIGNIFICANT = 0.05
+"""A placebo's p-value above this does not show that the timing of the regimes matters."""
 
 Verdict = Literal["helped", "hurt", "not shown", "too few bars", "undefined"]
 
@@ -41,7 +45,11 @@ def first_sentence(record: Record) -> tuple[str, str]:
     if verdict == "too few bars":
         return "Too few test bars to say whether adapting to regimes helped", f": {measured}; {_few(bars)}."
     claim = {"helped": "helped", "hurt": "hurt", "not shown": "is not shown to have helped"}[verdict]
-    return f"Adapting to regimes {claim}", f": {measured}, and {_interval(difference, bars)}."
+    p, doubt = record.robustness.placebo.p_value, ""
+    if verdict == "helped" and (p is None or p > SIGNIFICANT):
+        claim = "helped, but not shown to be by its timing"
+        doubt = "; a placebo, the same regimes at the wrong time, did as well too often"
+    return f"Adapting to regimes {claim}", f": {measured}, and {_interval(difference, bars)}{doubt}."
 
 
 def nothing_to_adapt(record: Record) -> str:
@@ -94,12 +102,65 @@ def against_equal_weight(record: Record) -> list[str]:
         f"{rests}{shown}.",
         f"Costs took about {percent(cost_a_year(record, record.selected))} of equity a year, against "
         f"{percent(cost_a_year(record, EQUAL_WEIGHT))}.",
+        *filter(None, (costs(record), timing(record))),
         *(
             f"{record.title(name)} went bankrupt."
             for name, run in record.runs.items()
             if run.status == "bankrupt" and name in (record.selected, STATIC, EQUAL_WEIGHT)
         ),
     ]
+
+
+def timing(record: Record) -> str:
+    """Whether it mattered when the regimes changed, by the placebo, in a sentence; empty where there is no answer."""
+    found = record.robustness.placebo
+    if found.p_value is None or record.results.window.test.bars < FEWEST_BARS or nothing_to_adapt(record):
+        return ""
+    shown = "is shown to matter" if found.p_value <= SIGNIFICANT else "is not shown to matter"
+    return (
+        f"Of {counted(found.counted, 'regime path')} shifted in time, {count(found.at_least_as_good)} did as well or "
+        f"better (p = {number(found.p_value, 3)}), so the timing of the regimes {shown}."
+    )
+
+
+def costs(record: Record) -> str:
+    """How much higher costs could be, in a sentence; empty where there are none."""
+    gain, lead = record.robustness.costs.break_even.gain, record.robustness.costs.break_even.advantage
+    if gain.searched_to <= 0:
+        return ""
+    own = _bearable(gain, "Its return is gone at", "Its return is not gone at", "It earned nothing even without costs")
+    if lead.multiple is not None and lead.multiple < 1:
+        ahead = f"it would have earned more than equal weight only below {number(lead.multiple, 1)} times the costs"
+    else:
+        less = "it earned less than equal weight even without costs"
+        ahead = _bearable(lead, "its lead over equal weight is gone at", "its lead over equal weight holds at", less)
+    return f"{own}, and {ahead}."
+
+
+def _bearable(found: BreakEven, gone: str, holds: str, never: str) -> str:
+    if found.multiple is not None:
+        return f"{gone} {number(found.multiple, 1)} times the costs"
+    return f"{holds} {found.searched_to:g} times the costs" if found.reason.startswith("none up to") else never
+
+
+def later(record: Record) -> str:
+    """What a bar's delay does to the result, in a sentence."""
+    ours = metric(record, record.selected, "sharpe"), record.robustness.one_bar_later.selected.get("sharpe")
+    if None in ours:
+        return ""
+    return f"With every fill one bar later its Sharpe ratio is {number(ours[1])} instead of {number(ours[0])}."
+
+
+def together(record: Record) -> str:
+    """Whether the strategies do better together than the best of them alone, in a sentence."""
+    alone = {each.strategy: each.metrics.get("sharpe") for each in record.robustness.alone}
+    known = {name: value for name, value in alone.items() if value is not None}
+    ours = metric(record, record.selected, "sharpe")
+    if ours is None or not known:
+        return ""
+    best = max(known, key=lambda name: known[name])
+    said = "more" if ours > known[best] else "no more"
+    return f"The best strategy alone, {best}, has {number(known[best])}: the portfolio has {said}."
 
 
 def trials(record: Record) -> str:

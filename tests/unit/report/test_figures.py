@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from regimefolio.report import figures
+from regimefolio.report.figures import curves, drawing
 from regimefolio.report.record import STATIC, Record
 
 
@@ -55,14 +56,14 @@ def test_every_bar_is_shaded_once(record: Record) -> None:
 
 @pytest.mark.parametrize(("n", "shades"), [(1, [1]), (2, [1, 5]), (3, [1, 3, 5]), (4, [1, 2, 4, 5]), (9, [1, 5])])
 def test_the_last_regime_is_always_the_darkest(n: int, shades: list[int]) -> None:
-    found = [figures.shade(k, n) for k in range(n)]
+    found = [drawing.shade(k, n) for k in range(n)]
     assert found == sorted(found)
     assert shades == (found if n < 5 else [found[0], found[-1]])
 
 
 def test_long_curves_are_thinned_and_say_so(record: Record, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = figures.equity(record)
-    monkeypatch.setattr(figures, "MAX_POINTS", 50)
+    monkeypatch.setattr(curves, "MAX_POINTS", 50)
     thinned = figures.equity(record)
     x = spec(thinned)["data"][0]["x"]
     assert len(x) <= 52
@@ -118,4 +119,4 @@ def test_trials_without_any_ratio_are_no_reason_to_fail(record: Record) -> None:
     [(0.9, 5.2, [1, 1.5, 2, 3, 4, 5]), (0.5, 60.0, [0.5, 1, 2, 5, 10, 20, 50]), (0.01, 90.0, [0.01, 0.1, 1, 10])],
 )
 def test_a_logarithmic_axis_has_round_ticks(low: float, high: float, ticks: list[float]) -> None:
-    assert figures._log_ticks(low, high)["tickvals"] == pytest.approx(ticks)
+    assert drawing.log_ticks(low, high)["tickvals"] == pytest.approx(ticks)

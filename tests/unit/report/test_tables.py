@@ -9,7 +9,8 @@ import pytest
 
 from regimefolio.core.files import read_json, write_json
 from regimefolio.report import tables
-from regimefolio.report.record import EQUAL_WEIGHT, INDEX, STATIC, Position, Record, read_record
+from regimefolio.report.contents import Position
+from regimefolio.report.record import EQUAL_WEIGHT, INDEX, STATIC, Record, read_record
 from regimefolio.report.tables import Cell, Table
 
 ALL: tuple[Callable[[Record], Table | None], ...] = (
@@ -22,6 +23,9 @@ ALL: tuple[Callable[[Record], Table | None], ...] = (
     lambda record: tables.choices(record, record.selected),
     tables.years,
     tables.drawdowns,
+    tables.circumstances,
+    tables.contributions,
+    tables.assets,
     tables.checks,
     tables.orders,
     tables.files,
@@ -113,7 +117,7 @@ def test_transitions_are_counts_and_shares(record: Record) -> None:
 def test_a_very_long_list_of_episodes_is_cut_and_says_so(record: Record, monkeypatch: pytest.MonkeyPatch) -> None:
     number = len(record.results.regimes[record.selected].episodes)
     assert tables.episodes(record, record.selected).notes == []
-    monkeypatch.setattr(tables, "EPISODES_SHOWN", 2)
+    monkeypatch.setattr("regimefolio.report.tables.by_regime.EPISODES_SHOWN", 2)
     table = tables.episodes(record, record.selected)
     assert len(table.groups[0].rows) == 2
     assert table.notes == [f"Not shown: {number - 2} earlier episodes."]

@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from regimefolio.report.record import EQUAL_WEIGHT, STATIC, Difference, Record
+from regimefolio.report.contents import Difference
+from regimefolio.report.record import EQUAL_WEIGHT, STATIC, Record
 from regimefolio.report.tables import differences
 from regimefolio.report.verdict import (
     against_equal_weight,

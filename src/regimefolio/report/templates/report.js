@@ -12,7 +12,7 @@
       return value.startsWith("var(--") ? style.getPropertyValue(value.slice(4, -1)).trim() : value;
     }
     if (Array.isArray(value)) {
-      return value.length && typeof value[0] === "object" ? value.map((each) => coloured(each, style)) : value;
+      return value.some((each) => typeof each !== "number") ? value.map((each) => coloured(each, style)) : value;
     }
     if (value !== null && typeof value === "object") {
       return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, coloured(each, style)]));

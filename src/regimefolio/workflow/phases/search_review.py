@@ -67,7 +67,7 @@ def parameter_trials_afterwards(job: Job) -> dict[str, object]:
 def weight_trials_afterwards(
     job: Job, choices: Choices, weights: Weights, paths: Mapping[str, RegimePath], replays: Sequence[Replayed]
 ) -> dict[str, object]:
-    """The Sharpe ratios of phase 3's replays in training and on the test bars; `chosen` is the number of the selected."""
+    """The Sharpe ratios of phase 3's replays in training and afterwards; `chosen` is the number of the selected one."""
     runner = job.runner(job.market)
 
     def ensemble(each: Replayed) -> Ensemble:

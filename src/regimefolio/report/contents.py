@@ -1,0 +1,373 @@
+"""What the files of a workspace hold, as far as the page speaks of it."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from regimefolio.core.types import Json
+
+Number = float | None
+"""A number, or None where it is undefined."""
+
+
+class _Part(BaseModel):
+    """A piece of a file; what else the file says is not the report's business."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class RunResult(_Part):
+    """One run on the test bars."""
+
+    status: str
+    metrics: dict[str, Number]
+    reasons: dict[str, str]
+    regime_metrics: dict[str, dict[str, Number]]
+
+
+class Difference(_Part):
+    """The selected run's Sharpe ratio minus another's, with its interval."""
+
+    point: Number
+    low: Number
+    high: Number
+    level: float
+    share_positive: Number
+
+
+class Span(_Part):
+    """Some bars in a row."""
+
+    first: datetime.datetime
+    last: datetime.datetime
+    bars: int
+
+
+class Window(_Part):
+    """Which bars were used for what."""
+
+    training: Span
+    parameters_chosen_on: Span
+    weights_chosen_on: Span
+    embargo_bars: int
+    test: Span
+    first_test_bar: int
+    periods_per_year: float
+
+
+class Check(_Part):
+    """One thing that had to hold."""
+
+    name: str
+    passed: bool
+    details: str
+
+
+class Episode(_Part):
+    """Bars of one regime in a row, counted from the first test bar."""
+
+    label: int
+    first: int
+    last: int
+
+    @property
+    def bars(self) -> int:
+        return self.last - self.first + 1
+
+
+class Regimes(_Part):
+    """What one classifier saw on the test bars."""
+
+    names: list[str] = Field(min_length=1)
+    episodes: list[Episode]
+    transitions: list[list[int]]
+
+    @model_validator(mode="after")
+    def _of_one_size(self) -> Regimes:
+        size = len(self.names)
+        if [len(row) for row in self.transitions] != [size] * size:
+            raise ValueError(f"transitions are not {size} x {size}")
+        if any(not 0 <= each.label < size for each in self.episodes):
+            raise ValueError(f"an episode's label is not one of {size}")
+        return self
+
+
+class Position(_Part):
+    """One symbol at the last bar, as fractions of equity; no target, no order."""
+
+    symbol: str
+    held: float
+    target: Number
+
+
+class Orders(_Part):
+    """What was decided at the last bar."""
+
+    decided_at: datetime.datetime
+    positions: list[Position]
+
+
+class Results(_Part):
+    """validation_results.json."""
+
+    selected: str
+    objective: str
+    window: Window
+    runs: dict[str, RunResult]
+    selected_minus: dict[str, Difference]
+    probabilistic_sharpe_ratio: Number
+    checks: list[Check]
+    regimes: dict[str, Regimes]
+    orders: Orders
+    index: RunResult | None = None
+
+
+class Evidence(_Part):
+    """What a choice rests on; `fallback` says why it is not the regime's own, or is empty."""
+
+    bars: int
+    episodes: int
+    score: Number
+    score_all: Number
+    shrunk: Number = None
+    fallback: str
+
+
+class Choice(_Part):
+    """The parameters of one strategy in one regime."""
+
+    parameters: dict[str, Json]
+    trial: int
+    evidence: Evidence
+
+
+class Shares(_Part):
+    """The strategy weights of one classifier, by regime."""
+
+    weights: dict[str, dict[str, float]]
+    evidence: dict[str, Evidence]
+
+
+class EnsembleWeights(_Part):
+    """ensemble_weights.json."""
+
+    objective: str
+    selected: str
+    classifiers: dict[str, Shares]
+
+
+class Overfitting(_Part):
+    """overfitting.json."""
+
+    bars: int
+    trials: int
+    trials_by_phase: dict[str, int]
+    sharpe_per_bar: Number
+    variance_of_trial_sharpes: Number
+    expected_maximum_sharpe_per_bar: Number
+    deflated_sharpe_ratio: Number
+
+
+class DataOrigin(_Part):
+    """Where the prices came from."""
+
+    source: str
+    fingerprint: str
+    about: str
+
+
+class Workflow(_Part):
+    """workflow.json."""
+
+    id: str
+    created_at: str
+    phases: list[str]
+    configuration: str
+    data: DataOrigin
+    versions: dict[str, str]
+
+
+class Axes(_Part):
+    """axes.json; sectors where they are known."""
+
+    timestamps: list[str]
+    symbols: list[str]
+    sectors: list[str] | None = None
+
+
+class _Execution(_Part):
+    fill: str | None = None
+    commission_bps: float = 0.0
+    slippage_bps: float = 0.0
+
+
+class _Portfolio(_Part):
+    rebalance: str | dict[str, int]
+
+
+class Settings(_Part):
+    """The part of the resolved configuration that the page speaks of."""
+
+    benchmark: str
+    initial_capital: float
+    risk_free: float
+    execution: _Execution
+    portfolio: _Portfolio
+    phases: list[dict[str, Any]] = Field(min_length=2)
+
+    @property
+    def searched(self) -> Mapping[str, Mapping[str, Json]]:
+        """The parameters that phase 1 varied, by strategy."""
+        spaces: Mapping[str, Mapping[str, Json]] = self.phases[0].get("config", {}).get("parameter_space", {})
+        return spaces
+
+    @property
+    def selection(self) -> str:
+        """The metric by which phase 2 chose."""
+        return str(self.phases[1].get("config", {}).get("select_by", "its metric"))
+
+    @property
+    def schedule(self) -> str:
+        """When the strategy rebalances, in words."""
+        rebalance = self.portfolio.rebalance
+        return rebalance if isinstance(rebalance, str) else f"every {rebalance.get('every')} bars"
+
+
+class Checkpoint(_Part):
+    """A file of checkpoints/: SHA-256 of what a phase read and wrote."""
+
+    phase: str
+    inputs: dict[str, str]
+    outputs: dict[str, str]
+
+
+class Placebo(_Part):
+    """The Sharpe ratio of the real regimes beside those of regimes shifted in time."""
+
+    counted: int
+    nearest: int | None
+    real: Number
+    at_least_as_good: int
+    p_value: Number
+    scores: list[Number]
+
+
+class UnderCosts(_Part):
+    """The selected strategy and equal weight with all costs multiplied."""
+
+    multiple: float
+    selected: dict[str, Number]
+    equal_weight: dict[str, Number]
+
+
+class BreakEven(_Part):
+    """The multiple of costs at which something is gone; where there is none, `reason` says why."""
+
+    multiple: Number
+    searched_to: float
+    reason: str
+
+
+class BreakEvens(_Part):
+    """Where the return is gone, and where the lead over equal weight is."""
+
+    gain: BreakEven = Field(alias="return")
+    advantage: BreakEven
+
+
+class Costs(_Part):
+    """What costs do to the result."""
+
+    multiples: list[UnderCosts]
+    break_even: BreakEvens
+
+
+class OneBarLater(_Part):
+    """The selected strategy and equal weight with every fill one bar later."""
+
+    selected: dict[str, Number]
+    equal_weight: dict[str, Number]
+
+
+class Alone(_Part):
+    """One strategy by itself."""
+
+    strategy: str
+    parameters: dict[str, Json]
+    metrics: dict[str, Number]
+
+
+class Compared(_Part):
+    """The scores of trials in training and on the test; `best` is the best one's number, `best_afterwards` its rank."""
+
+    training: list[Number]
+    test: list[Number]
+    trials: int
+    rank_correlation: Number
+    best: int | None
+    best_afterwards: int | None
+    chosen: int | None = None
+
+    @model_validator(mode="after")
+    def _of_one_length(self) -> Compared:
+        if len(self.training) != len(self.test):
+            raise ValueError(f"{len(self.training)} scores in training, but {len(self.test)} on the test")
+        return self
+
+    @property
+    def pairs(self) -> list[tuple[int, float, float]]:
+        """Number and both scores of the trials that have both."""
+        both = enumerate(zip(self.training, self.test, strict=True))
+        return [(n, x, y) for n, (x, y) in both if x is not None and y is not None]
+
+
+class Trials(_Part):
+    """The trials of both searches."""
+
+    parameter_discovery: Compared
+    ensemble_optimization: Compared
+
+
+class Surface(_Part):
+    """Scores over one or two parameters; the score stands last in a point."""
+
+    parameters: list[str] = Field(min_length=1, max_length=2)
+    points: list[list[Json]]
+    chosen: list[Json]
+    held: dict[str, Json]
+    others_vary: bool
+
+
+class Surfaces(_Part):
+    """The surface of each strategy's search."""
+
+    objective: str
+    strategies: dict[str, Surface]
+
+
+class Robustness(_Part):
+    """robustness.json."""
+
+    placebo: Placebo
+    costs: Costs
+    one_bar_later: OneBarLater
+    alone: list[Alone]
+    trials: Trials
+    surface: Surfaces
+
+
+class Contributions(_Part):
+    """contributions.json: money by name, in four ways of adding up to the same total."""
+
+    total: float
+    follows_alpha: bool
+    allocator: str
+    combination_method: str
+    by_strategy: dict[str, float]
+    by_side: dict[str, float]
+    by_regime: dict[str, float]
+    by_asset: dict[str, float]

@@ -1,0 +1,221 @@
+"""How much of the result is luck: the trials in training, regimes at the wrong time, trials afterwards."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from regimefolio.core.types import Float, Json
+from regimefolio.report.figures.drawing import Figure, Key, axis, layout_of, rounded, six
+from regimefolio.report.record import ENSEMBLE_RETURNS, OVERFITTING, ROBUSTNESS, TRIAL_RETURNS, Record
+from regimefolio.report.words import counted, number
+
+
+def trials(record: Record) -> Figure:
+    """The Sharpe ratios of all trials, with the chosen one and what the best of noise would show."""
+    found, root = record.overfitting, record.results.window.periods_per_year**0.5
+    risk_free = record.settings.risk_free / record.results.window.periods_per_year
+    sharpes = {phase: _sharpes(rows - risk_free) * root for phase, rows in record.trial_returns.items()}
+    every = np.concatenate(list(sharpes.values()))
+    marks = {"chosen": found.sharpe_per_bar, "best of noise": found.expected_maximum_sharpe_per_bar}
+    at = {name: value * root for name, value in marks.items() if value is not None}
+    low, high = min([*every, *at.values(), 0.0]), max([*every, *at.values(), 0.0])
+    edges = np.arange(np.floor(low * 10) / 10, np.ceil(high * 10 + 0.5) / 10 + 1e-9, 0.1)
+    middle = rounded((edges[:-1] + edges[1:]) / 2)
+    keys = []
+    data: list[Json] = []
+    for phase, values in sharpes.items():
+        title = phase.replace("_", " ")
+        data.append(
+            {
+                "type": "bar",
+                "name": title,
+                "x": middle,
+                "y": [int(n) for n in np.histogram(values, edges)[0]],
+                "marker": {"color": f"var(--{_PHASE_COLOUR[phase]})", "line": {"width": 0}},
+                "hovertemplate": "trials near %{x:.2f}: %{y}<extra>" + title + "</extra>",
+            }
+        )
+        keys.append(Key(title, f"area {_PHASE_COLOUR[phase]}", counted(len(values), "trial")))
+    shapes: list[Json] = [_upright(value, name) for name, value in at.items()]
+    keys += [Key(name, f"line {_MARK[name][2]}", number(value)) for name, value in at.items()]
+    layout = layout_of(
+        xaxis={**axis(), "title": {"text": "Sharpe ratio a year, in training"}, "zeroline": False},
+        yaxis={**axis(), "title": {"text": "Trials"}, "nticks": 5},
+        barmode="stack",
+        bargap=0.12,
+        shapes=shapes,
+    )
+    said = ", ".join(f"{name} {number(value)}" for name, value in at.items())
+    return Figure(
+        "trials",
+        {"data": data, "layout": layout},
+        f"Histogram of the Sharpe ratios of {counted(len(every), 'trial')} between {number(low)} and "
+        f"{number(high)}; {said}.",
+        "Sharpe ratios of all trials, each on its own phase’s bars, beside the chosen strategy’s and the best that so "
+        "many worthless trials are expected to show.",
+        [keys],
+        [TRIAL_RETURNS, ENSEMBLE_RETURNS, OVERFITTING],
+    )
+
+
+def placebo(record: Record) -> Figure | None:
+    """The Sharpe ratios of the same regimes at the wrong time, and that of the real ones; None where there are none."""
+    found = record.robustness.placebo
+    scores = np.array([score for score in found.scores if score is not None])
+    if not scores.size or found.real is None:
+        return None
+    middle, edges = _bins(np.append(scores, found.real))
+    typical = float(np.median(scores))
+    data: list[Json] = [
+        {
+            "type": "bar",
+            "x": middle,
+            "y": [int(n) for n in np.histogram(scores, edges)[0]],
+            "marker": {"color": "var(--bar-1)", "line": {"width": 0}},
+            "hovertemplate": "shifts near %{x:.2f}: %{y}<extra></extra>",
+        }
+    ]
+    layout = layout_of(
+        xaxis={**axis(), "title": {"text": "Sharpe ratio a year, on the test bars"}, "zeroline": False},
+        yaxis={**axis(), "title": {"text": "Shifts"}, "nticks": 5},
+        bargap=0.12,
+        shapes=[_upright(found.real, "chosen"), _upright(typical, "best of noise")],
+    )
+    keys = [
+        Key("at the real time", "line adaptive", number(found.real)),
+        Key("median of the shifts", "line noise", number(typical)),
+        Key("shifted in time", "area bar-1", counted(found.counted, "path")),
+    ]
+    low, high = number(float(scores.min())), number(float(scores.max()))
+    return Figure(
+        "placebo",
+        {"data": data, "layout": layout},
+        f"Histogram of the Sharpe ratios of {counted(found.counted, 'shifted regime path')} between {low} and {high}; "
+        f"the real one has {number(found.real)}.",
+        f"The test signals replayed with the regimes of {record.selected} turned on the circle of the test bars, by "
+        f"{found.nearest} bars at least: as many bars, episodes and changes of each regime, at the wrong time.",
+        [keys],
+        [ROBUSTNESS],
+    )
+
+
+def ranks(record: Record) -> Figure:
+    """Every trial by its Sharpe ratio in training and on the test bars."""
+    found = record.robustness.trials
+    data: list[Json] = []
+    keys, said = [], []
+    ends: list[float] = []
+    for phase, title, each in (
+        ("parameter_discovery", "parameter trial", found.parameter_discovery),
+        ("ensemble_optimization", "weight vector", found.ensemble_optimization),
+    ):
+        pairs = each.pairs
+        ends += [value for _, x, y in pairs for value in (x, y)]
+        name = phase.replace("_", " ")
+        data.append(
+            {
+                "type": "scatter",
+                "mode": "markers",
+                "name": name,
+                "x": [six(x) for _, x, _ in pairs],
+                "y": [six(y) for _, _, y in pairs],
+                "text": [f"trial {n}" for n, _, _ in pairs],
+                "marker": {"color": f"var(--{_DOT[phase]})", "size": 7, "opacity": 0.75},
+                "hovertemplate": "%{text}: %{x:.2f} in training, %{y:.2f} on the test<extra>" + name + "</extra>",
+            }
+        )
+        keys.append(Key(name, f"dot {_DOT[phase]}", counted(each.trials, "trial")))
+        if each.best_afterwards is not None:
+            said.append(
+                f"of {counted(each.trials, title)} the best in training came {_th(each.best_afterwards)} on the test, "
+                f"and the rank correlation is {number(each.rank_correlation)}"
+            )
+    chosen = next(
+        (pair for pair in found.ensemble_optimization.pairs if pair[0] == found.ensemble_optimization.chosen), None
+    )
+    if chosen is not None:
+        data.append(
+            {
+                "type": "scatter",
+                "mode": "markers",
+                "name": "chosen",
+                "x": [six(chosen[1])],
+                "y": [six(chosen[2])],
+                "marker": {"color": "var(--adaptive)", "size": 13, "symbol": "diamond-open", "line": {"width": 2}},
+                "hovertemplate": "%{x:.2f} in training, %{y:.2f} on the test<extra>chosen</extra>",
+            }
+        )
+        keys.append(Key("chosen", "dot adaptive", f"{number(chosen[1])}, then {number(chosen[2])}"))
+    low, high = min(ends, default=0.0), max(ends, default=1.0)
+    same: Json = {
+        "type": "line",
+        "x0": six(low),
+        "y0": six(low),
+        "x1": six(high),
+        "y1": six(high),
+        "layer": "below",
+        "line": {"width": 1, "color": "var(--index)", "dash": "dot"},
+    }
+    layout = layout_of(
+        xaxis={**axis(), "title": {"text": "Sharpe ratio a year, in training"}},
+        yaxis={**axis(), "title": {"text": "On the test bars"}, "nticks": 6},
+        shapes=[same],
+    )
+    text = "; ".join(said)
+    reading = f"{text[0].upper()}{text[1:]}." if text else "No trial has a Sharpe ratio in training and on the test."
+    return Figure(
+        "ranks",
+        {"data": data, "layout": layout},
+        f"Scatter of trials by their Sharpe ratio in training and on the test bars. {reading}",
+        "All trials, each in training on its own phase’s bars; on the dotted line nothing changed. The trials were run "
+        "on the test bars after everything had been chosen, and only for this figure.",
+        [keys],
+        [ROBUSTNESS],
+        reading,
+    )
+
+
+_PHASE_COLOUR = {"parameter_discovery": "bar-1", "ensemble_optimization": "bar-2"}
+_MARK = {"chosen": ("adaptive", "solid", "adaptive"), "best of noise": ("ink", "dot", "noise")}
+_DOT = {"parameter_discovery": "s5", "ensemble_optimization": "bar-2"}
+
+
+def _th(rank: int) -> str:
+    """1 is 1st, 12 is 12th."""
+    ending = "th" if rank % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(rank % 10, "th")
+    return f"{rank:,}{ending}"
+
+
+def _bins(values: Float, most: int = 40) -> tuple[list[Json], Float]:
+    """Middles and edges of bins of a round width that hold all values."""
+    span = float(values.max() - values.min())
+    width = next(each for each in _WIDTHS if span / each <= most or each == _WIDTHS[-1])
+    first = np.floor(values.min() / width)
+    edges = (first + np.arange(np.floor(values.max() / width) - first + 2)) * width
+    return rounded((edges[:-1] + edges[1:]) / 2), edges
+
+
+_WIDTHS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
+
+
+def _upright(value: float, mark: str) -> Json:
+    """A line over the whole height."""
+    colour, dash, _ = _MARK[mark]
+    return {
+        "type": "line",
+        "xref": "x",
+        "yref": "paper",
+        "x0": six(value),
+        "x1": six(value),
+        "y0": 0,
+        "y1": 1,
+        "line": {"width": 2, "color": f"var(--{colour})", "dash": dash},
+    }
+
+
+def _sharpes(excess: Float) -> Float:
+    """Per-bar Sharpe ratios of the trials that have one."""
+    whole = excess[np.isfinite(excess).all(axis=1)]
+    spread = whole.std(axis=1, ddof=1)
+    found: Float = whole.mean(axis=1)[spread > 0] / spread[spread > 0]
+    return found

@@ -1,0 +1,33 @@
+"""One function a table: rows of cells, ready to be drawn."""
+
+from regimefolio.report.tables.by_regime import choices, episodes, regimes, transitions
+from regimefolio.report.tables.cells import Cell, Group, Row, Spark, Table
+from regimefolio.report.tables.circumstances import circumstances
+from regimefolio.report.tables.closing import DUST, checks, files, orders
+from regimefolio.report.tables.money import assets, concentration, contributions
+from regimefolio.report.tables.returns import all_metrics, differences, drawdowns, results, years
+
+__all__ = [
+    "DUST",
+    "Cell",
+    "Group",
+    "Row",
+    "Spark",
+    "Table",
+    "all_metrics",
+    "assets",
+    "checks",
+    "choices",
+    "circumstances",
+    "concentration",
+    "contributions",
+    "differences",
+    "drawdowns",
+    "episodes",
+    "files",
+    "orders",
+    "regimes",
+    "results",
+    "transitions",
+    "years",
+]

@@ -1,0 +1,78 @@
+"""What is left of the result under other circumstances."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from regimefolio.core.types import Json
+from regimefolio.report.contents import Number
+from regimefolio.report.record import Record
+from regimefolio.report.tables.cells import Cell, Group, Row, Table, cell, points, times_a_year
+from regimefolio.report.words import number, parameter, percent
+
+_MULTIPLES = {0.0: "none", 1.0: "as run", 2.0: "twice", 5.0: "five times"}
+
+
+def circumstances(record: Record) -> Table:
+    """The adaptive strategy at other costs and with later fills, and each strategy alone."""
+    found = record.robustness
+    rows = [
+        Row(
+            _MULTIPLES.get(each.multiple, f"×{each.multiple:g}"),
+            _cells(each.selected, each.equal_weight),
+            tone="strong" if each.multiple == 1.0 else "",
+        )
+        for each in found.costs.multiples
+    ]
+    as_run = next(each for each in found.costs.multiples if each.multiple == 1.0)
+    later = Row("adaptive", _cells(found.one_bar_later.selected, found.one_bar_later.equal_weight))
+    alone = [
+        Row(
+            f"{each.strategy} {_searched(record, each.strategy, each.parameters)}",
+            _cells(each.metrics, as_run.equal_weight),
+        )
+        for each in found.alone
+    ]
+    execution = record.settings.execution
+    basis = f"{execution.commission_bps:g} bp commission and {execution.slippage_bps:g} bp slippage as run"
+    return Table(
+        "The adaptive strategy at other costs and with later fills, and each strategy alone",
+        [
+            "On the test bars",
+            "CAGR",
+            "Volatility",
+            "Sharpe",
+            "Max. drawdown",
+            "Turnover a year",
+            "Equal weight",
+            "Lead",
+        ],
+        [
+            Group(rows, "All costs multiplied", basis),
+            Group([later], "Every fill one bar later"),
+            Group(alone, "Each strategy alone", "best parameters over all training bars, same rules"),
+        ],
+        [
+            "Equal weight is its CAGR under the same circumstances, the lead the CAGR less that, in percentage points. "
+            "These are replays of the validated signals, made after everything was chosen."
+        ],
+    )
+
+
+def _cells(ours: Mapping[str, Number], theirs: Mapping[str, Number]) -> list[Cell]:
+    mine, other = ours.get("cagr"), theirs.get("cagr")
+    return [
+        cell(mine, percent),
+        cell(ours.get("volatility"), percent),
+        cell(ours.get("sharpe"), number),
+        cell(ours.get("max_drawdown"), percent),
+        cell(ours.get("turnover"), times_a_year),
+        cell(other, percent),
+        cell(None if mine is None or other is None else mine - other, points),
+    ]
+
+
+def _searched(record: Record, strategy: str, parameters: Mapping[str, Json]) -> str:
+    """The values of the parameters that were searched, in the order of the file."""
+    names = record.settings.searched.get(strategy, {})
+    return ", ".join(parameter(parameters[name]) for name in names if name in parameters)
