@@ -39,7 +39,16 @@ def test_everything_is_drawn_and_nothing_is_asked_for(tab: Tab, report: Path, sc
     assert tab.complaints == []
     assert tab.requests == [report.as_uri()]
     figures = tab.evaluate("[...document.querySelectorAll('.plot')].map(p => [p.id, p.querySelectorAll('svg').length])")
-    assert [name for name, _ in figures] == ["figure-trials", "figure-equity", "figure-weights"]
+    assert [name.removeprefix("figure-") for name, _ in figures] == [
+        "trials",
+        "placebo",
+        "equity",
+        "rolling",
+        "ranks",
+        "surface-bollinger_mean_reversion",
+        "surface-momentum_rank",
+        "weights",
+    ]
     assert all(drawings > 0 for _, drawings in figures)
     assert tab.evaluate("document.querySelectorAll('#figure-trials .barlayer .point path').length") > 0
     lines = (
@@ -51,6 +60,10 @@ def test_everything_is_drawn_and_nothing_is_asked_for(tab: Tab, report: Path, sc
     bands = tab.evaluate("document.querySelectorAll('#figure-equity .layer-below .shapelayer path').length")
     assert bands == tab.evaluate("document.querySelectorAll('figure.equity .key .shade').length") > 1
     assert tab.evaluate("document.querySelectorAll('#figure-weights .fills path').length") >= 4
+    assert tab.evaluate("document.querySelectorAll('#figure-placebo .barlayer .point path').length") > 5
+    assert tab.evaluate("document.querySelectorAll('#figure-rolling .scatterlayer .js-line').length") == 6
+    assert tab.evaluate("document.querySelectorAll('#figure-ranks .scatterlayer .point').length") == 4 + 12 + 1
+    assert tab.evaluate("document.querySelectorAll('[id^=figure-surface] .scatterlayer .point').length") == 2 * 3
     assert tab.evaluate("document.documentElement.scrollWidth") <= width
 
 

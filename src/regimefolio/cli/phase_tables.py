@@ -136,10 +136,8 @@ def _circumstances(results: Results) -> list[str]:
     placebo, costs = results.robustness["placebo"], results.robustness["costs"]
     lines = []
     if placebo["p_value"] is not None:
-        lines.append(
-            f"placebo: {placebo['at_least_as_good']:,} of {counted(placebo['counted'], 'regime path')} shifted in time "
-            f"did as well or better, p = {placebo['p_value']:.3f}"
-        )
+        tried = counted(placebo["counted"], "shifted regime path")
+        lines.append(f"placebo: {placebo['at_least_as_good']:,} of {tried} did as well, p = {placebo['p_value']:.3f}")
     gone = {name: _gone(costs["break_even"][name]) for name in ("return", "advantage")}
     lines.append(f"break-even costs: return {gone['return']}, lead over equal weight {gone['advantage']}")
     return lines

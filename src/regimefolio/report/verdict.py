@@ -102,13 +102,17 @@ def against_equal_weight(record: Record) -> list[str]:
         f"{rests}{shown}.",
         f"Costs took about {percent(cost_a_year(record, record.selected))} of equity a year, against "
         f"{percent(cost_a_year(record, EQUAL_WEIGHT))}.",
-        *filter(None, (costs(record), timing(record))),
         *(
             f"{record.title(name)} went bankrupt."
             for name, run in record.runs.items()
             if run.status == "bankrupt" and name in (record.selected, STATIC, EQUAL_WEIGHT)
         ),
     ]
+
+
+def holds_up(record: Record) -> list[str]:
+    """What higher costs and regimes at the wrong time leave of it, as sentences."""
+    return [sentence for sentence in (costs(record), timing(record)) if sentence]
 
 
 def timing(record: Record) -> str:

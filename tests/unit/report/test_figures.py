@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from regimefolio.report import figures
-from regimefolio.report.figures import curves, drawing
+from regimefolio.report.contents import Surface
+from regimefolio.report.figures import curves, drawing, luck
 from regimefolio.report.record import STATIC, Record
 
 
@@ -31,7 +32,7 @@ def test_values_have_six_significant_digits(record: Record) -> None:
     for figure in figures.all_figures(record).values():
         for trace in spec(figure)["data"]:
             for value in trace["y"]:
-                assert value is None or value == float(f"{value:.6g}")
+                assert value is None or isinstance(value, str) or value == float(f"{value:.6g}")
 
 
 def test_what_follows_a_bankruptcy_is_a_gap(record: Record) -> None:
@@ -120,3 +121,98 @@ def test_trials_without_any_ratio_are_no_reason_to_fail(record: Record) -> None:
 )
 def test_a_logarithmic_axis_has_round_ticks(low: float, high: float, ticks: list[float]) -> None:
     assert drawing.log_ticks(low, high)["tickvals"] == pytest.approx(ticks)
+
+
+# Other circumstances
+
+
+def test_every_shift_is_in_the_histogram_and_the_real_one_marked(record: Record) -> None:
+    figure = figures.placebo(record)
+    assert figure is not None
+    drawn, found = spec(figure), record.robustness.placebo
+    assert sum(drawn["data"][0]["y"]) == found.counted == len(found.scores)
+    real, typical = (shape["x0"] for shape in drawn["layout"]["shapes"])
+    assert real == pytest.approx(found.real, rel=1e-5)
+    assert typical == pytest.approx(np.median([score or 0.0 for score in found.scores]), rel=1e-5)
+
+
+def test_a_placebo_without_scores_is_not_drawn(record: Record) -> None:
+    empty = record.robustness.placebo.model_copy(update={"scores": [None, None], "counted": 0})
+    changed = replace(record, robustness=record.robustness.model_copy(update={"placebo": empty}))
+    assert figures.placebo(changed) is None
+    assert "placebo" not in figures.all_figures(changed)
+
+
+def test_rolling_risk_is_drawn_from_its_first_whole_year(record: Record) -> None:
+    figure = figures.rolling(record)
+    assert figure is not None
+    drawn = spec(figure)
+    sharpe, volatility = (trace["y"] for trace in drawn["data"] if trace["name"] == "Adaptive")
+    year = round(record.results.window.periods_per_year)
+    assert len(sharpe) == len(record.timestamps) - year + 1
+    assert sharpe[-1] == pytest.approx(record.rolling[record.selected][0, -1], rel=1e-5)
+    assert volatility[0] == pytest.approx(record.rolling[record.selected][1, year - 1], rel=1e-5)
+    assert f"Over {year} bars at a time" in figure.reading
+    short = replace(record, rolling={name: np.full_like(rows, np.nan) for name, rows in record.rolling.items()})
+    assert figures.rolling(short) is None
+
+
+def test_every_trial_stands_at_its_two_scores(record: Record) -> None:
+    figure = figures.ranks(record)
+    first, third, chosen = spec(figure)["data"]
+    found = record.robustness.trials
+    assert first["y"] == pytest.approx(found.parameter_discovery.test, rel=1e-5)
+    assert third["x"] == pytest.approx(found.ensemble_optimization.training, rel=1e-5)
+    number = found.ensemble_optimization.chosen
+    assert number is not None
+    assert chosen["x"] == [third["x"][number]]
+    assert "nothing may be chosen by it" in figure.caption
+    assert figure.reading.startswith("Of 4 parameter sets the best in training came ")
+
+
+@pytest.mark.parametrize(
+    ("rank", "text"), [(1, "1st"), (2, "2nd"), (3, "3rd"), (11, "11th"), (21, "21st"), (112, "112th")]
+)
+def test_ranks_are_spoken(rank: int, text: str) -> None:
+    assert luck._th(rank) == text
+
+
+def surface_of(record: Record, **changes: Any) -> figures.Figure:
+    made = Surface.model_validate(
+        {
+            "parameters": ["lookback", "width"],
+            "points": [[10, 1.0, 0.5], [10, 2.0, 0.75], [20, 1.0, None], [20, 2.0, 0.25]],
+            "chosen": [10, 2.0],
+            "held": {"rest": 3},
+            "others_vary": False,
+            **changes,
+        }
+    )
+    found = record.robustness.surface.model_copy(update={"strategies": {"some": made}})
+    changed = replace(record, robustness=record.robustness.model_copy(update={"surface": found}))
+    (figure,) = figures.surfaces(changed)
+    return figure
+
+
+def test_two_parameters_are_a_map_with_the_chosen_cell_outlined(record: Record) -> None:
+    figure = surface_of(record)
+    drawn = spec(figure)
+    assert drawn["data"][0]["text"] == ["0.50", "0.75", "–", "0.25"]
+    *cells, outline = drawn["layout"]["shapes"]
+    assert len(cells) == 3  # a trial without a score has none
+    assert max(cells, key=lambda cell: cell["opacity"])["x0"] == outline["x0"] == 1 - 0.48
+    assert "Held at the chosen value: rest 3." in figure.caption
+    assert (
+        figure.reading == "some: from 0.25 to 0.75; chosen, at lookback 10, width 2: 0.75, its neighbours 0.25 to 0.50."
+    )
+
+
+def test_one_parameter_is_a_line_and_a_random_search_dots(record: Record) -> None:
+    line = surface_of(record, parameters=["lookback"], points=[[20, 0.5], [10, 0.25]], chosen=[20], held={})
+    assert spec(line)["data"][0]["x"] == ["10", "20"]
+    assert spec(line)["data"][0]["y"] == [0.25, 0.5]
+    dots = surface_of(record, others_vary=True, held={})
+    assert spec(dots)["data"][0]["marker"]["color"] == [0.5, 0.75, 0.25]
+    assert "The other parameters vary." in dots.caption
+    nothing = surface_of(record, points=[[10, 1.0, None], [20, 2.0, None]], chosen=[10, 1.0])
+    assert "no trial has a" in nothing.reading

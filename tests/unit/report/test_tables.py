@@ -169,3 +169,45 @@ def test_a_failed_check_says_so(record: Record) -> None:
     verdicts = [row.cells[0].text for row in tables.checks(changed).groups[0].rows]
     assert verdicts[0] == "failed"
     assert verdicts[1] == "passed"
+
+
+def test_contributions_add_up_in_every_group(record: Record) -> None:
+    table = tables.contributions(record)
+    *groups, whole = table.groups
+    total = float(whole.rows[0].cells[0].text.replace("−", "-").rstrip("%"))
+    assert total == pytest.approx(100 * record.contributions.total / record.settings.initial_capital, abs=0.05)
+    for group in groups:
+        parts = [float(row.cells[0].text.replace("−", "-").rstrip("%")) for row in group.rows]
+        assert sum(parts) == pytest.approx(total, abs=0.05 * (len(parts) + 1))
+    assert {row.head for row in groups[0].rows} == {"bollinger_mean_reversion", "momentum_rank"}
+    assert [row.head for row in groups[1].rows] == ["long"]  # nothing was short, and cash earned nothing
+
+
+def test_what_no_strategy_decided_says_why(record: Record) -> None:
+    found = record.contributions.model_copy(update={"follows_alpha": False, "allocator": "equal_weight"})
+    notes = tables.contributions(replace(record, contributions=found)).notes
+    assert any("equal_weight under weighted does not weight in proportion" in note for note in notes)
+
+
+def test_the_middle_of_many_assets_is_one_row(record: Record) -> None:
+    many = {**{f"S{n:03}": float(n - 30) for n in range(100)}, "cash": 0.0}
+    found = record.contributions.model_copy(update={"by_asset": many, "total": sum(many.values())})
+    rows = tables.assets(replace(record, contributions=found)).groups[0].rows
+    assert len(rows) == 41
+    assert (rows[0].head, rows[20].head, rows[-1].head) == ("S099", "60 others", "S000")
+    said = tables.concentration(replace(record, contributions=found))
+    assert said.startswith("The three best of 100 symbols made")
+    assert said.endswith("69 made money and 31 did not.")
+
+
+def test_circumstances_are_those_of_the_file(record: Record) -> None:
+    table, found = tables.circumstances(record), record.robustness
+    assert [row.head for row in table.groups[0].rows] == ["none", "as run", "twice", "five times"]
+    as_run = table.groups[0].rows[1]
+    metrics = record.results.runs[record.selected].metrics
+    assert as_run.tone == "strong"
+    assert as_run.cells[2].text.replace("−", "-") == f"{metrics['sharpe']:.2f}"
+    later = found.one_bar_later.selected["cagr"]
+    assert table.groups[1].rows[0].cells[0].text.replace("−", "-") == f"{later:.1%}"
+    assert len(table.groups[2].rows) == len(found.alone) == 2
+    assert table.groups[2].rows[0].head.startswith("bollinger_mean_reversion ")

@@ -26,11 +26,14 @@ READ = (
     "performance/validation_equity.npy",
     "performance/validation_weights.npy",
     "performance/validation_labels.npy",
+    "performance/validation_rolling.npy",
     "performance/returns.npy",
     "performance/ensemble_returns.npy",
     "analysis/regime_optimal_params.json",
     "analysis/ensemble_weights.json",
     "analysis/overfitting.json",
+    "analysis/robustness.json",
+    "analysis/contributions.json",
 )
 
 
@@ -88,7 +91,7 @@ def test_only_the_scripts_of_the_page_may_run(page: str) -> None:
 
 def test_every_figure_names_its_files_and_their_digests(page: str, finished: Path) -> None:
     captions = re.findall(r"<figcaption>.*?</figcaption>", page, flags=re.DOTALL)
-    assert len(captions) == 3
+    assert len(captions) == 8
     for caption in captions:
         named = re.findall(r"<span>(\S+) <code title=\"SHA-256 (\w{64})\">(\w{12})</code>", caption)
         assert named
@@ -129,8 +132,11 @@ def test_sections_are_in_order(page: str) -> None:
         "verdict",
         "sample",
         "results",
+        "robustness",
         "equity",
+        "contributions",
         "regimes",
+        "search",
         "years",
         "weights",
         "checks",
@@ -165,6 +171,10 @@ def test_a_spoilt_file_is_named(workspace: Path, name: str) -> None:
         ("analysis/regime_optimal_params.json", ("static",), None),
         ("analysis/ensemble_weights.json", ("classifiers", "trend"), None),
         ("analysis/overfitting.json", ("trials",), "many"),
+        ("analysis/robustness.json", ("placebo",), None),
+        ("analysis/robustness.json", ("costs", "break_even", "return"), None),
+        ("analysis/robustness.json", ("trials", "parameter_discovery", "test"), [1.0]),
+        ("analysis/contributions.json", ("by_asset",), None),
     ],
 )
 def test_a_file_of_another_form_is_corrupt(workspace: Path, name: str, place: tuple[str, ...], value: object) -> None:

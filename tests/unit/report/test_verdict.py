@@ -5,16 +5,21 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from regimefolio.report.contents import Difference
+from regimefolio.report.contents import BreakEven, Difference
 from regimefolio.report.record import EQUAL_WEIGHT, STATIC, Record
 from regimefolio.report.tables import differences
 from regimefolio.report.verdict import (
     against_equal_weight,
     cost_a_year,
+    costs,
     deflated,
     first_sentence,
+    holds_up,
     judge,
+    later,
     nothing_to_adapt,
+    timing,
+    together,
 )
 
 
@@ -32,6 +37,21 @@ def with_metrics(record: Record, run: str, **metrics: float | None) -> Record:
     old = record.results.runs[run]
     runs = {**record.results.runs, run: old.model_copy(update={"metrics": {**old.metrics, **metrics}})}
     return replace(record, results=record.results.model_copy(update={"runs": runs}))
+
+
+def with_placebo(record: Record, at_least_as_good: int | None, of: int = 500) -> Record:
+    p = None if at_least_as_good is None else (1 + at_least_as_good) / (1 + of)
+    found = record.robustness.placebo.model_copy(
+        update={"p_value": p, "at_least_as_good": at_least_as_good or 0, "counted": of}
+    )
+    return replace(record, robustness=record.robustness.model_copy(update={"placebo": found}))
+
+
+def with_break_even(record: Record, gain: BreakEven, advantage: BreakEven) -> Record:
+    costs = record.robustness.costs
+    even = costs.break_even.model_copy(update={"gain": gain, "advantage": advantage})
+    changed = record.robustness.model_copy(update={"costs": costs.model_copy(update={"break_even": even})})
+    return replace(record, robustness=changed)
 
 
 @pytest.mark.parametrize(
@@ -65,7 +85,7 @@ def test_the_first_sentence_claims_what_the_interval_shows(
 ) -> None:
     changed = with_difference(record, STATIC, difference(low, high))
     changed = with_metrics(with_metrics(changed, record.selected, sharpe=0.974), STATIC, sharpe=-0.819)
-    said, measured = first_sentence(changed)
+    said, measured = first_sentence(with_placebo(changed, 1))
     assert said == claim
     assert measured.endswith(says)
     assert "0.97, against −0.82" in measured
@@ -166,3 +186,80 @@ def test_costs_are_those_of_a_year_over_the_average_equity(record: Record) -> No
     years = record.results.window.test.bars / record.results.window.periods_per_year
     changed = with_metrics(record, STATIC, costs=0.02 * years * float(record.equity[STATIC].mean()))
     assert cost_a_year(changed, STATIC) == pytest.approx(0.02)
+
+
+# Other circumstances
+
+
+@pytest.mark.parametrize(("at_least_as_good", "timed"), [(24, True), (25, False), (None, False)])
+def test_a_strategy_that_a_placebo_equals_did_not_help_by_its_timing(
+    record: Record, at_least_as_good: int | None, timed: bool
+) -> None:
+    changed = with_placebo(with_difference(record, STATIC, difference(0.01, 0.3)), at_least_as_good)
+    claim, measured = first_sentence(changed)
+    assert (claim == "Adapting to regimes helped") == timed
+    assert ("not shown to be by its timing" in claim) == ("a placebo" in measured) == (not timed)
+
+
+def test_the_placebo_is_told_with_its_number(record: Record) -> None:
+    assert timing(with_placebo(record, 34)) == (
+        "Of 500 regime paths shifted in time, 34 did as well or better (p = 0.070), so the timing of the regimes is "
+        "not shown to matter."
+    )
+    assert "so the timing of the regimes is shown to matter." in timing(with_placebo(record, 4))
+    assert timing(with_placebo(record, None)) == ""
+    assert timing(with_placebo(record, 34)) == holds_up(with_placebo(record, 34))[-1]
+
+
+NONE_UP_TO = BreakEven(multiple=None, searched_to=50.0, reason="none up to x50")
+NEVER = BreakEven(multiple=None, searched_to=50.0, reason="there is none even without costs")
+
+
+@pytest.mark.parametrize(
+    ("gain", "advantage", "says"),
+    [
+        (
+            6.09,
+            2.5,
+            "Its return is gone at 6.1 times the costs, and its lead over equal weight is gone at 2.5 times the costs.",
+        ),
+        (6.09, 0.33, "and it would have earned more than equal weight only below 0.3 times the costs."),
+        (
+            NONE_UP_TO,
+            NEVER,
+            "Its return is not gone at 50 times the costs, and it earned less than equal weight even without costs.",
+        ),
+        (
+            NEVER,
+            NONE_UP_TO,
+            "It earned nothing even without costs, and its lead over equal weight holds at 50 times the costs.",
+        ),
+    ],
+)
+def test_costs_are_told_by_what_can_be_borne(
+    record: Record, gain: float | BreakEven, advantage: float | BreakEven, says: str
+) -> None:
+    found = [
+        each if isinstance(each, BreakEven) else BreakEven(multiple=each, searched_to=50.0, reason="")
+        for each in (gain, advantage)
+    ]
+    assert costs(with_break_even(record, *found)).endswith(says)
+
+
+def test_no_costs_are_not_spoken_of(record: Record) -> None:
+    free = BreakEven(multiple=None, searched_to=0.0, reason="there are no costs to multiply")
+    assert costs(with_break_even(record, free, free)) == ""
+
+
+def test_a_delay_and_the_best_alone_are_told(record: Record) -> None:
+    changed = with_metrics(record, record.selected, sharpe=0.974)
+    delayed = changed.robustness.one_bar_later.model_copy(update={"selected": {"sharpe": 1.013}})
+    alone = [
+        each.model_copy(update={"metrics": {"sharpe": value}})
+        for each, value in zip(changed.robustness.alone, (0.2, 0.84), strict=True)
+    ]
+    found = changed.robustness.model_copy(update={"one_bar_later": delayed, "alone": alone})
+    changed = replace(changed, robustness=found)
+    assert later(changed) == "With every fill one bar later its Sharpe ratio is 1.01 instead of 0.97."
+    assert together(changed) == "The best strategy alone, momentum_rank, has 0.84: the portfolio has more."
+    assert together(with_metrics(changed, record.selected, sharpe=0.84)).endswith("the portfolio has no more.")

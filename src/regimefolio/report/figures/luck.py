@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from regimefolio.core.types import Float, Json
+from regimefolio.report.contents import Trials
 from regimefolio.report.figures.drawing import Figure, Key, axis, layout_of, rounded, six
 from regimefolio.report.record import ENSEMBLE_RETURNS, OVERFITTING, ROBUSTNESS, TRIAL_RETURNS, Record
 from regimefolio.report.words import counted, number
@@ -102,57 +105,26 @@ def placebo(record: Record) -> Figure | None:
 def ranks(record: Record) -> Figure:
     """Every trial by its Sharpe ratio in training and on the test bars."""
     found = record.robustness.trials
+    phases = {"parameter_discovery": found.parameter_discovery, "ensemble_optimization": found.ensemble_optimization}
     data: list[Json] = []
-    keys, said = [], []
-    ends: list[float] = []
-    for phase, title, each in (
-        ("parameter_discovery", "parameter trial", found.parameter_discovery),
-        ("ensemble_optimization", "weight vector", found.ensemble_optimization),
-    ):
-        pairs = each.pairs
-        ends += [value for _, x, y in pairs for value in (x, y)]
-        name = phase.replace("_", " ")
-        data.append(
-            {
-                "type": "scatter",
-                "mode": "markers",
-                "name": name,
-                "x": [six(x) for _, x, _ in pairs],
-                "y": [six(y) for _, _, y in pairs],
-                "text": [f"trial {n}" for n, _, _ in pairs],
-                "marker": {"color": f"var(--{_DOT[phase]})", "size": 7, "opacity": 0.75},
-                "hovertemplate": "%{text}: %{x:.2f} in training, %{y:.2f} on the test<extra>" + name + "</extra>",
-            }
-        )
-        keys.append(Key(name, f"dot {_DOT[phase]}", counted(each.trials, "trial")))
-        if each.best_afterwards is not None:
-            said.append(
-                f"of {counted(each.trials, title)} the best in training came {_th(each.best_afterwards)} on the test, "
-                f"and the rank correlation is {number(each.rank_correlation)}"
-            )
-    chosen = next(
-        (pair for pair in found.ensemble_optimization.pairs if pair[0] == found.ensemble_optimization.chosen), None
-    )
-    if chosen is not None:
-        data.append(
-            {
-                "type": "scatter",
-                "mode": "markers",
-                "name": "chosen",
-                "x": [six(chosen[1])],
-                "y": [six(chosen[2])],
-                "marker": {"color": "var(--adaptive)", "size": 13, "symbol": "diamond-open", "line": {"width": 2}},
-                "hovertemplate": "%{x:.2f} in training, %{y:.2f} on the test<extra>chosen</extra>",
-            }
-        )
-        keys.append(Key("chosen", "dot adaptive", f"{number(chosen[1])}, then {number(chosen[2])}"))
-    low, high = min(ends, default=0.0), max(ends, default=1.0)
+    keys = []
+    for phase, each in phases.items():
+        name, colour = phase.replace("_", " "), _DOT[phase]
+        data.append(_dots(name, each.pairs, {"color": f"var(--{colour})", "size": 7, "opacity": 0.75}))
+        keys.append(Key(name, f"dot {colour}", counted(each.trials, "trial")))
+    chosen = [pair for pair in found.ensemble_optimization.pairs if pair[0] == found.ensemble_optimization.chosen]
+    for _, before, after in chosen:
+        mark: Json = {"color": "var(--adaptive)", "size": 13, "symbol": "diamond-open", "line": {"width": 2}}
+        data.append(_dots("chosen", chosen, mark))
+        keys.append(Key("chosen", "dot adaptive", f"{number(before)}, then {number(after)}"))
+    every = [score for each in phases.values() for _, before, after in each.pairs for score in (before, after)]
+    low, high = six(min(every, default=0.0)), six(max(every, default=1.0))
     same: Json = {
         "type": "line",
-        "x0": six(low),
-        "y0": six(low),
-        "x1": six(high),
-        "y1": six(high),
+        "x0": low,
+        "y0": low,
+        "x1": high,
+        "y1": high,
         "layer": "below",
         "line": {"width": 1, "color": "var(--index)", "dash": "dot"},
     }
@@ -161,18 +133,43 @@ def ranks(record: Record) -> Figure:
         yaxis={**axis(), "title": {"text": "On the test bars"}, "nticks": 6},
         shapes=[same],
     )
-    text = "; ".join(said)
-    reading = f"{text[0].upper()}{text[1:]}." if text else "No trial has a Sharpe ratio in training and on the test."
+    reading = _persistence(found)
     return Figure(
         "ranks",
         {"data": data, "layout": layout},
         f"Scatter of trials by their Sharpe ratio in training and on the test bars. {reading}",
         "All trials, each in training on its own phase’s bars; on the dotted line nothing changed. The trials were run "
-        "on the test bars after everything had been chosen, and only for this figure.",
+        "on the test bars after everything had been chosen, for this figure alone: nothing may be chosen by it.",
         [keys],
         [ROBUSTNESS],
         reading,
     )
+
+
+def _persistence(found: Trials) -> str:
+    """Whether the best in training stayed the best, in a sentence."""
+    said = [
+        f"of {counted(each.trials, word)} the best in training came {_th(each.best_afterwards)} on the test, and the "
+        f"rank correlation of the two is {number(each.rank_correlation)}"
+        for each, word in ((found.parameter_discovery, "parameter set"), (found.ensemble_optimization, "weighting"))
+        if each.best_afterwards is not None
+    ]
+    text = "; ".join(said) or "no trial has a Sharpe ratio both in training and on the test"
+    return f"{text[0].upper()}{text[1:]}."
+
+
+def _dots(name: str, pairs: Sequence[tuple[int, float, float]], marker: Json) -> Json:
+    """Trials by their scores before and after."""
+    return {
+        "type": "scatter",
+        "mode": "markers",
+        "name": name,
+        "x": [six(before) for _, before, _ in pairs],
+        "y": [six(after) for _, _, after in pairs],
+        "text": [f"trial {trial}" for trial, _, _ in pairs],
+        "marker": marker,
+        "hovertemplate": "%{text}: %{x:.2f} in training, %{y:.2f} on the test<extra>" + name + "</extra>",
+    }
 
 
 _PHASE_COLOUR = {"parameter_discovery": "bar-1", "ensemble_optimization": "bar-2"}
