@@ -138,9 +138,9 @@ def with_costs(execution: ExecutionSpec, multiple: float) -> ExecutionSpec:
     )
 
 
-def greatest_multiple(execution: ExecutionSpec, most: float) -> float:
-    """At most `most`, and no more than leaves something of what is traded; 0 where there are no costs."""
-    unit = (execution.commission_bps + execution.slippage_bps) * 1e-4
+def greatest_multiple(execution: ExecutionSpec, most: float, gross: float = 1.0) -> float:
+    """At most `most`, and no more than a trade of `gross` times equity can pay; 0 where there are no costs."""
+    unit = (execution.commission_bps + execution.slippage_bps) * 1e-4 * max(gross, 1.0)
     return min(most, COARSEST_COST / unit) if unit > 0 else 0.0
 
 

@@ -11,7 +11,9 @@ import pytest
 from regimefolio.backtest import BacktestRunner, ExecutionSpec, load_market
 from regimefolio.core.errors import CorruptError
 from regimefolio.core.files import read_json, read_npy, write_json
+from regimefolio.core.types import SignalBuffer, Signals
 from regimefolio.evaluation import rolling_risk
+from regimefolio.market import Market
 from regimefolio.portfolio import Ensemble
 from regimefolio.strategies import Strategy
 from regimefolio.workflow import Workspace
@@ -167,3 +169,33 @@ def test_an_edited_replay_is_used(finished: Path) -> None:
     after = hashes(made.workspace)
     changed = {name for name in before if before[name] != after[name]}
     assert changed == {"performance/ensemble_trial_0.json", "analysis/robustness.json"}
+
+
+class Fragile(Strategy, kind="fragile"):
+    """Breaks at one level, and on the test bars at another."""
+
+    level: float = 0.5
+
+    @property
+    def warmup(self) -> int:
+        return 1
+
+    def signals(self, market: Market, out: SignalBuffer | None = None) -> Signals:
+        bars = market.panel.n_bars
+        if self.level == 0.9 or (self.level == 0.7 and bars == BARS):
+            raise ValueError(f"level {self.level} on {bars} bars")
+        panels = self.buffer(market, out)
+        panels.alpha[:] = np.where(np.arange(bars)[:, None] % 7 < 7 * self.level, self.level, 0.1)
+        panels.confidence[:] = 1.0
+        return self.emit(market, panels, horizon=1)
+
+
+def test_a_trial_that_failed_is_not_run_again_and_one_that_fails_now_has_no_score(folder: Path) -> None:
+    space = ("phases", 0, "config", "parameter_space")
+    made = coordinator(folder, {("strategies",): ["fragile"], space: {"fragile": {"level": [0.3, 0.5, 0.7, 0.9]}}})
+    made.run()
+    found = read_json(made.workspace.analysis / "robustness.json")["trials"]["parameter_discovery"]
+    training, test = ([score is not None for score in found[name]] for name in ("training", "test"))
+    assert training == [True, True, True, False]
+    assert test == [True, True, False, False]
+    assert found["trials"] == 2

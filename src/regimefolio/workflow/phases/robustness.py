@@ -160,7 +160,7 @@ def rolling(job: Job, curves: Float) -> Float:
 def _costs(job: Job, found: Chosen) -> dict[str, object]:
     """Commission and slippage multiplied, and where that eats the return, or the advantage over equal weight."""
     execution = job.spec.execution
-    most = greatest_multiple(execution, MOST)
+    most = greatest_multiple(execution, MOST, job.spec.portfolio.constraints.max_gross)
 
     def cagr(case: Replayable, multiple: float) -> float:
         return case.replay(with_costs(execution, multiple)).metrics["cagr"]

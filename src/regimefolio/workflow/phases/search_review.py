@@ -55,13 +55,21 @@ def replays_of(job: Job) -> list[Replayed]:
 
 
 def parameter_trials_afterwards(job: Job) -> dict[str, object]:
-    """The Sharpe ratios of phase 1's trials in training and on the test bars, where each is run now."""
+    """The Sharpe ratios of phase 1's trials in training and on the test bars, where each is run now.
+
+    One that failed in training is left alone: it may have ended the process that it ran in.
+    """
     market, trials = job.market, trials_of(job.spec)
+    ran = [trial for trial in trials if read_json(job.workspace.trial_file(trial.number))["status"] != "failed"]
     manager = BacktestManager(
         job.runner(market), job.test_start, lambda strategy: strategy.signals(market), threads=job.threads
     )
-    test = [_number(result.outcome.metrics.get(SCORE)) for result in manager.run(trials, job.progress)]
-    return _compared([_score_of(job, trial.number, SCORE) for trial in trials], test)
+    results = manager.run(ran, job.progress)
+    job.progress.advance(len(trials) - len(ran))
+    test = dict.fromkeys((trial.number for trial in trials), math.nan)
+    for trial, result in zip(ran, results, strict=True):
+        test[trial.number] = _number(result.outcome.metrics.get(SCORE))
+    return _compared([_score_of(job, trial.number, SCORE) for trial in trials], list(test.values()))
 
 
 def weight_trials_afterwards(
