@@ -47,7 +47,7 @@ def first_sentence(record: Record) -> tuple[str, str]:
     claim = {"helped": "helped", "hurt": "hurt", "not shown": "is not shown to have helped"}[verdict]
     p, doubt = record.robustness.placebo.p_value, ""
     if verdict == "helped" and (p is None or p > SIGNIFICANT):
-        claim = "helped, but not shown to be by its timing"
+        claim = "helped, but its timing is not shown to matter"
         doubt = "; a placebo, the same regimes at the wrong time, did as well too often"
     return f"Adapting to regimes {claim}", f": {measured}, and {_interval(difference, bars)}{doubt}."
 

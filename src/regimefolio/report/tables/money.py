@@ -15,7 +15,9 @@ _CASH = {"cash": "cash (interest, borrowing)"}
 _SMALL = 1e-9
 """A contribution below this share of the initial capital is rounding."""
 
+_SHOWN = 5e-4
 _ONLY_IF_ANY = ("cash", "unattributed", "short", "no regime known")
+"""Rows that are left out where they would read 0.0%."""
 
 
 def contributions(record: Record) -> Table:
@@ -86,7 +88,7 @@ def _table(record: Record, caption: str, groups: Mapping[str, Mapping[str, float
         return Row(_CASH.get(name, name), cells, "faint" if value == 0.0 else "")
 
     made = [
-        Group([row(n, v) for n, v in parts.items() if n not in _ONLY_IF_ANY or abs(v) >= _SMALL * initial], head)
+        Group([row(n, v) for n, v in parts.items() if n not in _ONLY_IF_ANY or abs(v) >= _SHOWN * initial], head)
         for head, parts in groups.items()
     ]
     whole = Row("the whole", [Cell(percent(total / initial)), Cell("100.0%" if total else "–"), Cell("")], "strong")
