@@ -259,3 +259,29 @@ def test_the_unknown_regime_has_a_row_only_where_it_ruled() -> None:
     assert by_regime(found, always) == pytest.approx({"one": found.total}, rel=1e-9)
     never = regimes(Market(panel), ("one",), [-1] * panel.n_bars)
     assert by_regime(found, never) == pytest.approx({"one": 0.0, NO_REGIME: found.total}, rel=1e-9)
+
+
+@pytest.mark.parametrize("delay", [0, 1])
+def test_a_piece_belongs_to_the_regime_of_its_decision(delay: int) -> None:
+    """The only gain is made from the fill at bar 3 to that at bar 4: it was decided at bar 2, or 1 with a delay."""
+    market = written([[100.0], [100.0], [100.0], [100.0], [110.0], [110.0]])
+    runner = BacktestRunner(
+        market, PortfolioSpec(rebalance="daily"), ExecutionSpec(delay=delay, commission_bps=0, slippage_bps=0)
+    )
+    run = runner.run(Ensemble.static([Scripted(alpha=((1.0,),))], [1.0]), 2)
+    found = profit_and_loss(run.simulation, market.panel, runner.fill)
+    path = regimes(market, tuple("abcdef"), [0, 1, 2, 3, 4, 5])
+    rows = by_regime(found, path, delay)
+    decided = "c" if delay == 0 else "b"
+    assert max(rows, key=lambda name: rows[name]) == decided
+    assert rows[decided] == pytest.approx(0.1 * run.simulation.equity[3], rel=1e-9)
+
+
+def test_an_order_that_lapses_leaves_the_holding_to_who_decided_it() -> None:
+    """At bar 1 the second strategy alone wants A, which has no bar at bar 2, and none to be decided on after that."""
+    close = [[100.0, 100.0], [100.0, 100.0], [np.nan, 100.0], [np.nan, 100.0], [120.0, 100.0], [120.0, 100.0]]
+    first = Scripted(alpha=((0.5, 0.0), (0.0, 0.0)))
+    rows, total = strategies_of(first, Second(alpha=((0.0, 0.0), (0.5, 0.0))), written(close))
+    assert total > 0.15 * CAPITAL
+    assert rows["scripted_second"] == pytest.approx(0.0, abs=0.01 * CAPITAL)
+    assert rows["scripted"] > 0.15 * CAPITAL
