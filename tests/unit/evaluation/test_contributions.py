@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import pytest
 
-from regimefolio.backtest import BacktestRunner, ExecutionSpec, Run
+from regimefolio.backtest import BacktestRunner, ExecutionSpec
 from regimefolio.core.errors import DataError
-from regimefolio.core.types import Bool, Float, Int, Panel, RegimePath, read_only
+from regimefolio.core.types import TRADE, Bool, Float, Panel, Simulation, read_only
 from regimefolio.evaluation.contributions import (
     CASH,
     NO_REGIME,
@@ -21,27 +19,14 @@ from regimefolio.evaluation.contributions import (
     follows_alpha,
     profit_and_loss,
 )
+from regimefolio.kernels.simulate import OK, Costs, decision_return, empty_ledger, simulate
 from regimefolio.market import Market
-from regimefolio.portfolio import Ensemble, PortfolioSpec, SignalStack
+from regimefolio.portfolio import Ensemble, PortfolioSpec
 from regimefolio.strategies import Strategy
 from tests.scripted import Scripted, Second, regimes, written
 
 COSTS = ExecutionSpec(commission_bps=7, slippage_bps=13, cash_rate=0.05)
 CAPITAL = 1000.0
-
-
-@dataclass(frozen=True)
-class Told:
-    """A manager that decides what it is told."""
-
-    decide: Bool
-    target: Float
-
-    def decisions(self, regimes: RegimePath | None, start: int) -> Bool:
-        return self.decide
-
-    def targets(self, stack: SignalStack, ensemble: Ensemble, row: Int, decide: Bool) -> Float:
-        return self.target
 
 
 def random_market(rng: np.random.Generator, missing: float, bars: int = 80, assets: int = 5) -> Market:
@@ -53,19 +38,38 @@ def random_market(rng: np.random.Generator, missing: float, bars: int = 80, asse
     return written(close, fill)
 
 
-def run_of(
-    market: Market, target: Float, decide: Bool, start: int, execution: ExecutionSpec = COSTS
-) -> tuple[BacktestRunner, Run]:
-    runner = BacktestRunner(market, PortfolioSpec(), execution, CAPITAL)
-    runner.manager = Told(decide, read_only(target))  # type: ignore[assignment]
-    silence = read_only(np.zeros((market.panel.n_bars, 1, market.panel.n_assets), np.float32))
-    run = runner.replay(SignalStack(silence, silence), Ensemble.static([Scripted()], [1.0]), start, record=True)
-    return runner, run
+def run_of(market: Market, target: Float, decide: Bool, start: int, execution: ExecutionSpec = COSTS) -> Simulation:
+    """The simulation of targets that are written down, filled at opens."""
+    panel = market.panel
+    assert panel.open is not None
+    ledger = empty_ledger(panel.n_bars, panel.n_assets, record=True)
+    costs = Costs(execution.commission_bps * 1e-4, execution.slippage_bps * 1e-4, execution.cash_rate / 252)
+    status = simulate(panel.open, panel.close, read_only(target), decide, start, CAPITAL, costs, ledger)
+    bar, asset = np.nonzero(ledger.traded)
+    trades = np.zeros(bar.size, dtype=TRADE)
+    trades["bar"], trades["asset"], trades["shares"] = bar, asset, ledger.traded[bar, asset]
+    trades["price"] = panel.open[bar, asset]
+    trades["value"] = trades["shares"] * trades["price"]
+    trades["cost"] = np.abs(trades["value"]) * (costs.commission + costs.slippage)
+    return Simulation(
+        panel.timestamps,
+        panel.symbols,
+        start,
+        CAPITAL,
+        ledger.equity,
+        ledger.cash,
+        ledger.turnover,
+        ledger.cost,
+        decision_return(ledger.pre_fill, start),
+        ledger.shares,
+        target[-1],
+        ledger.weights,
+        trades,
+        "ok" if status == OK else "bankrupt",
+    )
 
 
-def random_run(
-    seed: int, missing: float = 0.1, short: bool = True, start: int = 3
-) -> tuple[Panel, BacktestRunner, Run]:
+def random_run(seed: int, missing: float = 0.1, short: bool = True, start: int = 3) -> tuple[Panel, Simulation]:
     rng = np.random.default_rng(seed)
     market = random_market(rng, missing)
     target = rng.standard_normal(market.panel.close.shape)
@@ -75,20 +79,19 @@ def random_run(
     target[rng.random(target.shape) < 0.05] = np.nan
     decide = rng.random(len(target)) < 0.4
     decide[start - 1] = True
-    runner, run = run_of(market, target, decide, start)
-    return market.panel, runner, run
+    return market.panel, run_of(market, target, decide, start)
 
 
-def slowly(panel: Panel, run: Run, fill: Float) -> dict[tuple[int, int], float]:
+def slowly(panel: Panel, simulation: Simulation, fill: Float) -> dict[tuple[int, int], float]:
     """Bar by bar and asset by asset, from prices and trades alone."""
     found: dict[tuple[int, int], float] = {}
-    trades = run.simulation.trades
+    trades = simulation.trades
     assert trades is not None
     for n in range(panel.n_assets):
         shares, last, since, paid = 0.0, float("nan"), float("nan"), 0.0
-        for t in range(run.simulation.start, panel.n_bars):
+        for t in range(simulation.start, panel.n_bars):
             last = fill[t, n] if np.isfinite(fill[t, n]) else last
-            if t > run.simulation.start:
+            if t > simulation.start:
                 found[t - 1, n] = (shares * (last - since) if shares else 0.0) - paid
             paid = 0.0
             for trade in trades[(trades["bar"] == t) & (trades["asset"] == n)]:
@@ -102,10 +105,10 @@ def slowly(panel: Panel, run: Run, fill: Float) -> dict[tuple[int, int], float]:
 
 @pytest.mark.parametrize("seed", range(8))
 def test_every_sum_is_the_profit_and_loss(seed: int) -> None:
-    panel, runner, run = random_run(seed, missing=0.1 if seed % 2 else 0.0, short=seed < 6, start=1 + seed)
-    found = profit_and_loss(run.simulation, panel, runner.fill)
-    equity = run.simulation.equity
-    assert run.simulation.status == "ok"
+    panel, simulation = random_run(seed, missing=0.1 if seed % 2 else 0.0, short=seed < 6, start=1 + seed)
+    found = profit_and_loss(simulation, panel, "next_open")
+    equity = simulation.equity
+    assert simulation.status == "ok"
     assert found.total == equity[-1] - CAPITAL
     label = np.random.default_rng(seed).integers(-1, 2, panel.n_bars)
     path = regimes(Market(panel), ("up", "down"), label.tolist())
@@ -115,13 +118,13 @@ def test_every_sum_is_the_profit_and_loss(seed: int) -> None:
 
 @pytest.mark.parametrize("seed", range(6))
 def test_the_pieces_are_those_of_a_slow_reader(seed: int) -> None:
-    panel, runner, run = random_run(seed, missing=0.15)
+    panel, simulation = random_run(seed, missing=0.15)
     assert panel.open is not None
-    found = profit_and_loss(run.simulation, panel, runner.fill)
-    for (t, n), money in slowly(panel, run, panel.open).items():
+    found = profit_and_loss(simulation, panel, "next_open")
+    for (t, n), money in slowly(panel, simulation, panel.open).items():
         assert found.asset[t, n] == pytest.approx(money, rel=1e-9, abs=1e-9 * CAPITAL), (t, n)
     rate = COSTS.cash_rate / panel.periods_per_year
-    start, cash = run.simulation.start, run.simulation.cash
+    start, cash = simulation.start, simulation.cash
     assert found.cash[start] == pytest.approx(rate * (CAPITAL + cash[start]), rel=1e-9)
     assert found.cash[start + 1 : -1] == pytest.approx(rate * cash[start + 1 : -1], rel=1e-9, abs=1e-12)
     assert found.cash[-1] == 0.0
@@ -129,9 +132,9 @@ def test_the_pieces_are_those_of_a_slow_reader(seed: int) -> None:
 
 def test_a_regimes_share_is_made_of_its_decision_returns() -> None:
     """From the second decision to the last but one the pieces are the decision returns times the money before them."""
-    panel, runner, run = random_run(3)
-    found = profit_and_loss(run.simulation, panel, runner.fill)
-    pieces, start, earned = found.asset.sum(axis=1) + found.cash, run.simulation.start, run.simulation.decision_return
+    panel, simulation = random_run(3)
+    found = profit_and_loss(simulation, panel, "next_open")
+    pieces, start, earned = found.asset.sum(axis=1) + found.cash, simulation.start, simulation.decision_return
     before = CAPITAL * (1 + COSTS.cash_rate / panel.periods_per_year)
     for t in range(start - 1, panel.n_bars - 2):
         first = CAPITAL * COSTS.cash_rate / panel.periods_per_year if t == start - 1 else 0.0
@@ -141,11 +144,12 @@ def test_a_regimes_share_is_made_of_its_decision_returns() -> None:
 
 def test_long_and_short_by_hand() -> None:
     """Long A from 100 to 110, short B from 50 to 55, then all is closed: two fills at 10 bp each way."""
-    market = written([[100.0, 50.0], [100.0, 50.0], [110.0, 55.0], [110.0, 55.0]])
+    prices = [[100.0, 50.0], [100.0, 50.0], [110.0, 55.0], [110.0, 55.0]]
+    market = written(prices, prices)
     target = np.array([[0.5, -0.25], [0.0, 0.0], [np.nan, np.nan], [np.nan, np.nan]])
     decide = np.array([True, True, False, True])
-    runner, run = run_of(market, target, decide, 1, ExecutionSpec(commission_bps=10, slippage_bps=0))
-    found = profit_and_loss(run.simulation, market.panel, runner.fill)
+    simulation = run_of(market, target, decide, 1, ExecutionSpec(commission_bps=10, slippage_bps=0))
+    found = profit_and_loss(simulation, market.panel, "next_open")
     x = CAPITAL / (1 + 0.001 * 0.75)
     sides = by_side(found)
     assert sides["long"] == pytest.approx(0.5 * x * (0.1 - 0.001 - 0.0011), rel=1e-12)
@@ -160,10 +164,10 @@ def test_a_bankruptcy_ends_the_record(at_open: bool) -> None:
     close = np.array([[100.0], [100.0], [1000.0], [1000.0], [1000.0]])
     fill = np.where(at_open, close, [[100.0], [100.0], [100.0], [1000.0], [1000.0]])
     market = written(close, fill)
-    runner, run = run_of(market, np.full((5, 1), -1.0), np.ones(5, bool), 1)
-    assert run.simulation.status == "bankrupt"
-    found = profit_and_loss(run.simulation, market.panel, runner.fill)
-    assert found.total == pytest.approx(run.simulation.equity[2] - CAPITAL)
+    simulation = run_of(market, np.full((5, 1), -1.0), np.ones(5, bool), 1)
+    assert simulation.status == "bankrupt"
+    found = profit_and_loss(simulation, market.panel, "next_open")
+    assert found.total == pytest.approx(simulation.equity[2] - CAPITAL)
     assert found.total < -CAPITAL
     path = regimes(market, ("up",), [0, 0, -1, 0, 0])
     for rows in (by_asset(found), by_side(found), by_regime(found, path)):
@@ -253,8 +257,8 @@ def test_strategies_sum_to_the_profit_and_loss(seed: int, method: str) -> None:
 
 
 def test_the_unknown_regime_has_a_row_only_where_it_ruled() -> None:
-    panel, runner, run = random_run(1)
-    found = profit_and_loss(run.simulation, panel, runner.fill)
+    panel, simulation = random_run(1)
+    found = profit_and_loss(simulation, panel, "next_open")
     always = regimes(Market(panel), ("one",), [0] * panel.n_bars)
     assert by_regime(found, always) == pytest.approx({"one": found.total}, rel=1e-9)
     never = regimes(Market(panel), ("one",), [-1] * panel.n_bars)
