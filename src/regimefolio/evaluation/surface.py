@@ -35,7 +35,7 @@ def influence(parameters: Sequence[Mapping[str, Json]], scores: Sequence[float],
     groups: dict[str, list[float]] = {}
     for each, score in zip(parameters, scores, strict=True):
         if score == score:
-            groups.setdefault(repr(each[name]), []).append(score)
+            groups.setdefault(repr(each.get(name)), []).append(score)
     if not groups:
         return 0.0
     sizes = np.array([len(group) for group in groups.values()], dtype=np.float64)
@@ -55,7 +55,7 @@ def search_surface(
     Parameters
     ----------
     parameters, scores
-        Of every trial of one strategy; a trial without a score has NaN.
+        Of every trial of one strategy; a trial without a score has NaN, one without a parameter has None for it.
     names : sequence of str
         The parameters that were searched; of those with one value alone there is nothing to show.
     chosen : mapping
@@ -65,20 +65,20 @@ def search_surface(
     -------
     Surface, or None where no parameter has two values.
     """
-    varied = [name for name in names if len({repr(each[name]) for each in parameters}) > 1]
+    varied = [name for name in names if len({repr(each.get(name)) for each in parameters}) > 1]
     if not varied:
         return None
     ordered = sorted(varied, key=lambda name: -influence(parameters, scores, name))  # stable: the first of equals
     shown = tuple(name for name in names if name in ordered[:2])
     rest = [name for name in varied if name not in shown]
-    alike = [n for n, each in enumerate(parameters) if all(each[name] == chosen[name] for name in rest)]
-    combinations = math.prod(len({repr(each[name]) for each in parameters}) for name in shown)
+    alike = [n for n, each in enumerate(parameters) if all(each.get(name) == chosen.get(name) for name in rest)]
+    combinations = math.prod(len({repr(each.get(name)) for each in parameters}) for name in shown)
     others_vary = bool(rest) and len(alike) < combinations
     kept = range(len(parameters)) if others_vary else alike
     return Surface(
         shown,
-        tuple((*(parameters[n][name] for name in shown), scores[n]) for n in kept),
-        tuple(chosen[name] for name in shown),
-        {} if others_vary else {name: chosen[name] for name in rest},
+        tuple((*(parameters[n].get(name) for name in shown), scores[n]) for n in kept),
+        tuple(chosen.get(name) for name in shown),
+        {} if others_vary else {name: chosen.get(name) for name in rest},
         others_vary,
     )

@@ -5,6 +5,7 @@ import math
 
 import pytest
 
+from regimefolio.core.types import Json
 from regimefolio.evaluation.surface import influence, search_surface
 
 GRID = [{"a": a, "b": b, "c": c, "fixed": 1} for a, b, c in itertools.product((1, 2, 3), (0.5, 1.0), (10, 20))]
@@ -49,3 +50,11 @@ def test_influence_is_the_spread_of_the_means_and_ignores_what_failed() -> None:
         (2 * (0.5 - 4 / 3) ** 2 + (3 - 4 / 3) ** 2) / 3
     )
     assert influence([{"a": 1}], [math.nan], "a") == 0.0
+
+
+def test_a_parameter_that_only_some_trials_have_is_one_like_others() -> None:
+    trials: list[dict[str, Json]] = [{"a": 1}, {"a": 1, "overlays": [{"kind": "smoothing"}]}]
+    found = search_surface(trials, [0.5, 0.75], ["a", "overlays"], trials[1])
+    assert found is not None
+    assert found.points == ((None, 0.5), ([{"kind": "smoothing"}], 0.75))
+    assert found.chosen == ([{"kind": "smoothing"}],)

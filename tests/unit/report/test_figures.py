@@ -214,5 +214,7 @@ def test_one_parameter_is_a_line_and_a_random_search_dots(record: Record) -> Non
     dots = surface_of(record, others_vary=True, held={})
     assert spec(dots)["data"][0]["marker"]["color"] == [0.5, 0.75, 0.25]
     assert "The other parameters vary." in dots.caption
+    holes = surface_of(record, points=[[10 * n, 1.0 + n, 0.5] for n in range(3)], chosen=[20, 3.0])
+    assert spec(holes)["data"][0]["x"] == [1.0, 2.0, 3.0]
     nothing = surface_of(record, points=[[10, 1.0, None], [20, 2.0, None]], chosen=[10, 1.0])
     assert "no trial has a" in nothing.reading

@@ -30,7 +30,7 @@ def _surface(kind: str, found: Surface, score: str) -> Figure:
     known = [value for value in scores.values() if value is not None]
     if len(values) == 1:
         drawn, height = _line_over(found.parameters[0], values[0], scores, chosen, score), 220
-    elif found.others_vary or len(values[0]) * len(values[1]) > MOST_CELLS:
+    elif not _is_grid(found, scores, values):
         drawn, height = _dots(found, score), 260
     else:
         drawn, height = _heat(found.parameters, values, scores, chosen), min(460, 70 + 36 * len(values[0]))
@@ -50,6 +50,12 @@ def _surface(kind: str, found: Surface, score: str) -> Figure:
         reading,
         height,
     )
+
+
+def _is_grid(found: Surface, scores: dict[tuple[str, ...], Number], values: list[list[str]]) -> bool:
+    """Whether a map would have few holes, and not too many cells."""
+    cells = len(values[0]) * len(values[1])
+    return not found.others_vary and cells <= MOST_CELLS and 2 * len(scores) >= cells
 
 
 def _score(value: Json) -> Number:
@@ -156,8 +162,8 @@ def _dots(found: Surface, score: str) -> dict[str, Json]:
     dots: Json = {
         "type": "scatter",
         "mode": "markers",
-        "x": [point[1] for point in shown],
-        "y": [point[0] for point in shown],
+        "x": [_place(point[1]) for point in shown],
+        "y": [_place(point[0]) for point in shown],
         "text": [number(_score(point[-1])) for point in shown],
         "marker": {
             "size": 9,
@@ -173,7 +179,12 @@ def _dots(found: Surface, score: str) -> dict[str, Json]:
         xaxis={**axis(), "title": {"text": found.parameters[1]}},
         yaxis={**axis(), "title": {"text": found.parameters[0]}, "nticks": 6},
     )
-    return {"data": [dots, _chosen([found.chosen[1]], [found.chosen[0]])], "layout": layout}
+    return {"data": [dots, _chosen([_place(found.chosen[1])], [_place(found.chosen[0])])], "layout": layout}
+
+
+def _place(value: Json) -> Json:
+    """Where a value stands on an axis: at its number, or at its name."""
+    return value if isinstance(value, int | float) and not isinstance(value, bool) else parameter(value)
 
 
 def _chosen(x: list[Json], y: list[Json]) -> Json:
