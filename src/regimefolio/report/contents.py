@@ -248,6 +248,7 @@ class Checkpoint(_Part):
 class Placebo(_Part):
     """The Sharpe ratio of the real regimes beside those of regimes shifted in time."""
 
+    wanted: int
     counted: int
     nearest: int | None
     real: Number

@@ -133,6 +133,7 @@ def test_every_shift_is_in_the_histogram_and_the_real_one_marked(record: Record)
     assert sum(drawn["data"][0]["y"]) == found.counted == len(found.scores)
     real, typical = (shape["x0"] for shape in drawn["layout"]["shapes"])
     assert real == pytest.approx(found.real, rel=1e-5)
+    assert "they are fewer than 500" in figure.caption  # the test is short
     assert typical == pytest.approx(np.median([score or 0.0 for score in found.scores]), rel=1e-5)
 
 

@@ -90,13 +90,15 @@ def placebo(record: Record) -> Figure | None:
         Key("shifted in time", "area bar-1", counted(found.counted, "path")),
     ]
     low, high = number(float(scores.min())), number(float(scores.max()))
+    few = f" The test has no more such shifts, so they are fewer than {found.wanted}."
     return Figure(
         "placebo",
         {"data": data, "layout": layout},
         f"Histogram of the Sharpe ratios of {counted(found.counted, 'shifted regime path')} between {low} and {high}; "
         f"the real one has {number(found.real)}.",
         f"The test signals replayed with the regimes of {record.selected} turned on the circle of the test bars, by "
-        f"{found.nearest} bars at least: as many bars, episodes and changes of each regime, at the wrong time.",
+        f"{found.nearest} bars at least: as many bars and changes of each regime, at the wrong time."
+        f"{few if len(found.scores) < found.wanted else ''}",
         [keys],
         [ROBUSTNESS],
     )
