@@ -219,10 +219,14 @@ def by_strategy(
 
 
 def follows_alpha(portfolio: PortfolioSpec) -> bool:
-    """Whether weights are in proportion to a sum of the strategies' alphas, so that each has a share in them."""
-    return isinstance(portfolio.allocator, Proportional) and portfolio.combination_method in (
-        "weighted",
-        "confidence_weighted",
+    """Whether weights are in proportion to a sum of the strategies' alphas, so that each has a share in them.
+
+    They are not where the best strategy alone decides a conflict, nor in proportion to ranks.
+    """
+    return (
+        isinstance(portfolio.allocator, Proportional)
+        and portfolio.combination_method in ("weighted", "confidence_weighted")
+        and portfolio.on_conflict in ("net", "flat")
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -289,3 +291,27 @@ def test_an_order_that_lapses_leaves_the_holding_to_who_decided_it() -> None:
     assert total > 0.15 * CAPITAL
     assert rows["scripted_second"] == pytest.approx(0.0, abs=0.01 * CAPITAL)
     assert rows["scripted"] > 0.15 * CAPITAL
+
+
+@pytest.mark.parametrize(
+    "portfolio",
+    [
+        {"allocator": {"kind": "proportional", "long_short": True}},
+        {"on_conflict": "flat"},
+        {"on_conflict": "best"},
+        {"combination_method": "rank_average"},
+        {"combination_method": "best_strategy"},
+        {"allocator": "risk_parity"},
+    ],
+)
+def test_what_is_not_proportional_to_alpha_is_nobodys(portfolio: dict[str, Any]) -> None:
+    rng = np.random.default_rng(7)
+    alphas = [tuple(map(tuple, rng.uniform(-1, 1, (80, 5)).round(3).tolist())) for _ in range(2)]
+    first, second = Scripted(alpha=alphas[0]), Second(alpha=alphas[1])
+    rows, total = strategies_of(first, second, random_market(rng, 0.1), **portfolio)
+    assert sum(rows.values()) == pytest.approx(total, rel=1e-9, abs=1e-9 * CAPITAL)
+    follows = follows_alpha(PortfolioSpec.model_validate(portfolio))
+    assert follows == (rows[UNATTRIBUTED] == 0.0) == (rows["scripted"] != 0.0)
+    assert follows == (
+        portfolio in ({"on_conflict": "flat"}, {"allocator": {"kind": "proportional", "long_short": True}})
+    )
