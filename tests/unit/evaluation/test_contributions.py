@@ -21,7 +21,8 @@ from regimefolio.evaluation.contributions import (
     follows_alpha,
     profit_and_loss,
 )
-from regimefolio.kernels.simulate import OK, Costs, decision_return, empty_ledger, simulate
+from regimefolio.kernels.ledger import OK, Execution, empty_ledger
+from regimefolio.kernels.simulate import decision_return, simulate
 from regimefolio.market import Market
 from regimefolio.portfolio import Ensemble, PortfolioSpec
 from regimefolio.strategies import Strategy
@@ -45,7 +46,7 @@ def run_of(market: Market, target: Float, decide: Bool, start: int, execution: E
     panel = market.panel
     assert panel.open is not None
     ledger = empty_ledger(panel.n_bars, panel.n_assets, record=True)
-    costs = Costs(execution.commission_bps * 1e-4, execution.slippage_bps * 1e-4, execution.cash_rate / 252)
+    costs = Execution(execution.commission_bps * 1e-4, execution.slippage_bps * 1e-4, execution.cash_rate / 252)
     status = simulate(panel.open, panel.close, read_only(target), decide, start, CAPITAL, costs, ledger)
     bar, asset = np.nonzero(ledger.traded)
     trades = np.zeros(bar.size, dtype=TRADE)
@@ -315,3 +316,30 @@ def test_what_is_not_proportional_to_alpha_is_nobodys(portfolio: dict[str, Any])
     assert follows == (
         portfolio in ({"on_conflict": "flat"}, {"allocator": {"kind": "proportional", "long_short": True}})
     )
+
+
+@pytest.mark.parametrize(
+    "execution",
+    [
+        {"delay": 2},
+        {"accounts": "per_asset"},
+        {"accounts": "per_asset", "sizing": "on_change", "delay": 1},
+        {"sizing": "on_change", "cash_rate": 0.05},
+    ],
+)
+def test_sums_hold_however_orders_are_filled(execution: dict[str, Any]) -> None:
+    rng = np.random.default_rng(5)
+    market = random_market(rng, 0.1)
+    alphas = [tuple(map(tuple, rng.uniform(-1, 1, (80, 5)).round(3).tolist())) for _ in range(2)]
+    spec, terms = PortfolioSpec(rebalance="weekly"), ExecutionSpec.model_validate(execution)
+    runner = BacktestRunner(market, spec, terms, CAPITAL)
+    ensemble = Ensemble.static([Scripted(alpha=alphas[0]), Second(alpha=alphas[1])], [0.5, 0.5])
+    stack = runner.signals(ensemble)
+    run = runner.replay(stack, ensemble, 5, record=True)
+    found = profit_and_loss(run.simulation, market.panel, runner.fill)
+    path = regimes(market, ("up", "down"), [bar % 2 for bar in range(80)])
+    ways = (by_asset(found), by_side(found), by_regime(found, path, terms.delay))
+    for rows in (*ways, by_strategy(found, run, stack, ensemble, spec, terms.delay)):
+        assert sum(rows.values()) == pytest.approx(run.simulation.equity[-1] - CAPITAL, rel=1e-9, abs=1e-9 * CAPITAL)
+    assert found.shares.any()
+    assert by_strategy(found, run, stack, ensemble, spec, terms.delay)[UNATTRIBUTED] == 0.0
