@@ -26,6 +26,9 @@ S = TypeVar("S")
 LIVES = 2
 """How often the same item may end its worker before it is given up."""
 
+PATIENCE = 5.0
+"""Seconds in which a worker that hung up may end by itself, so that how it ended is its own doing."""
+
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
 
@@ -103,8 +106,10 @@ class _Worker:
         with suppress(OSError):
             self.line.send(value)
 
-    def end(self) -> str:
-        """Kill it if it is not dead yet, and say how it ended."""
+    def end(self, patience: float = 0.0) -> str:
+        """Kill it if it is not dead after so many seconds, and say how it ended."""
+        with suppress(subprocess.TimeoutExpired):
+            self.process.wait(patience)
         self.process.kill()
         code = self.process.wait()
         assert self.process.stdin is not None
@@ -184,7 +189,7 @@ class _Pool:
         """What becomes of the item of a worker that is dead; whether the item is given up."""
         position = worker.position
         self._workers.remove(worker)
-        how = worker.end()
+        how = worker.end(PATIENCE)
         self._deaths[position] += 1
         over = self._deaths[position] == LIVES
         if position is None:

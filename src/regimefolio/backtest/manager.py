@@ -83,7 +83,7 @@ class BacktestManager:
             run = self._runner.replay(stack, Ensemble.static([trial.strategy], [1.0]), self._start)
         except WorkspaceError:
             raise  # a full disk is no failure of the trial
-        except Exception as error:  # a door: one trial
+        except (Exception, SystemExit) as error:  # a door: one trial
             text = f"{type(error).__name__}: {error}"
             failed = Outcome(fingerprint(trial.parameters), "failed", trial.parameters, {}, message=text)
             return TrialResult(failed, details=traceback.format_exc())

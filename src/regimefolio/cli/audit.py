@@ -40,7 +40,9 @@ def audit(
     trail = api.workspace_of(folder).audit
     found, events = trail.verify(), trail.events()
     if json:
-        typer.echo(json_text({"lines": found.lines, "broken": found.broken, "torn": found.torn, "events": events}))
+        typer.echo(
+            json_text({"lines": found.lines, "broken": found.broken, "torn": found.torn, "events": events}), nl=False
+        )
     else:
         screen = console()
         for event in events[-lines:] if lines else []:
@@ -53,5 +55,6 @@ def audit(
 def _line(event: dict[str, Any]) -> str:
     """One event on one line: digests shortened, tracebacks and the chain left out."""
     about = {key: str(value) for key, value in event.items() if key not in HIDDEN}
-    shown = (f"{key} {value[:12] if key in DIGESTS else value}" for key, value in about.items())
-    return f"{event.get('time', '')}  {event.get('event', '')}: {', '.join(shown)}"
+    shown = [f"{key} {value[:12] if key in DIGESTS else value}" for key, value in about.items()]
+    text = f"{event.get('time', '')}  {event.get('event', '')}"
+    return f"{text}: {', '.join(shown)}" if shown else text

@@ -129,7 +129,7 @@ class Component(Model, ABC):
                 raise TypeError(f"{cls.__name__} must define {missing}")
             known = _REGISTRY[cls.family].get(kind)
             if known is not None and _home(known) != _home(cls):
-                raise TypeError(f"{known.__module__}.{known.__qualname__} is already the {cls.family} {kind!r}")
+                raise TypeError(f"{known.__qualname__} in {_home(known)[0]} is already the {cls.family} {kind!r}")
             cls.kind = kind
             _REGISTRY[cls.family][kind] = cls
 

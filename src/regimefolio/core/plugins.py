@@ -235,11 +235,12 @@ def _failure(known: str, error: BaseException, path: Path | None = None) -> Conf
     if isinstance(error, SyntaxError) and error.filename:
         place = f"{error.filename}:{error.lineno}"
         said = f"{type(error).__name__}: {error.msg}"
+        line = (error.text or "").strip()
     else:
         frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not frame.filename.startswith("<")]
         own = [frame for frame in frames if path is not None and frame.filename == str(path)]
         last = (own or frames)[-1]
-        place, said = f"{last.filename}:{last.lineno}", f"{type(error).__name__}: {error}"
-        if last.line:
-            said += f"\n    {last.line}"
+        place, said, line = f"{last.filename}:{last.lineno}", f"{type(error).__name__}: {error}", last.line
+    if line:
+        said += f"\n    {line}"
     return ConfigError(f"{known} cannot be imported\n  {place}: {said}\n  Mend it, or take the plugin out of the list.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 import linecache
+import re
 import shutil
 import subprocess
 import sys
@@ -25,6 +26,7 @@ from regimefolio.market.view import Market
 from regimefolio.strategies import Strategy
 from regimefolio.workflow import Coordinator, WorkflowSpec, Workspace
 from regimefolio.workflow.phases import Job, Phase
+from regimefolio.workflow.phases.base import trial_parameters
 from regimefolio.workflow.workspace import code_of, code_version
 from tests.workflows import BARS, NAMES, SYMBOLS, Changes, closes, coordinator, hashes, spec, write_prices
 
@@ -115,6 +117,16 @@ def test_a_change_of_the_configuration_runs_what_depends_on_it(
     other = coordinator(fresh, {place: value})
     other.run()
     assert hashes(made.workspace) == hashes(other.workspace)  # nothing of the earlier run is left
+
+
+def test_another_order_of_the_parameters_is_another_numbering_of_the_trials(finished: Path) -> None:
+    space = ("phases", 0, "config", "parameter_space", "bollinger_mean_reversion")
+    values = {"lookback": [5, 15], "width": [1.0, 2.0]}
+    coordinator(finished, {space: values}).run()
+    made = coordinator(finished, {space: dict(reversed(values.items()))})
+    assert actions(made.run()) == "rrrr"
+    trials = (trial_parameters(made.workspace, n) for n in range(4))
+    assert [(each["width"], each["lookback"]) for each in trials] == [(1.0, 5), (1.0, 15), (2.0, 5), (2.0, 15)]
 
 
 def test_a_smaller_search_leaves_no_trial_of_the_larger_one(finished: Path) -> None:
@@ -508,7 +520,8 @@ def test_a_failed_trial_is_a_failed_result(folder: Path) -> None:
     assert not made.workspace.signal_file(0).exists()
     (entry,) = audited(made.workspace, "failed trial")
     assert "raise ZeroDivisionError" in entry["details"]
-    assert "trial 0 (scripted_moody) failed: ZeroDivisionError: by zero" in said.texts
+    (told,) = [text for text in said.texts if text.startswith("trial 0 (scripted_moody) failed: ")]
+    assert re.search(r": ZeroDivisionError: by zero \(.*test_coordinator\.py:\d+\)$", told)
     choices = files.read_json(made.workspace.analysis / "regime_optimal_params.json")
     assert {kinds["scripted_moody"]["trial"] for regimes in choices.values() for kinds in regimes.values()} == {1}
 

@@ -146,12 +146,41 @@ def test_a_failing_trial_is_a_failed_result_with_its_traceback(folder: Path) -> 
     work.run()
     outcome = json.loads(work.workspace.trial_file(1).read_text())
     assert (outcome["status"], outcome["message"]) == ("failed", "AssertionError: three is not allowed")
-    assert any("trial 1 (own_failing) failed: AssertionError: three is not allowed" in line for line in told.said)
+    line = next(n for n, line in enumerate((folder / "own.py").read_text().split("\n"), 1) if "three" in line)
+    place = f"({folder}/own.py:{line})"
+    assert f"trial 1 (own_failing) failed: AssertionError: three is not allowed {place}" in told.said
     (failed,) = [event for event in work.workspace.audit.events() if event["event"] == "failed trial"]
     assert f'File "{folder}/own.py", line ' in failed["details"]
     before = hashes(work.workspace)
     made(folder, 1).run("parameter_discovery")
     assert hashes(work.workspace) == before
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_strategy_that_leaves_python_costs_one_trial_and_no_worker(threads: int, folder: Path) -> None:
+    write_project(
+        folder, "leaving", f"{LOG}\n        if self.lookback == 3: sys.exit(3)".replace("sys.", "__import__('sys').")
+    )
+    work = made(folder, threads)
+    work.run()
+    assert len(pids(folder, 3)) == 1
+    assert json.loads(work.workspace.trial_file(1).read_text())["message"] == "SystemExit: 3"
+
+
+def test_how_a_worker_ended_is_its_own_doing(folder: Path) -> None:
+    write_project(folder, "gone", f"{LOG}\n        if self.lookback == 3: os._exit(7)")
+    work = made(folder)
+    work.run()
+    assert "(exit code 7)" in json.loads(work.workspace.trial_file(1).read_text())["message"]
+
+
+def test_that_all_trials_failed_is_said_with_the_place(folder: Path) -> None:
+    write_project(folder, "useless", "raise ValueError('oops')")
+    with pytest.raises(
+        ModelError, match=r"all 4 trials of own_useless failed; .*ValueError: oops \(.*own\.py:\d+\)"
+    ) as said:
+        made(folder, 1).run()
+    assert "the tracebacks are in " in said.value.__notes__[0]
 
 
 KILL = LOG + "\n        if self.lookback == 3 and CONDITION: os.kill(os.getpid(), signal.SIGKILL)"

@@ -16,6 +16,9 @@ P = TypeVar("P")
 LISTED = 100_000
 """Up to so many points a space is shuffled as a whole; of a larger one, points are drawn until enough are different."""
 
+IN_VAIN = 1_000
+"""Where points cannot be counted, so many draws in a row that are known already end a search: there are no others."""
+
 
 class Random(Sampler, kind="random"):
     """Tries points drawn uniformly, each at most once; all of them where there are no more than `trials`.
@@ -35,7 +38,9 @@ class Random(Sampler, kind="random"):
             points = space.grid()
             return [points[n] for n in rng.permutation(len(points))[: self.trials]]
         found: dict[str, P] = {}
-        while len(found) < self.trials:
-            point = space.draw(rng)
+        in_vain = 0
+        while len(found) < self.trials and (in_vain < IN_VAIN or space.size is not None):
+            known, point = len(found), space.draw(rng)
             found.setdefault(json.dumps(point, sort_keys=True), point)
+            in_vain = 0 if len(found) > known else in_vain + 1
         return list(found.values())

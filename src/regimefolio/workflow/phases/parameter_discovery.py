@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import re
+import sys
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -38,8 +40,9 @@ class ParameterDiscovery(Phase):
     )
 
     def configuration(self, spec: WorkflowSpec) -> Json:
-        """The common part, the parameter spaces and the objective."""
-        return {**spec.common(), "phase": spec.discovery.plain()}
+        """The common part, the parameter spaces, in whose order trials are numbered, and the objective."""
+        order: dict[str, Json] = {kind: list(space.root) for kind, space in spec.discovery.parameter_space.items()}
+        return {**spec.common(), "phase": spec.discovery.plain(), "order": order}
 
     def inputs(self, workspace: Workspace, spec: WorkflowSpec) -> Sequence[Path]:
         """None: it is the first."""
@@ -58,11 +61,16 @@ class ParameterDiscovery(Phase):
             job.workspace.audit.record(
                 "failed trial", trial=trial.number, message=result.outcome.message, details=result.details
             )
-            job.progress.say(f"trial {trial.number} ({trial.strategy.kind}) failed: {result.outcome.message}")
+            place = _place(trial, result.details)
+            job.progress.say(f"trial {trial.number} ({trial.strategy.kind}) failed: {result.outcome.message}{place}")
         for kind in dict.fromkeys(trial.strategy.kind for trial, _ in failed):
-            messages = [result.outcome.message for trial, result in failed if trial.strategy.kind == kind]
-            if len(messages) == sum(trial.strategy.kind == kind for trial in trials):
-                raise ModelError(f"all {len(messages)} trials of {kind} failed; the first one: {messages[0]}")
+            same = [(trial, result) for trial, result in failed if trial.strategy.kind == kind]
+            if len(same) == sum(trial.strategy.kind == kind for trial in trials):
+                first, result = same[0]
+                text = f"{result.outcome.message}{_place(first, result.details)}"
+                error = ModelError(f"all {len(same)} trials of {kind} failed; the first one: {text}")
+                error.add_note(f"  mend it and run again; the tracebacks are in {job.workspace.audit.path}")
+                raise error
         outcomes = [
             _with_coefficient(each.result.outcome, each.coefficient, job.workspace, trial)
             for trial, each in zip(trials, scored, strict=True)
@@ -100,6 +108,13 @@ class ParameterDiscovery(Phase):
         write_npy(
             workspace.performance / "decision_returns.npy", _stacked([result.decision_return for result in results])
         )
+
+
+def _place(trial: Trial, details: str) -> str:
+    """Where in the strategy's own file a trial failed, as its traceback says, or nothing."""
+    own = getattr(sys.modules.get(type(trial.strategy.bare).__module__), "__file__", None)
+    lines = re.findall(rf'^  File "{re.escape(own)}", line (\d+)', details, re.MULTILINE) if own else []
+    return f" ({own}:{lines[-1]})" if lines else ""
 
 
 def _must_be_comparable(job: Job, trials: Sequence[Trial], outcomes: Sequence[Outcome]) -> None:

@@ -40,6 +40,19 @@ def test_a_small_space_is_tried_whole_and_once() -> None:
     assert found != small.grid()
 
 
+@pytest.mark.parametrize(
+    ("space", "points"),
+    [
+        (space_of(width={"float": [0.5, 0.5]}), [{"width": 0.5}]),
+        (space_of(width={"float": [1.0, 1.00001]}), [{"width": 1.00001}, {"width": 1.0}]),
+        (Simplex(1, None), [[1.0]]),
+        (Simplex(2, None, 0.5), [[0.5, 0.5]]),
+    ],
+)
+def test_a_range_that_holds_few_points_gives_those_and_ends(space: Any, points: list[Any]) -> None:
+    assert sorted(Random(trials=50).ask(space, seed=1), key=str) == points
+
+
 def test_points_are_within_bounds_on_their_steps_and_of_their_type() -> None:
     for point in Random(trials=500).ask(WIDE, seed=9):
         lookback, width = point["lookback"], point["width"]
