@@ -121,7 +121,9 @@ def _show(
     notes = ["minus: of Sharpe ratios, with the 95% interval of a paired stationary bootstrap"]
     screen.print(table("Each strategy alone", ["strategy", *heads, ">portfolio's minus"], rows, notes))
     conflicts = evaluator.conflicts
-    if conflicts.by_pair:
+    if not conflicts.conflicts:
+        screen.print(f"\n{conflict_sentence(conflicts, own)}", markup=False)
+    elif conflicts.by_pair:
         counts = [
             (" and ".join(each.names), f"{each.conflicts:,}", f"{each.of:,}", number("hit_rate", each.share))
             for each in (*conflicts.by_pair, *conflicts.by_asset[:ASSETS_SHOWN])

@@ -155,7 +155,9 @@ class Component(Model, ABC):
         kind = parameters.pop("kind")
         known = registered(cls.family)
         if kind not in known:
-            raise ConfigError(f"unknown {cls.family} {kind!r}; {did_you_mean(kind, known)}")
+            hint = did_you_mean(kind, known)
+            own = "; one of your own is found if its module stands under `plugins`" if hint.startswith("known") else ""
+            raise ConfigError(f"unknown {cls.family} {kind!r}; {hint}{own}")
         part = known[kind].read(parameters)
         if not isinstance(part, cls):
             raise ConfigError(f"{kind!r} is a {type(part).__name__}, not a {cls.__name__}")

@@ -240,7 +240,8 @@ def _failure(known: str, error: BaseException, path: Path | None = None) -> Conf
         frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not frame.filename.startswith("<")]
         own = [frame for frame in frames if path is not None and frame.filename == str(path)]
         last = (own or frames)[-1]
-        place, said, line = f"{last.filename}:{last.lineno}", f"{type(error).__name__}: {error}", last.line
+        place, said = f"{last.filename}:{last.lineno}", f"{type(error).__name__}: {error}"
+        line = last.line or ""
     if line:
         said += f"\n    {line}"
     return ConfigError(f"{known} cannot be imported\n  {place}: {said}\n  Mend it, or take the plugin out of the list.")

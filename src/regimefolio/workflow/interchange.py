@@ -88,6 +88,7 @@ def read_signals(workspace: Workspace, trial: int) -> SavedSignals:
         if described["status"] == "failed":
             raise ConfigError(f"{about}: trial {trial} failed and has no signals: {described['message']}")
         parameters, symbols = dict(described["parameters"]), tuple(axes["symbols"])
+        kind = str(parameters.pop("kind"))
         timestamps = np.array(axes["timestamps"], dtype="datetime64[ns]")
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise CorruptError(f"{about}: has another form ({error!r}); run --from parameter_discovery") from None
@@ -97,7 +98,6 @@ def read_signals(workspace: Workspace, trial: int) -> SavedSignals:
             f"{path}: is {panels.dtype} of shape {panels.shape}, but float32 of (2, bars, {len(symbols)}) is expected; "
             "restore it or run --from parameter_discovery"
         )
-    kind = str(parameters.pop("kind"))
     return SavedSignals(trial, kind, parameters, timestamps[: panels.shape[1]], symbols, panels[0], panels[1])
 
 

@@ -43,6 +43,13 @@ def test_combinations_strategies_and_conflicts_are_shown(file: Path, call: Call)
     assert max(map(len, out.splitlines())) <= 80
 
 
+def test_where_nothing_contradicts_there_is_no_table_of_noughts(file: Path, call: Call) -> None:
+    file.write_text(BACKTEST.replace("skip: 3}", "skip: 3, weight: 0}"))
+    out = call("compare", "two.yaml").out
+    assert "\nConflicts: none of 0 asset-bars; on_conflict: flat\n" in out
+    assert "asset-bars of share" not in " ".join(out.split())
+
+
 def test_json_has_every_row_with_all_metrics(file: Path, call: Call) -> None:
     code, out, err = call("compare", "two.yaml", "--json", "--seed", "5")
     assert (code, err) == (0, "")

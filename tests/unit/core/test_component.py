@@ -114,7 +114,11 @@ def test_a_name_a_mapping_or_an_instance_describes_a_part() -> None:
     ("value", "message"),
     [
         ("dics", "unknown test shape 'dics'; did you mean 'disc'?"),
-        ("hexagon", "unknown test shape 'hexagon'; known: disc, square"),
+        (
+            "hexagon",
+            "unknown test shape 'hexagon'; known: disc, square; "
+            "one of your own is found if its module stands under `plugins`",
+        ),
         ({"radius": 2}, "a test shape is a name or a mapping with `kind`, but this is {'radius': 2}"),
         ({"kind": 3}, "a test shape is a name or a mapping with `kind`, but this is {'kind': 3}"),
         (7, "a test shape is a name or a mapping with `kind`, but this is 7"),

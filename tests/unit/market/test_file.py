@@ -435,6 +435,10 @@ class TestNoTable:
         pl.DataFrame({"date": ["2020-01-02"], "symbol": [1], "close": [1.0]}).write_parquet(path)
         assert refusal(path) == "column symbol holds Int64, not text"
 
+    def test_a_folder_is_no_file_of_prices(self, tmp_path: Path) -> None:
+        (tmp_path / "prices.csv").mkdir()
+        assert refusal(tmp_path / "prices.csv") == "is a folder; name a file in it"
+
     def test_missing_file(self, tmp_path: Path) -> None:
         write(tmp_path, GOOD, "prices.csv.gz")
         with pytest.raises(MissingDataError, match=r"there is no such file; did you mean 'prices.csv.gz'\?"):

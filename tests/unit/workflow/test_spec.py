@@ -115,7 +115,8 @@ ORDER = (
         ),
         (
             lambda w: w.update(regime_classifiers=["trend", "hmm"]),
-            "unknown regime detector 'hmm'; known: gaussian_hmm, price_pattern, trend",
+            "unknown regime detector 'hmm'; known: gaussian_hmm, price_pattern, trend; "
+            "one of your own is found if its module stands under `plugins`",
             "  - hmm",
         ),
         (

@@ -83,8 +83,10 @@ def read_table(path: Path) -> Table:
     form = next((form for form in FORMATS if path.name.lower().endswith(f".{form}")), None)
     if form is None:
         raise DataError(f"{path}: prices are read from files named .csv, .csv.gz or .parquet")
+    if path.is_dir():
+        raise DataError(f"{path}: is a folder; name a file in it")
     if not path.is_file():
-        near = [file.name for file in path.parent.glob("*") if file.name.lower().endswith(FORMATS)]
+        near = [file.name for file in path.parent.glob("*") if file.name.lower().endswith(FORMATS) and file.is_file()]
         hint = f"; {did_you_mean(path.name, near)}" if near else f"; there are no prices in {path.parent}"
         raise MissingDataError(f"{path}: there is no such file{hint}")
     return _read_parquet(path) if form == "parquet" else _read_csv(path, form)
