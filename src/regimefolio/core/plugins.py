@@ -32,10 +32,15 @@ _OWN = "__regimefolio_plugin__"
 
 
 class Origin(NamedTuple):
-    """Where a module comes from, so that another process can import it; `file` only where its name does not suffice."""
+    """Where a module comes from, so that another process can import it.
+
+    `file` and `source` only where its name does not suffice: the text is the one that was executed here, whatever the
+    file holds by now.
+    """
 
     module: str
-    file: str | None
+    file: str | None = None
+    source: str = ""
 
 
 def load_plugin(name: str, folder: Path = Path()) -> ModuleType:
@@ -99,7 +104,7 @@ def origins(value: object) -> list[Origin] | None:
         file = getattr(module, "__file__", None)
         if module is None or name == "__main__" or not isinstance(file, str):
             return None
-        found.append(Origin(name, file if _OWN in vars(module) else None))
+        found.append(Origin(name, file, str(vars(module)[_OWN])) if _OWN in vars(module) else Origin(name))
     return found
 
 
@@ -109,7 +114,7 @@ def load_origin(origin: Origin) -> None:
         if origin.file is None:
             importlib.import_module(origin.module)
         else:
-            _execute(origin.module, Path(origin.file))
+            _execute(origin.module, Path(origin.file), origin.source)
 
 
 def homes(value: object) -> list[str]:
@@ -198,15 +203,14 @@ def _from_file(name: str, path: Path) -> ModuleType:
             return module
     module_name = f"{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
     try:
-        return _execute(module_name, path)
+        return _execute(module_name, path, source)
     except (Exception, SystemExit) as error:  # a door: the user's code
         raise _failure(known, error, path) from error
 
 
-def _execute(name: str, path: Path) -> ModuleType:
-    """Execute a file as a module of this name; modules beside it can be imported by it."""
+def _execute(name: str, path: Path, source: str) -> ModuleType:
+    """Execute a file's text as a module of this name; modules beside it can be imported by it."""
     _search_in(path.parent)
-    source = path.read_bytes().decode()
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None  # the name ends with .py
     module = importlib.util.module_from_spec(spec)

@@ -13,7 +13,7 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -54,9 +54,10 @@ class SavedSignals:
 
     @property
     def times(self) -> list[str]:
-        """The timestamps as text: dates, where all of them are whole days."""
-        whole = (self.timestamps == self.timestamps.astype("datetime64[D]")).all()
-        return np.datetime_as_string(self.timestamps, unit="D" if whole else "s").tolist()
+        """The timestamps as text: dates, where all of them are whole days, or else as finely as any of them needs."""
+        units: tuple[Literal["D", "s", "ns"], ...] = ("D", "s", "ns")
+        unit = next(each for each in units if (self.timestamps == self.timestamps.astype(f"datetime64[{each}]")).all())
+        return np.datetime_as_string(self.timestamps, unit=unit).tolist()
 
 
 @dataclass(frozen=True)

@@ -180,7 +180,9 @@ def test_another_process_is_told_what_to_import(folder: Path) -> None:
     found = origins(made)
     assert found is not None
     (origin,) = (each for each in found if each.file)
-    assert origin == Origin(type(made).__module__, str(folder / "mine.py"))
+    file = folder / "mine.py"
+    assert origin == Origin(type(made).__module__, str(file), file.read_text())
+    file.write_text("edited_since = True")  # another process executes what this one did
     del sys.modules[origin.module]
     load_origin(origin)
     assert registered("test tool")["clamp"] is not type(made)

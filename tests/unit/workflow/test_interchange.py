@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -59,6 +60,19 @@ def test_every_float32_survives(form: str, workspace: Workspace, tmp_path: Path)
     export_signals(workspace, 1, tmp_path / form)
     again = _Reading(tmp_path / form, read_signals(workspace, 1)).panels()
     assert again.tobytes() == panels.tobytes()
+
+
+@pytest.mark.parametrize(
+    ("stamp", "text"),
+    [
+        ("2020-01-02", "2020-01-02"),
+        ("2020-01-02T09:30:00", "2020-01-02T09:30:00"),
+        ("2020-01-02T09:30:00.25", "2020-01-02T09:30:00.250000000"),
+    ],
+)
+def test_times_are_told_as_finely_as_they_are(stamp: str, text: str, workspace: Workspace) -> None:
+    one = np.array([stamp], dtype="datetime64[ns]")
+    assert replace(read_signals(workspace, 2), timestamps=one).times == [text]
 
 
 def test_numbers_are_as_short_as_they_can_be() -> None:
