@@ -308,7 +308,7 @@ def test_an_edited_signal_is_noticed_recorded_and_used(finished: Path) -> None:
     assert after["performance/ensemble_returns.npy"] != before["performance/ensemble_returns.npy"]
     weights = files.read_json(workspace.analysis / "ensemble_weights.json")
     assert weights["classifiers"]["static"]["replay_equals_full_run"] is False
-    assert any("saved signals differ" in text for text in said.texts)
+    assert sum("saved signals differ" in text for text in said.texts) == 1
     assert actions(coordinator(finished).run()) == "uuuu"
     assert len(audited(workspace, "edited")) == 1  # once
 

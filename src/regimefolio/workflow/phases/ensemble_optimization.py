@@ -114,6 +114,8 @@ class EnsembleOptimization(Phase):
         searches = [self._search(job, runner, choices, STATIC, vectors)]
         static = searches[0].assembled
         searches += [self._search(job, runner, choices, kind, vectors, static) for kind in classifiers]
+        if not all(search.replay_equals_full_run for search in searches):
+            job.progress.say("saved signals differ from those that the strategies compute; the saved ones are used")
         chosen = max(searches[1:], key=lambda search: rank(search.objective))
         self._write(job, searches, chosen)
         write_json(job.workspace.analysis / "overfitting.json", _overfitting(job, searches, chosen))
@@ -227,7 +229,6 @@ def full_run_agrees(
                 f"{ensemble.strategies[column].kind} gives other signals than it gave before, from bar {bar} on, "
                 "though nobody edited them; a strategy must depend on its parameters and the market alone"
             )
-        job.progress.say("saved signals differ from those that the strategies compute; the saved ones are used")
         return False
     run = runner.replay(fresh, ensemble, job.n_fit, regimes, record=True)
     for name in ("equity", "weights", "cost"):
