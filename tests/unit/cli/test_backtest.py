@@ -83,7 +83,7 @@ def test_bad_prices_are_a_mistake(file: Path, folder: Path, call: Call) -> None:
     prices = (folder / "prices.csv").read_text().splitlines()
     prices[7] = prices[7].rsplit(",", 1)[0] + ",zero"
     (folder / "prices.csv").write_text("\n".join(prices))
-    code, out, err = call("backtest", "ranks.yaml")
+    code, out, err = call("backtest", "ranks.yaml", "-q")
     assert (code, out) == (2, "")
     assert "prices.csv: line 8, column DDD: not a number, found 'zero'" in err
     assert "regimefolio data check prices.csv" in err

@@ -90,7 +90,7 @@ def test_a_backtest_tells_its_conflicts_in_one_line(file: Path, call: Call) -> N
 
 def test_a_mistake_has_its_place(file: Path, call: Call) -> None:
     file.write_text(BACKTEST.replace("on_conflict: flat", "constraints: {min_positions: 9}"))
-    code, out, err = call("compare", "two.yaml")
+    code, out, err = call("compare", "two.yaml", "-q")
     assert (code, out) == (2, "")
     assert "two.yaml:5:" in err
     assert "min_positions 9 is more than the 4 assets of this data; lower it" in err
