@@ -166,7 +166,7 @@ def kernel_cache() -> Path | None:
 def kernels_are_compiled() -> bool:
     """Whether an earlier process compiled the kernels and kept them; the first one on a machine must compile them."""
     folder = kernel_cache()
-    return folder is not None and any(folder.glob("simulate.simulate-*.nbi"))
+    return folder is not None and any(folder.glob("simulate.*.nbi"))
 
 
 def load_plugins() -> None:
