@@ -40,8 +40,9 @@ def init(
     if folder.is_dir() and (found := sorted(each.name for each in folder.iterdir())):
         more = f" and {len(found) - 1} more" if len(found) > 1 else ""
         raise WorkspaceError(f"{folder}: is not empty, it holds {found[0]}{more}; name a folder that is not there yet")
-    for template in sorted(TEMPLATES.glob(f"*{SUFFIX}")):
-        write_text(folder / template.name.removesuffix(SUFFIX), template.read_text(encoding="utf-8"))
+    for template in sorted(TEMPLATES.rglob(f"*{SUFFIX}")):
+        name = template.relative_to(TEMPLATES).as_posix().removesuffix(SUFFIX)
+        write_text(folder / name, template.read_text(encoding="utf-8"))
     enter = "" if folder.resolve() == Path.cwd() else f"  cd {folder}\n"
     typer.echo(
         f"{folder}: a project, with a strategy of your own in near_high.py. Next:\n\n"

@@ -13,7 +13,7 @@ from regimefolio.core.files import read_json
 from tests.docs.documents import blocks
 from tests.unit.cli.conftest import Call
 
-FILES = [".gitignore", "README.md", "near_high.py", "test_near_high.py", "workflow.yaml"]
+FILES = [".gitignore", "README.md", "config", "near_high.py", "test_near_high.py", "workflow.yaml"]
 
 
 def test_a_project_runs_at_once_by_the_commands_of_its_readme(
@@ -26,11 +26,20 @@ def test_a_project_runs_at_once_by_the_commands_of_its_readme(
     assert sorted(path.name for path in project.iterdir()) == FILES
     monkeypatch.chdir(project)
     commands = [command for block in blocks((project / "README.md").read_text()) for command in block.commands]
-    assert {command.split()[1] for command in commands} >= {"run", "report", "backtest", "signals", "audit"}
+    assert {command.split()[1] for command in commands} >= {
+        "run",
+        "report",
+        "backtest",
+        "signals",
+        "audit",
+        "compare",
+        "components",
+    }
     for command in commands:
         code, out, err = call(*shlex.split(command, comments=True)[1:])
         assert (code, err) == (0, ""), command
         assert out
+    assert "near_high" in out  # of `components`, the last one
     assert (project / "results" / "first" / "report.html").stat().st_size > 100_000
     trial = read_json(project / "results" / "first" / "performance" / "trial_0.json")
     assert (trial["status"], trial["parameters"]["kind"]) == ("ok", "near_high")
