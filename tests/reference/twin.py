@@ -73,7 +73,7 @@ def ranks(alpha: Mapping[str, float]) -> dict[str, np.float32]:
 def combined_alphas(
     opinions: Mapping[str, Sequence[Opinion]], weights: Sequence[float], rules: Rules
 ) -> dict[str, float]:
-    """Every asset's alpha: strategies in order, every operation in float32, as signals are saved."""
+    """Every tradable asset's alpha: strategies in order, every operation in float32, as signals are saved."""
     f = np.float32
     rank = [
         ranks({s: o[i].alpha for s, o in opinions.items() if o[i].confidence > 0}) if w > 0 else {}
@@ -198,7 +198,7 @@ def target(
     rules: Rules,
 ) -> dict[str, float]:
     """Target weights of every asset; one that cannot be traded now gets 0."""
-    alpha = {s: a for s, a in combined_alphas(opinions, weights, rules).items() if s in tradable}
+    alpha = combined_alphas({s: o for s, o in opinions.items() if s in tradable}, weights, rules)
     weight = constrained_weights(wished_weights(alpha, risk, rules), rules)
     return {symbol: weight.get(symbol, 0.0) for symbol in opinions}
 

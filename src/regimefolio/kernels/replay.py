@@ -119,7 +119,7 @@ def _plain_row(
     out: Float,
 ) -> None:
     """What `weights_row` says of a plain row, to the bit, without its memory for rankings and limits."""
-    combine_row(alpha, confidence, weights, settings.method, combined)
+    combine_row(alpha, confidence, weights, tradable, settings.method, combined)
     if settings.alone:
         allocate_alone(combined, tradable, settings, out)
         return

@@ -63,14 +63,14 @@ class Settings(NamedTuple):
 
 
 @kernel
-def rank_row(alpha: Float32, confidence: Float32, out: Float32) -> None:
-    """Rank one strategy's alphas (N,) among the K assets of which it has an opinion, from −1 (lowest) to 1 (highest).
+def rank_row(alpha: Float32, confidence: Float32, tradable: Bool, out: Float32) -> None:
+    """Rank one strategy's alphas (N,) from −1 (lowest) to 1 (highest), among the K tradable assets with an opinion.
 
     (r − 1)/(K − 1)·2 − 1 with r = 1 … K, equal alphas sharing their mean rank. A single opinion is in the middle: 0.
-    Without an opinion: 0.
+    Without an opinion, or where not tradable: 0. Who will be a member one day must not count before.
     """
     out[:] = np.float32(0.0)
-    held = np.flatnonzero(confidence > np.float32(0.0))
+    held = np.flatnonzero((confidence > np.float32(0.0)) & tradable)
     if held.size < 2:
         return
     order = held[np.argsort(alpha[held])]
@@ -85,14 +85,14 @@ def rank_row(alpha: Float32, confidence: Float32, out: Float32) -> None:
 
 
 @kernel
-def _average_ranks(alpha: Float32, confidence: Float32, weights: Float32, out: Float32) -> None:
+def _average_ranks(alpha: Float32, confidence: Float32, weights: Float32, tradable: Bool, out: Float32) -> None:
     """The weighted mean of the strategies' ranks over those with an opinion; `out` holds zeros."""
     zero = np.float32(0.0)
     rank, belief = np.empty_like(out), np.zeros_like(out)
     for s in range(weights.size):
         w = weights[s]
         if w != zero:
-            rank_row(alpha[s], confidence[s], rank)
+            rank_row(alpha[s], confidence[s], tradable, rank)
             for n in range(out.size):
                 if confidence[s, n] > zero:
                     belief[n] += w
@@ -156,12 +156,14 @@ def _average_by_confidence(alpha: Float32, confidence: Float32, weights: Float32
 
 
 @lean
-def combine_row(alpha: Float32, confidence: Float32, weights: Float32, method: int, out: Float32) -> None:
+def combine_row(
+    alpha: Float32, confidence: Float32, weights: Float32, tradable: Bool, method: int, out: Float32
+) -> None:
     """Combine the alphas (S, N) of S strategies into one row (N,), in their order, with float32 arithmetic.
 
     `WEIGHTED` is Σ w·alpha, with Σ w = 1 as given; `CONFIDENCE_WEIGHTED` is Σ w·confidence·alpha / Σ w·confidence,
     `RANK_AVERAGE` Σ w·rank / Σ w over the opinions (see `rank_row`), `BEST_STRATEGY` the alpha of the opinion with the
-    largest w·confidence, the first of equals; each 0 where there is no opinion.
+    largest w·confidence, the first of equals; each 0 where there is no opinion. `tradable` (N,) says who is ranked.
     A strategy of weight 0 is skipped: the bits are those of its absence.
     """
     for n in range(out.size):
@@ -171,7 +173,7 @@ def combine_row(alpha: Float32, confidence: Float32, weights: Float32, method: i
     elif method == CONFIDENCE_WEIGHTED:
         _average_by_confidence(alpha, confidence, weights, out)
     elif method == RANK_AVERAGE:
-        _average_ranks(alpha, confidence, weights, out)
+        _average_ranks(alpha, confidence, weights, tradable, out)
     else:
         for n in range(out.size):
             best = _strongest(confidence, weights, n)
@@ -180,7 +182,13 @@ def combine_row(alpha: Float32, confidence: Float32, weights: Float32, method: i
 
 @kernel
 def settle_row(
-    alpha: Float32, confidence: Float32, weights: Float32, method: int, on_conflict: int, out: Float32
+    alpha: Float32,
+    confidence: Float32,
+    weights: Float32,
+    tradable: Bool,
+    method: int,
+    on_conflict: int,
+    out: Float32,
 ) -> None:
     """Settle the combined alphas (N,) of assets on which opinions are of opposite sign.
 
@@ -205,7 +213,7 @@ def settle_row(
         if not (chosen == s).any():
             continue
         if method == RANK_AVERAGE:
-            rank_row(alpha[s], confidence[s], rank)
+            rank_row(alpha[s], confidence[s], tradable, rank)
         for n in range(out.size):
             if chosen[n] == s:
                 if method == WEIGHTED:
@@ -220,10 +228,12 @@ def settle_row(
 
 
 @kernel
-def combined_row(alpha: Float32, confidence: Float32, weights: Float32, settings: Settings, out: Float32) -> None:
+def combined_row(
+    alpha: Float32, confidence: Float32, weights: Float32, tradable: Bool, settings: Settings, out: Float32
+) -> None:
     """Combine the alphas (S, N) of S strategies into one row (N,), and settle conflicts."""
-    combine_row(alpha, confidence, weights, settings.method, out)
-    settle_row(alpha, confidence, weights, settings.method, settings.on_conflict, out)
+    combine_row(alpha, confidence, weights, tradable, settings.method, out)
+    settle_row(alpha, confidence, weights, tradable, settings.method, settings.on_conflict, out)
 
 
 @kernel
@@ -305,7 +315,7 @@ def weights_row(
 ) -> None:
     """Target weights (N,) at one bar, from opinions (S, N), strategy weights (S,) and risk (N,), empty if unused."""
     combined = np.empty(out.size, np.float32)
-    combined_row(alpha, confidence, weights, settings, combined)
+    combined_row(alpha, confidence, weights, tradable, settings, combined)
     if settings.alone:
         allocate_alone(combined, tradable, settings, out)
         return

@@ -179,8 +179,8 @@ class PortfolioManager:
             target_weights(stack.alpha, stack.confidence, weights, row, decide, self.tradable, settings, out)
         else:
             for t in np.flatnonzero(decide).tolist():
-                alpha = np.empty(self.tradable.shape[1], np.float32)
-                rules.combined_row(stack.alpha[t], stack.confidence[t], weights[row[t]], settings, alpha)
+                alpha, tradable = np.empty(self.tradable.shape[1], np.float32), self.tradable[t]
+                rules.combined_row(stack.alpha[t], stack.confidence[t], weights[row[t]], tradable, settings, alpha)
                 out[t] = self._weights_at(t, alpha)
         if self.silent.size:
             out[self.silent] = np.nan

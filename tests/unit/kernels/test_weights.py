@@ -42,7 +42,7 @@ def f32(values: ArrayLike) -> Float32:
 
 def combine(alpha: ArrayLike, confidence: ArrayLike, weights: ArrayLike, method: int) -> Float32:
     out = np.full(np.shape(alpha)[1], NAN, np.float32)
-    combine_row(f32(alpha), f32(confidence), f32(weights), method, out)
+    combine_row(f32(alpha), f32(confidence), f32(weights), np.ones(out.size, np.bool_), method, out)
     return out
 
 
@@ -79,7 +79,7 @@ def test_a_strategy_without_weight_is_not_there(method: int) -> None:
 
 def ranks(alpha: list[float], confidence: list[float]) -> list[float]:
     out = np.full(len(alpha), NAN, np.float32)
-    rank_row(f32(alpha), f32(confidence), out)
+    rank_row(f32(alpha), f32(confidence), np.ones(out.size, np.bool_), out)
     found: list[float] = out.tolist()
     return found
 
@@ -95,6 +95,21 @@ def test_a_single_opinion_has_the_middle_rank_and_none_has_none() -> None:
     assert ranks([0.9, 0.5, -0.2], [1, 0, 0]) == [0.0, 0.0, 0.0]
     assert ranks([0.9, 0.5, -0.2], [0, 0, 0]) == [0.0, 0.0, 0.0]
     assert ranks([], []) == []
+
+
+def test_what_cannot_be_traded_has_no_rank_and_is_no_rival() -> None:
+    alpha, confidence = f32([[0.9, 0.1, 0.2, -0.5]]), f32([[1.0, 1.0, 1.0, 1.0]])
+    tradable = np.array([False, True, True, False])
+    expected = f32([0.0, -1.0, 1.0, 0.0])
+    out = np.full(4, NAN, np.float32)
+    rank_row(alpha[0], confidence[0], tradable, out)
+    assert out.tolist() == expected.tolist()
+    combine_row(alpha, confidence, f32([1.0]), tradable, RANK_AVERAGE, out)
+    assert out.tolist() == expected.tolist()
+    opposed = f32([[0.9, 0.1, 0.2, -0.5], [0.9, 0.2, -0.1, -0.5]])
+    settings = Settings(RANK_AVERAGE, PROPORTIONAL, 0, np.zeros(4, np.int64), Limits(INF, INF, 1.0), on_conflict=BEST)
+    combined_row(opposed, f32([[1.0] * 4, [0.5] * 4]), f32([0.5, 0.5]), tradable, settings, out)
+    assert out.tolist() == [0.0, 0.0, 1.0, 0.0]  # of asset 1 both think well, and one ranks it first, one last
 
 
 def test_rank_average_is_the_weighted_mean_over_those_with_an_opinion() -> None:
@@ -117,7 +132,7 @@ def settled(method: int, on_conflict: int, weights: ArrayLike = (0.75, 0.25)) ->
     confidence = f32([[0.25, 0.5, 0.5, 0.5, 0.5], [1.0, 0.5, 0.0, 0.5, 0.0]])
     settings = Settings(method, PROPORTIONAL, 0, np.zeros(5, np.int64), Limits(INF, INF, 1.0), on_conflict=on_conflict)
     out = np.full(5, NAN, np.float32)
-    combined_row(alpha, confidence, f32(weights), settings, out)
+    combined_row(alpha, confidence, f32(weights), np.ones(5, np.bool_), settings, out)
     found: list[float] = out.tolist()
     return found
 
