@@ -33,15 +33,29 @@ from regimefolio.evaluation import (
 from regimefolio.kernels.simulate import simulate
 from regimefolio.market import CheckReport, Dataset, DataSpec, DataWarning, Market, Source, load_data
 from regimefolio.market.view import View
-from regimefolio.portfolio import Allocator, Conflicts, Constraints, Ensemble, PortfolioManager, PortfolioSpec
+from regimefolio.portfolio import (
+    Allocator,
+    Conflicts,
+    Constraints,
+    Ensemble,
+    EqualWeight,
+    PortfolioManager,
+    PortfolioSpec,
+    Proportional,
+    RiskParity,
+)
 from regimefolio.regimes import GaussianHMM, PricePattern, RegimeDetector, Trend
 from regimefolio.report import Record, edited_files, first_sentence
 from regimefolio.research import Sampler
 from regimefolio.strategies import (
     BollingerMeanReversion,
+    ConfidenceFloor,
     MacdRsiConfluence,
     MomentumRank,
+    MovingAverageCross,
+    Normalise,
     Overlay,
+    Smoothing,
     Strategy,
     normalise_min_max,
     normalise_rank,
@@ -64,6 +78,7 @@ __all__ = [
     "CombinationRow",
     "ComparedRun",
     "Component",
+    "ConfidenceFloor",
     "ConfigError",
     "Conflicts",
     "Constraints",
@@ -72,12 +87,15 @@ __all__ = [
     "DataWarning",
     "Dataset",
     "Ensemble",
+    "EqualWeight",
     "ExecutionSpec",
     "GaussianHMM",
     "Imported",
     "MacdRsiConfluence",
     "Market",
     "MomentumRank",
+    "MovingAverageCross",
+    "Normalise",
     "Outcome",
     "Overlay",
     "Panel",
@@ -87,15 +105,18 @@ __all__ = [
     "PortfolioSpec",
     "PricePattern",
     "Progress",
+    "Proportional",
     "RegimeDetector",
     "RegimePath",
     "RegimefolioError",
+    "RiskParity",
     "Run",
     "Sampler",
     "SavedSignals",
     "SignalBuffer",
     "Signals",
     "Simulation",
+    "Smoothing",
     "Source",
     "Strategy",
     "StrategyEvaluation",

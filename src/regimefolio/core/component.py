@@ -66,11 +66,8 @@ class Model(BaseModel):
     @classmethod
     def _known_keys(cls, value: Any) -> Any:
         if isinstance(value, Mapping):
-            known = (*cls.model_fields, *cls.beside)
             mistakes = [
-                placed_error([str(key)], f"unknown key {key!r}; {did_you_mean(str(key), known)}")
-                for key in value
-                if key not in cls.model_fields
+                placed_error([str(key)], cls._unknown(str(key))) for key in value if key not in cls.model_fields
             ]
             if len(mistakes) == 1:
                 raise mistakes[0]
@@ -78,6 +75,12 @@ class Model(BaseModel):
                 details = [InitErrorDetails(type=mistake, input=value) for mistake in mistakes]
                 raise ValidationError.from_exception_data(cls.__name__, details)
         return value
+
+    @classmethod
+    def _unknown(cls, key: str) -> str:
+        if key in cls.beside:
+            return f"{key!r} is no field of {cls.__name__}, but stands beside them: use {cls.__name__}.read({{…}})"
+        return f"unknown key {key!r}; {did_you_mean(key, (*cls.model_fields, *cls.beside))}"
 
     def plain(self) -> dict[str, Json]:
         """The fields as JSON values."""

@@ -78,6 +78,7 @@ def normalise_tanh(values: Values, window: int | None = None, scale: float = 1.0
 
 
 def _placed(values: Values, window: int | None, across: Callable[..., None], within: Callable[..., None]) -> Float:
+    values = np.asarray(values)  # frames and lists have no business here, but come from notebooks
     if values.ndim != 2 or not np.issubdtype(values.dtype, np.floating) or np.isinf(values).any():
         raise DataError("values must be a panel of shape (T, N) of finite numbers, NaN where there is none")
     panel = read_only(values.astype(np.float64))

@@ -252,6 +252,9 @@ class _Reading:
             if not lowest <= value <= 1.0:
                 return f"{name} of {symbol} at {time} must be a number from {lowest:g} to 1, but is {row[name]!r}"
             self._panels[place, t, n] = value
+        alpha, confidence = self._panels[:, t, n]
+        if alpha != 0.0 and confidence == 0.0:
+            return f"{symbol} at {time} has confidence 0, which is no opinion; its alpha must be 0, but is {alpha:g}"
         return ""
 
 

@@ -144,8 +144,8 @@ LONG_SHORT = {"kind": "proportional", "long_short": True}
 
 def test_long_and_short_in_proportion() -> None:
     assert one_bar([0.5, 0.25, -0.25], allocator=LONG_SHORT) == [0.5, 0.25, -0.25]
-    found = one_bar([0.5, 0.25, -0.25], allocator=LONG_SHORT, constraints={"max_gross": 0.5, "min_positions": 2})
-    assert found == pytest.approx([0.25, 0.125, -0.125])
+    found = one_bar([1.0, 0.25, -0.25], allocator=LONG_SHORT, constraints={"max_gross": 0.5, "min_positions": 2})
+    assert found == pytest.approx([0.25, 1 / 12, -1 / 12])  # half of the gross at most, where 2/3 were wished
 
 
 def test_net_limits_make_130_30_and_a_neutral_book() -> None:

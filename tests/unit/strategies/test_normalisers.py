@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pytest
@@ -96,6 +97,11 @@ def test_a_column_far_from_zero_keeps_its_digits(far: float) -> None:
     x = far + np.arange(40.0)[:, None] % 7
     expected = [zscore(x[t - 9 : t + 1, 0] - far, float(x[t, 0] - far)) for t in range(9, 40)]
     np.testing.assert_allclose(normalise_zscore(x, window=10)[9:, 0], expected, rtol=1e-9, atol=1e-12)
+
+
+def test_what_is_like_an_array_is_taken_for_one() -> None:
+    values: Any = [[1.0, 2.0, 3.0]]
+    assert normalise_rank(values).tolist() == [[-1.0, 0.0, 1.0]]
 
 
 def test_what_cannot_be_normalised_is_refused() -> None:

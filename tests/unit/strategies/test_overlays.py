@@ -110,6 +110,17 @@ def test_each_method_on_three_alphas(method: str, expected: list[float]) -> None
     assert alpha[0, 1] == 0.0
 
 
+@pytest.mark.parametrize("over", ["cross_section", "own_history"])
+@pytest.mark.parametrize("method", ["zscore", "min_max", "rank", "tanh"])
+def test_the_middle_has_no_side_whatever_float32_leaves_of_it(method: str, over: str) -> None:
+    alphas = [0.1, 0.3, 0.7, 0.9, 0.5]  # in float32 their mean is not the last one
+    overlay = Normalise.model_validate({"method": method, "over": over, "window": 5})
+    rows = column(*alphas) if over == "own_history" else [alphas]
+    alpha, confidence = applied(overlay, rows, np.ones_like(rows))
+    assert alpha[-1, -1] == confidence[-1, -1] == 0.0
+    assert over == "own_history" or alpha[0, :4].all()
+
+
 def test_own_history_is_of_the_assets_own_bars_and_opinions() -> None:
     """A missing bar does not count; a bar without opinion counts, but has none to compare."""
     alphas = column(0.1, 0, 0.2, 0.3, 0.4, 0.5, 0, 0.25)
@@ -256,6 +267,12 @@ def test_a_strategy_adapts_in_its_own_way_under_overlays() -> None:
 def test_a_wrong_overlay_is_refused(overlays: object, message: str) -> None:
     with pytest.raises(ValidationError, match=message):
         Strategy.of({"kind": "momentum_rank", "overlays": overlays})
+
+
+def test_a_strategy_made_by_its_class_says_where_overlays_go() -> None:
+    with pytest.raises(ValidationError, match=r"'overlays' is no field of MomentumRank.*use MomentumRank.read\("):
+        MomentumRank.model_validate({"lookback": 20, "overlays": ["smoothing"]})
+    assert isinstance(MomentumRank.read({"lookback": 20, "overlays": ["smoothing"]}), Overlaid)
 
 
 def test_overlays_stand_in_one_list() -> None:

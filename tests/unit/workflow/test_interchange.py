@@ -55,6 +55,7 @@ def test_every_float32_survives(form: str, workspace: Workspace, tmp_path: Path)
     alpha = rng.integers(0, 0x3F800000, (TRAIN, 4), dtype=np.uint32).view(np.float32)
     alpha *= rng.choice(np.array([-1, 1], np.float32), alpha.shape)
     alpha[0] = (0.0, -0.0, 1.0, -1.0)
+    alpha[-1, :2] = 0.0  # where the confidence is 0
     panels = np.stack([alpha, np.abs(alpha[::-1])])
     write_npy(workspace.signal_file(1), panels)
     export_signals(workspace, 1, tmp_path / form)
@@ -124,6 +125,7 @@ FIRST = "2010-01-04"
         (csv_with(3, f"{FIRST},BBB,nan,0"), "but is 'nan'"),
         (csv_with(3, f"{FIRST},BBX,0,0"), "line 3: unknown symbol 'BBX'; did you mean 'BBB'?"),
         (csv_with(3, f"{FIRST},AAA,0,0"), "line 3: AAA at 2010-01-04 was already given in line 2"),
+        (csv_with(2, f"{FIRST},AAA,0.25,0"), "line 2: AAA at 2010-01-04 has confidence 0, which is no opinion"),
         (csv_with(3, "2010-01-03,BBB,0,0"), "line 3: '2010-01-03' is no training bar; they run from 2010-01-04 to "),
         (csv_with(3, f"{FIRST},BBB,0"), "line 3: has 3 cells, not 4"),
         (csv_with(3, None), "1 of 2,400 rows are missing, the first: BBB at 2010-01-04"),

@@ -17,6 +17,9 @@ from regimefolio.strategies.normalisers import (
 )
 from regimefolio.strategies.overlays.base import Overlay
 
+MIDDLE = 1e-6
+"""What is nearer to the middle than this is in the middle: alphas come as float32, whose rounding leaves less."""
+
 
 class Normalise(Overlay, kind="normalise"):
     """Says where each alpha stands among others: the members' at the same bar, or the asset's own of late.
@@ -45,7 +48,7 @@ class Normalise(Overlay, kind="normalise"):
         else:
             alpha = np.where(opinion & market.panel.member, signals.alpha, np.nan).astype(np.float64)
             placed = self._placed(alpha, None)
-        out.alpha[:] = np.nan_to_num(np.clip(placed, -1.0, 1.0))
+        out.alpha[:] = np.where(np.abs(placed) > MIDDLE, np.clip(placed, -1.0, 1.0), 0.0)  # 0 where there is none
         out.confidence[:] = np.where(out.alpha != 0.0, signals.confidence, np.float32(0.0))
 
     def _placed(self, alpha: Float, window: int | None) -> Float:
