@@ -82,7 +82,7 @@ def information_coefficient(
     MissingDataError
         Fills at the open of a panel without opens.
     ConfigError
-        A window outside the panel.
+        A window outside the panel, or another fill.
 
     Source
     ------
@@ -111,6 +111,8 @@ def window_end(signals: Signals, panel: Panel, first: int, last: int | None) -> 
 
 def fill_returns(panel: Panel, fill: str, first: int, last: int, entry: int, leave: int) -> Float:
     """Returns at fill prices from t + `entry` to t + `leave`, for the bars t from `first` that end before `last`."""
+    if fill not in ("next_open", "next_close"):
+        raise ConfigError(f"fill must be `next_open` or `next_close`, but is {fill!r}")
     price = panel.open if fill == "next_open" else panel.close
     if price is None:
         raise MissingDataError("fills at `next_open` need opens, and this data has closes only; use `next_close`")

@@ -213,4 +213,6 @@ def _mean(values: Float, inside: Bool, horizon: int) -> tuple[float, float, str]
     if bars < 2 * (lag + 1):
         return mean, math.nan, f"{bars} bars are too few for an error with {lag} lags"
     deviations = np.where(inside, values - mean, 0.0).sum(axis=1)
+    if not deviations.any():
+        return mean, math.nan, "all of them are alike, which says nothing about the error"
     return mean, standard_error(deviations, count, lag), ""

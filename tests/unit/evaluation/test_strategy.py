@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import math
+from typing import Any
 
 import numpy as np
 import pytest
 
-from regimefolio.core.errors import DataError
+from regimefolio.core.errors import ConfigError, DataError
 from regimefolio.core.files import json_text
 from regimefolio.core.types import Float, Panel, Signals
 from regimefolio.evaluation import StrategyEvaluator, alpha_decay, information_coefficient
@@ -48,6 +49,16 @@ def test_tables_by_hand() -> None:
     assert sure[0.2].realised == pytest.approx(0.0)  # right, wrong, and a return of 0, which is half
     assert sure[0.9].realised == 1.0
     assert sure[0.9].mean_confidence == pytest.approx(0.95)
+
+
+def test_outcomes_that_are_all_alike_have_no_interval() -> None:
+    panel = panel_of(1.01 ** np.arange(60.0)[:, np.newaxis] * np.ones(3))
+    signals = signals_of(panel, np.full((60, 3), 0.5), confidence=np.full((60, 3), 0.35))
+    row = StrategyEvaluator(panel, "next_close", lags=3).evaluate(signals).reliability[3]
+    assert row.realised == 1.0
+    assert math.isnan(row.interval_low)
+    assert math.isnan(row.interval_high)
+    assert row.reason == "all of them are alike, which says nothing about the error"
 
 
 def slow_error(label: Float, inside: Float, horizon: int) -> float:
@@ -146,3 +157,10 @@ def test_signals_of_another_panel_are_refused() -> None:
     signals, panel = random_case()
     with pytest.raises(DataError, match="same timestamps and symbols"):
         StrategyEvaluator(panel.until(50), "next_close").evaluate(signals)
+
+
+def test_a_fill_that_is_none_is_refused() -> None:
+    signals, panel = random_case()
+    fill: Any = "next_opn"
+    with pytest.raises(ConfigError, match="fill must be `next_open` or `next_close`, but is 'next_opn'"):
+        StrategyEvaluator(panel, fill).evaluate(signals)
