@@ -12,7 +12,7 @@ from regimefolio.core.component import fingerprint
 from regimefolio.core.errors import WorkspaceError
 from regimefolio.core.progress import Progress
 from regimefolio.core.types import Float, Json, Outcome, Signals
-from regimefolio.portfolio import Ensemble, SignalStack
+from regimefolio.portfolio import Ensemble, SignalStack, must_be_sound
 from regimefolio.strategies import Strategy
 
 
@@ -77,6 +77,7 @@ class BacktestManager:
     def _run(self, trial: Trial) -> TrialResult:
         try:
             signals = self._signals(trial.strategy)
+            must_be_sound(signals)
             self._keep(trial, signals)
             bars = self._runner.market.panel.n_bars
             stack = SignalStack(signals.alpha[:bars, None, :], signals.confidence[:bars, None, :])

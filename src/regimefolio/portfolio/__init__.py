@@ -4,7 +4,14 @@ from regimefolio.portfolio.adaptive_ensemble import Ensemble, RegimeSettings
 from regimefolio.portfolio.allocators import Allocator, CompiledAllocator, EqualWeight, Proportional, RiskParity
 from regimefolio.portfolio.conflicts import ConflictCount, Conflicts
 from regimefolio.portfolio.constraints import Constraints
-from regimefolio.portfolio.manager import CombinationMethod, OnConflict, PortfolioManager, PortfolioSpec, SignalStack
+from regimefolio.portfolio.manager import (
+    CombinationMethod,
+    OnConflict,
+    PortfolioManager,
+    PortfolioSpec,
+    SignalStack,
+    must_be_sound,
+)
 
 __all__ = [
     "Allocator",
@@ -22,4 +29,5 @@ __all__ = [
     "RegimeSettings",
     "RiskParity",
     "SignalStack",
+    "must_be_sound",
 ]

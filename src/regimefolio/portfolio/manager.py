@@ -10,7 +10,7 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from regimefolio.core.component import Model, Part, did_you_mean, placed_error
-from regimefolio.core.errors import ConfigError, ModelError
+from regimefolio.core.errors import ConfigError, DataError, ModelError
 from regimefolio.core.types import Bool, Float, Float32, Int, RegimePath, Signals, read_only
 from regimefolio.kernels import weights as rules
 from regimefolio.kernels.constraints import constrain_row
@@ -65,6 +65,28 @@ class PortfolioSpec(Model):
         return self
 
 
+def must_be_sound(signals: Signals) -> None:
+    """Refuse signals out of range: a single NaN or a large alpha would break every limit on weights without a word.
+
+    Raises
+    ------
+    DataError
+        Names the strategy, the first such symbol and bar, and what to do.
+    """
+    alpha, confidence = signals.alpha, signals.confidence
+    if alpha.size == 0 or (
+        alpha.min() >= -1.0 and alpha.max() <= 1.0 and confidence.min() >= 0.0 and confidence.max() <= 1.0
+    ):  # all False where there is a NaN
+        return
+    t, n = np.argwhere(~((np.abs(alpha) <= 1.0) & (confidence >= 0.0) & (confidence <= 1.0)))[0]
+    when = str(signals.timestamps[t].astype("datetime64[s]")).removesuffix("T00:00:00")
+    raise DataError(
+        f"{signals.strategy}: alpha must lie in -1 … 1 and confidence in 0 … 1, but {signals.symbols[n]} at {when} has "
+        f"alpha {alpha[t, n]} and confidence {confidence[t, n]}; no opinion is alpha 0 and confidence 0. "
+        "regimefolio.testing.StrategyContract finds such mistakes"
+    )
+
+
 class SignalStack(NamedTuple):
     """The signals of S strategies side by side, bar by bar: two arrays of shape (T, S, N), float32."""
 
@@ -73,7 +95,15 @@ class SignalStack(NamedTuple):
 
     @classmethod
     def of(cls, signals: Sequence[Signals]) -> SignalStack:
-        """Strategies in the order given."""
+        """Strategies in the order given.
+
+        Raises
+        ------
+        DataError
+            As `must_be_sound`.
+        """
+        for each in signals:
+            must_be_sound(each)
         return cls.joined([each.alpha for each in signals], [each.confidence for each in signals])
 
     @classmethod

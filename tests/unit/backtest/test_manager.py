@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from regimefolio.core.errors import DataError, WorkspaceError
 from regimefolio.core.progress import Progress
 from regimefolio.core.types import SignalBuffer, Signals
 from regimefolio.market.view import Market
-from regimefolio.portfolio import Ensemble, PortfolioSpec
+from regimefolio.portfolio import Ensemble, PortfolioSpec, SignalStack
 from regimefolio.strategies import BollingerMeanReversion, Strategy
 from regimefolio.testing import synthetic_market
 
@@ -52,6 +53,22 @@ def bits(result: TrialResult) -> bytes:
     assert result.returns is not None
     assert result.decision_return is not None
     return result.returns.tobytes() + result.decision_return.tobytes() + repr(result.outcome.metrics).encode()
+
+
+@pytest.mark.parametrize(("alpha", "confidence"), [(np.nan, 0.0), (1.5, 0.5), (-1.5, 0.5), (0.5, -0.1), (0.5, np.nan)])
+def test_signals_out_of_range_are_refused_before_they_are_kept(alpha: float, confidence: float) -> None:
+    given = BollingerMeanReversion().signals(MARKET)
+    panels = given.alpha.copy(), given.confidence.copy()
+    panels[0][70, 3], panels[1][70, 3] = alpha, confidence
+    unsound = replace(given, alpha=panels[0], confidence=panels[1])
+    message = f"bollinger_mean_reversion: alpha must lie in -1 … 1 and confidence in 0 … 1, but {MARKET.symbols[3]} at "
+    with pytest.raises(DataError, match=message):
+        SignalStack.of([unsound])
+    kept: list[int] = []
+    batch = BacktestManager(runner(), START, lambda each: unsound, lambda trial, signals: kept.append(trial.number))
+    (found,) = batch.run(trials(1))
+    assert (found.outcome.status, kept) == ("failed", [])
+    assert message in found.outcome.message
 
 
 @pytest.mark.parametrize("threads", [1, 2, 5])

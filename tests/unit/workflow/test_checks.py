@@ -34,7 +34,7 @@ class Peeking(Strategy, kind="peeking"):
         panels, close = self.buffer(market, out), market.panel.close
         for panel in panels:
             panel[:] = 0.0
-        panels.alpha[: -self.ahead] = np.sign(close[self.ahead :] - close[: -self.ahead])
+        panels.alpha[: -self.ahead] = np.sign(np.nan_to_num(close[self.ahead :] - close[: -self.ahead]))
         panels.confidence[: -self.ahead] = 1.0
         return self.emit(market, panels, horizon=1)
 
