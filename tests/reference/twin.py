@@ -107,8 +107,9 @@ def wished_weights(alpha: Mapping[str, float], risk: Mapping[str, float], rules:
     """Weights of the tradable assets before any limit."""
     chosen = dict(alpha)
     if rules.top_n and len(alpha) > rules.top_n:
-        worst = sorted(alpha.values(), reverse=True)[rules.top_n - 1]
-        chosen = {symbol: a for symbol, a in alpha.items() if a >= worst}
+        strength = {symbol: abs(a) if rules.allocator == "long_short" else a for symbol, a in alpha.items()}
+        worst = sorted(strength.values(), reverse=True)[rules.top_n - 1]
+        chosen = {symbol: a for symbol, a in alpha.items() if strength[symbol] >= worst}
     gross = rules.max_gross if math.isfinite(rules.max_gross) else 1.0
     if rules.allocator == "equal_weight":
         wish = dict.fromkeys(chosen, 1.0)

@@ -46,7 +46,7 @@ NO_RISK.flags.writeable = False
 class Settings(NamedTuple):
     """How a row of opinions becomes a row of weights.
 
-    `method`, `allocator` and `on_conflict` are the codes above; `top_n` keeps that many best alphas, 0 = all; `sector`
+    `method`, `allocator` and `on_conflict` are the codes above; `top_n` keeps that many best assets, 0 = all; `sector`
     (N,) holds codes from 0 on; `tilt` and the `risk` panel (T, N) are for `RISK_PARITY` alone; `alone` applies the rule
     to each asset as if it were the only one.
     """
@@ -253,6 +253,15 @@ def keep_top_row(alpha: Float32, top_n: int, keep: Bool) -> None:
             keep[n] = keep[n] and alpha[n] >= threshold
 
 
+@kernel
+def keep_best_row(alpha: Float32, settings: Settings, keep: Bool) -> None:
+    """Take from `keep` (N,) what `top_n` leaves out: by alpha, or by |alpha| where the rule goes short too."""
+    if settings.allocator == LONG_SHORT:
+        keep_top_row(np.abs(alpha), settings.top_n, keep)
+    else:
+        keep_top_row(alpha, settings.top_n, keep)
+
+
 @summing
 def _total_size(x: Float) -> float:
     """The sum of absolute values of a row."""
@@ -320,7 +329,7 @@ def weights_row(
         allocate_alone(combined, tradable, settings, out)
         return
     keep = tradable.copy()
-    keep_top_row(combined, settings.top_n, keep)
+    keep_best_row(combined, settings, keep)
     wished = np.empty(out.size)
     allocate_row(combined, keep, risk, settings.allocator, settings.tilt, settings.limits.max_gross, wished)
     constrain_row(wished, settings.sector, settings.limits, out)

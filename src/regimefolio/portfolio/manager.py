@@ -39,7 +39,11 @@ class PortfolioSpec(Model):
 
     combination_method: CombinationMethod = "weighted"
     on_conflict: OnConflict = Field("net", description="what becomes of an asset on which strategies contradict")
-    top_n: int | None = Field(None, ge=1, description="keep the assets of the n largest combined alphas")
+    top_n: int | None = Field(
+        None,
+        ge=1,
+        description="keep the assets of the n largest combined alphas; of the n largest |alpha| where long_short",
+    )
     allocator: Part[Allocator] = Proportional()
     constraints: Constraints = Constraints()
     rebalance: Rebalance = "weekly"
@@ -257,7 +261,7 @@ class PortfolioManager:
     def _weights_at(self, t: int, alpha: Float32) -> Float:
         """Target weights (N,) at one bar, from combined alphas, by asking the allocator."""
         keep = self.tradable[t].copy()
-        rules.keep_top_row(alpha, self.settings.top_n, keep)
+        rules.keep_best_row(alpha, self.settings, keep)
         view = View(self.market.until(t + 1), read_only(alpha), read_only(keep))
         limits, out = self.settings.limits, np.empty(alpha.size)
         constrain_row(limits.max_gross * self._asked(view), self.settings.sector, limits, out)

@@ -100,6 +100,11 @@ def test_the_best_are_kept_with_their_ties() -> None:
     assert one_bar([0.5, 0.25, 0.125], top_n=2, allocator="equal_weight") == [0.5, 0.5, 0.0]
 
 
+def test_the_best_of_both_sides_are_kept_where_shorts_are_allowed() -> None:
+    both = {"kind": "proportional", "long_short": True}
+    assert one_bar([0.5, -0.75, 0.25], top_n=2, allocator=both) == pytest.approx([0.4, -0.6, 0.0], rel=1e-15)
+
+
 def test_limits_hold_together_and_the_rest_is_cash() -> None:
     assert one_bar([0.5, 0.25, 0.25], constraints={"max_position": 0.3}) == [0.3, 0.25, 0.25]
     assert one_bar([0.5, 0.25, 0.25], constraints={"max_gross": 0.5}) == [0.25, 0.125, 0.125]
