@@ -48,7 +48,7 @@ def workspace(finished: Path) -> Workspace:
 
 def of_training(found: dict[str, str]) -> dict[str, str]:
     """The files of phases 1 to 3."""
-    validation = ("validation_", "robustness", "contributions")
+    validation = ("validation_", "robustness", "contributions", "signal_quality")
     return {name: sha for name, sha in found.items() if not any(each in name for each in validation)}
 
 
@@ -181,6 +181,7 @@ def test_nothing_else_lies_in_the_workspace(workspace: Workspace) -> None:
         "analysis/validation_trades.json",
         "analysis/robustness.json",
         "analysis/contributions.json",
+        "analysis/signal_quality.json",
         *(f"checkpoints/{name}.json" for name in NAMES),
     }
 

@@ -47,6 +47,7 @@ from regimefolio.workflow.phases.robustness import (
     robustness,
     rolling,
 )
+from regimefolio.workflow.phases.signal_quality import signal_quality
 from regimefolio.workflow.spec import WorkflowSpec
 from regimefolio.workflow.workspace import Workspace
 
@@ -78,6 +79,7 @@ class Validation(Phase):
         "analysis/validation_trades.json",
         "analysis/robustness.json",
         "analysis/contributions.json",
+        "analysis/signal_quality.json",
     )
 
     def configuration(self, spec: WorkflowSpec) -> Json:
@@ -115,6 +117,8 @@ class Validation(Phase):
         )
         write_json(job.workspace.analysis / "contributions.json", contributions(job, chosen))
         write_json(job.workspace.analysis / "robustness.json", robustness(job, chosen))
+        quality = signal_quality(job, done.rows, (STATIC, *detector.names))
+        write_json(job.workspace.analysis / "signal_quality.json", quality)
         job.progress.say(
             f"validation: {sum(check.passed for check in checks)} of {len(checks)} checks passed on "
             f"{job.dataset.panel.n_bars - start} test bars"
