@@ -14,13 +14,13 @@ Number = float | None
 """A number, or None where it is undefined."""
 
 
-class _Part(BaseModel):
+class Part(BaseModel):
     """A piece of a file; what else the file says is not the report's business."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
-class RunResult(_Part):
+class RunResult(Part):
     """One run on the test bars."""
 
     status: str
@@ -29,7 +29,7 @@ class RunResult(_Part):
     regime_metrics: dict[str, dict[str, Number]]
 
 
-class Difference(_Part):
+class Difference(Part):
     """The selected run's Sharpe ratio minus another's, with its interval."""
 
     point: Number
@@ -39,7 +39,7 @@ class Difference(_Part):
     share_positive: Number
 
 
-class Span(_Part):
+class Span(Part):
     """Some bars in a row."""
 
     first: datetime.datetime
@@ -47,7 +47,7 @@ class Span(_Part):
     bars: int
 
 
-class Window(_Part):
+class Window(Part):
     """Which bars were used for what."""
 
     training: Span
@@ -59,7 +59,7 @@ class Window(_Part):
     periods_per_year: float
 
 
-class Check(_Part):
+class Check(Part):
     """One thing that had to hold."""
 
     name: str
@@ -67,7 +67,7 @@ class Check(_Part):
     details: str
 
 
-class Episode(_Part):
+class Episode(Part):
     """Bars of one regime in a row, counted from the first test bar."""
 
     label: int
@@ -79,7 +79,7 @@ class Episode(_Part):
         return self.last - self.first + 1
 
 
-class Regimes(_Part):
+class Regimes(Part):
     """What one classifier saw on the test bars."""
 
     names: list[str] = Field(min_length=1)
@@ -96,7 +96,7 @@ class Regimes(_Part):
         return self
 
 
-class Position(_Part):
+class Position(Part):
     """One symbol at the last bar, as fractions of equity; no target, no order."""
 
     symbol: str
@@ -104,14 +104,14 @@ class Position(_Part):
     target: Number
 
 
-class Orders(_Part):
+class Orders(Part):
     """What was decided at the last bar."""
 
     decided_at: datetime.datetime
     positions: list[Position]
 
 
-class Results(_Part):
+class Results(Part):
     """validation_results.json."""
 
     selected: str
@@ -126,7 +126,7 @@ class Results(_Part):
     index: RunResult | None = None
 
 
-class Evidence(_Part):
+class Evidence(Part):
     """What a choice rests on; `fallback` says why it is not the regime's own, or is empty."""
 
     bars: int
@@ -137,7 +137,7 @@ class Evidence(_Part):
     fallback: str
 
 
-class Choice(_Part):
+class Choice(Part):
     """The parameters of one strategy in one regime."""
 
     parameters: dict[str, Json]
@@ -145,14 +145,14 @@ class Choice(_Part):
     evidence: Evidence
 
 
-class Shares(_Part):
+class Shares(Part):
     """The strategy weights of one classifier, by regime."""
 
     weights: dict[str, dict[str, float]]
     evidence: dict[str, Evidence]
 
 
-class EnsembleWeights(_Part):
+class EnsembleWeights(Part):
     """ensemble_weights.json."""
 
     objective: str
@@ -160,7 +160,7 @@ class EnsembleWeights(_Part):
     classifiers: dict[str, Shares]
 
 
-class Overfitting(_Part):
+class Overfitting(Part):
     """overfitting.json."""
 
     bars: int
@@ -172,7 +172,7 @@ class Overfitting(_Part):
     deflated_sharpe_ratio: Number
 
 
-class DataOrigin(_Part):
+class DataOrigin(Part):
     """Where the prices came from."""
 
     source: str
@@ -180,7 +180,7 @@ class DataOrigin(_Part):
     about: str
 
 
-class Workflow(_Part):
+class Workflow(Part):
     """workflow.json."""
 
     id: str
@@ -191,7 +191,7 @@ class Workflow(_Part):
     versions: dict[str, str]
 
 
-class Axes(_Part):
+class Axes(Part):
     """axes.json; sectors where they are known."""
 
     timestamps: list[str]
@@ -199,17 +199,17 @@ class Axes(_Part):
     sectors: list[str] | None = None
 
 
-class _Execution(_Part):
+class _Execution(Part):
     fill: str | None = None
     commission_bps: float = 0.0
     slippage_bps: float = 0.0
 
 
-class _Portfolio(_Part):
+class _Portfolio(Part):
     rebalance: str | dict[str, int]
 
 
-class Settings(_Part):
+class Settings(Part):
     """The part of the resolved configuration that the page speaks of."""
 
     benchmark: str
@@ -237,7 +237,7 @@ class Settings(_Part):
         return rebalance if isinstance(rebalance, str) else f"every {rebalance.get('every')} bars"
 
 
-class Checkpoint(_Part):
+class Checkpoint(Part):
     """A file of checkpoints/: SHA-256 of what a phase read and wrote."""
 
     phase: str
@@ -245,7 +245,7 @@ class Checkpoint(_Part):
     outputs: dict[str, str]
 
 
-class Placebo(_Part):
+class Placebo(Part):
     """The Sharpe ratio of the real regimes beside those of regimes shifted in time."""
 
     wanted: int
@@ -257,7 +257,7 @@ class Placebo(_Part):
     scores: list[Number]
 
 
-class UnderCosts(_Part):
+class UnderCosts(Part):
     """The selected strategy and equal weight with all costs multiplied."""
 
     multiple: float
@@ -265,7 +265,7 @@ class UnderCosts(_Part):
     equal_weight: dict[str, Number]
 
 
-class BreakEven(_Part):
+class BreakEven(Part):
     """The multiple of costs at which something is gone; where there is none, `reason` says why."""
 
     multiple: Number
@@ -273,28 +273,28 @@ class BreakEven(_Part):
     reason: str
 
 
-class BreakEvens(_Part):
+class BreakEvens(Part):
     """Where the return is gone, and where the lead over equal weight is."""
 
     gain: BreakEven = Field(alias="return")
     advantage: BreakEven
 
 
-class Costs(_Part):
+class Costs(Part):
     """What costs do to the result."""
 
     multiples: list[UnderCosts]
     break_even: BreakEvens
 
 
-class OneBarLater(_Part):
+class OneBarLater(Part):
     """The selected strategy and equal weight with every fill one bar later."""
 
     selected: dict[str, Number]
     equal_weight: dict[str, Number]
 
 
-class Alone(_Part):
+class Alone(Part):
     """One strategy by itself."""
 
     strategy: str
@@ -302,7 +302,7 @@ class Alone(_Part):
     metrics: dict[str, Number]
 
 
-class Compared(_Part):
+class Compared(Part):
     """The scores of trials in training and on the test; `best` is the best one's number, `best_afterwards` its rank."""
 
     training: list[Number]
@@ -326,14 +326,14 @@ class Compared(_Part):
         return [(n, x, y) for n, (x, y) in both if x is not None and y is not None]
 
 
-class Trials(_Part):
+class Trials(Part):
     """The trials of both searches."""
 
     parameter_discovery: Compared
     ensemble_optimization: Compared
 
 
-class Surface(_Part):
+class Surface(Part):
     """Scores over one or two parameters; the score stands last in a point."""
 
     parameters: list[str] = Field(min_length=1, max_length=2)
@@ -343,14 +343,14 @@ class Surface(_Part):
     others_vary: bool
 
 
-class Surfaces(_Part):
+class Surfaces(Part):
     """The surface of each strategy's search."""
 
     objective: str
     strategies: dict[str, Surface]
 
 
-class Robustness(_Part):
+class Robustness(Part):
     """robustness.json."""
 
     placebo: Placebo
@@ -361,7 +361,7 @@ class Robustness(_Part):
     surface: Surfaces
 
 
-class Contributions(_Part):
+class Contributions(Part):
     """contributions.json: money by name, in four ways of adding up to the same total."""
 
     total: float

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -29,6 +29,7 @@ from regimefolio.report.contents import (
     Workflow,
 )
 from regimefolio.report.edits import edited_files
+from regimefolio.report.measured import Fits, Seen, SignalQuality
 
 STATIC, BEST_TRIAL, EQUAL_WEIGHT, INDEX, ALL_BARS = "static", "best_trial", "equal_weight", "index", "all"
 
@@ -47,6 +48,9 @@ SHARES = "analysis/ensemble_weights.json"
 OVERFITTING = "analysis/overfitting.json"
 ROBUSTNESS = "analysis/robustness.json"
 CONTRIBUTIONS = "analysis/contributions.json"
+SIGNAL_QUALITY = "analysis/signal_quality.json"
+REGIMES = "analysis/regimes.json"
+REGIME_FITS = "analysis/regime_fits.json"
 
 
 @dataclass(frozen=True)
@@ -69,6 +73,8 @@ class Record:
 
     Parameters
     ----------
+    seen, fits : mapping of classifier to Seen, to Fits
+        What it saw on the training bars, and what it learnt from them.
     timestamps : ndarray of shape (B,)
         The test bars; `equity` has them as columns, `weights` and `labels` as rows and columns.
     equity : mapping of run to ndarray of shape (B,)
@@ -92,6 +98,9 @@ class Record:
     overfitting: Overfitting
     robustness: Robustness
     contributions: Contributions
+    signal_quality: SignalQuality
+    seen: dict[str, Seen]
+    fits: dict[str, Fits]
     timestamps: Times
     symbols: list[str]
     sectors: list[str] | None
@@ -146,6 +155,11 @@ class _Reader:
 
     def json(self, name: str, model: type[M]) -> M:
         return self._checked(name, TypeAdapter(model), read_json(self._path(name)))
+
+    def by_classifier(self, name: str, model: type[M], classifiers: Iterable[str]) -> dict[str, M]:
+        found = self._checked(name, TypeAdapter(dict[str, model]), read_json(self._path(name)))  # type: ignore[valid-type]
+        _must_hold(self.root / name, found, *classifiers)
+        return found
 
     def choices(self) -> dict[str, dict[str, dict[str, Choice]]]:
         adapter = TypeAdapter(dict[str, dict[str, dict[str, Choice]]])
@@ -227,6 +241,9 @@ def read_record(root: Path) -> Record:
         overfitting=reader.json(OVERFITTING, Overfitting),
         robustness=reader.json(ROBUSTNESS, Robustness),
         contributions=reader.json(CONTRIBUTIONS, Contributions),
+        signal_quality=reader.json(SIGNAL_QUALITY, SignalQuality),
+        seen=reader.by_classifier(REGIMES, Seen, results.regimes),
+        fits=reader.by_classifier(REGIME_FITS, Fits, results.regimes),
         timestamps=timestamps,
         symbols=axes.symbols,
         sectors=axes.sectors,

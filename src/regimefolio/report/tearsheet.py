@@ -16,7 +16,7 @@ from markupsafe import Markup
 from regimefolio.core.errors import WorkspaceError
 from regimefolio.core.files import write_text
 from regimefolio.report import tables, verdict
-from regimefolio.report.figures import all_figures
+from regimefolio.report.figures import all_figures, signals
 from regimefolio.report.record import ALL_BARS, EQUAL_WEIGHT, STATIC, Record, read_record
 from regimefolio.report.words import count, counted, day, metric_name, number, percent, probability
 
@@ -81,6 +81,7 @@ def render(record: Record) -> str:
         scored=_scored(record),
         sources_of_gain=tables.concentration(record),
         surfaces=[figure for name, figure in figures.items() if name.startswith("surface-")],
+        opinions=signals(record),
         orders_note=_orders_note(record),
         specs=_embedded({name: figure.spec for name, figure in figures.items()}),
         style=Markup(_text("report.css")),

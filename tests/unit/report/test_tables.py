@@ -26,6 +26,8 @@ ALL: tuple[Callable[[Record], Table | None], ...] = (
     tables.circumstances,
     tables.contributions,
     tables.assets,
+    tables.signals,
+    tables.stays,
     tables.checks,
     tables.orders,
     tables.files,

@@ -34,6 +34,9 @@ READ = (
     "analysis/overfitting.json",
     "analysis/robustness.json",
     "analysis/contributions.json",
+    "analysis/signal_quality.json",
+    "analysis/regimes.json",
+    "analysis/regime_fits.json",
 )
 
 
@@ -91,7 +94,7 @@ def test_only_the_scripts_of_the_page_may_run(page: str) -> None:
 
 def test_every_figure_names_its_files_and_their_digests(page: str, finished: Path) -> None:
     captions = re.findall(r"<figcaption>.*?</figcaption>", page, flags=re.DOTALL)
-    assert len(captions) == 8
+    assert len(captions) == 8 + 2  # one under the small figures of each strategy
     for caption in captions:
         named = re.findall(r"<span>(\S+) <code title=\"SHA-256 (\w{64})\">(\w{12})</code>", caption)
         assert named
@@ -135,6 +138,7 @@ def test_sections_are_in_order(page: str) -> None:
         "robustness",
         "equity",
         "contributions",
+        "signals",
         "regimes",
         "search",
         "years",
@@ -175,9 +179,19 @@ def test_a_spoilt_file_is_named(workspace: Path, name: str) -> None:
         ("analysis/robustness.json", ("costs", "break_even", "return"), None),
         ("analysis/robustness.json", ("trials", "parameter_discovery", "test"), [1.0]),
         ("analysis/contributions.json", ("by_asset",), None),
+        ("analysis/signal_quality.json", ("strategies", 0, "decay", "lag"), [1]),
+        ("analysis/signal_quality.json", ("strategies", 0, "alpha_histogram", "edges"), [0.0, 1.0]),
+        ("analysis/regimes.json", ("trend",), None),
+        ("analysis/regimes.json", ("trend", "transition_matrix"), [[1.0]]),
+        ("analysis/regimes.json", ("trend", "expected_duration", "bull"), None),
+        ("analysis/regime_fits.json", ("gaussian_hmm",), None),
+        ("analysis/regime_fits.json", ("gaussian_hmm", "fits", 0, "timestamp"), "soon"),
+        ("analysis/regime_fits.json", ("gaussian_hmm", "fits", 0, "transition"), [[1.0]]),
     ],
 )
-def test_a_file_of_another_form_is_corrupt(workspace: Path, name: str, place: tuple[str, ...], value: object) -> None:
+def test_a_file_of_another_form_is_corrupt(
+    workspace: Path, name: str, place: tuple[str | int, ...], value: object
+) -> None:
     found = read_json(workspace / name)
     inner = found
     for step in place[:-1]:
@@ -283,6 +297,19 @@ def test_an_order_is_certain_or_not(record: Record) -> None:
     assert note(scheduled("monthly")).startswith("No order unless the next bar begins a new month")
     assert "is ordered for the next bar" in note(scheduled({"every": last}))
     assert note(scheduled({"every": last - 1})).startswith("No order: the last bar is none of the schedule’s")
+
+
+def test_a_short_test_has_a_page_too(record: Record) -> None:
+    """Neither a year to look back on nor regime paths to shift."""
+    found = record.robustness.placebo.model_copy(update={"scores": [], "counted": 0, "p_value": None})
+    changed = replace(
+        record,
+        robustness=record.robustness.model_copy(update={"placebo": found}),
+        rolling={name: np.full_like(each, np.nan) for name, each in record.rolling.items()},
+    )
+    body = visible(render(changed))
+    assert "The test is shorter than a year." in body
+    assert "Whether the timing of the regimes matters cannot be said here." in body
 
 
 def test_scores_begin_after_the_warm_up(record: Record, page: str) -> None:

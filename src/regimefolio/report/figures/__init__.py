@@ -6,15 +6,41 @@ from collections.abc import Mapping
 
 from regimefolio.report.figures.curves import equity, rolling, weights
 from regimefolio.report.figures.drawing import Figure, Key
+from regimefolio.report.figures.fits import agreement
 from regimefolio.report.figures.luck import placebo, ranks, trials
 from regimefolio.report.figures.search import surfaces
+from regimefolio.report.figures.signals import Panels, signals
 from regimefolio.report.record import Record
 
-__all__ = ["Figure", "Key", "all_figures", "equity", "placebo", "ranks", "rolling", "surfaces", "trials", "weights"]
+__all__ = [
+    "Figure",
+    "Key",
+    "Panels",
+    "agreement",
+    "all_figures",
+    "equity",
+    "placebo",
+    "ranks",
+    "rolling",
+    "signals",
+    "surfaces",
+    "trials",
+    "weights",
+]
 
 
 def all_figures(record: Record) -> Mapping[str, Figure]:
-    """The figures by name; one that has nothing to show is not there."""
-    single = (trials(record), placebo(record), equity(record), rolling(record), ranks(record))
-    found = [figure for figure in (*single, *surfaces(record), weights(record)) if figure is not None]
-    return {figure.name: figure for figure in found}
+    """The figures by name, in the order of the page; one that has nothing to show is not there."""
+    small = [figure for panels in signals(record) for figure in panels.figures]
+    found = [
+        trials(record),
+        placebo(record),
+        equity(record),
+        rolling(record),
+        *small,
+        agreement(record),
+        ranks(record),
+        *surfaces(record),
+        weights(record),
+    ]
+    return {figure.name: figure for figure in found if figure is not None}

@@ -4,8 +4,10 @@ from regimefolio.report.tables.by_regime import choices, episodes, regimes, tran
 from regimefolio.report.tables.cells import Cell, Group, Row, Spark, Table
 from regimefolio.report.tables.circumstances import circumstances
 from regimefolio.report.tables.closing import DUST, checks, files, orders
+from regimefolio.report.tables.fits import last_fit, learnt, stays
 from regimefolio.report.tables.money import assets, concentration, contributions
 from regimefolio.report.tables.returns import all_metrics, differences, drawdowns, results, years
+from regimefolio.report.tables.signals import forecasts, signals
 
 __all__ = [
     "DUST",
@@ -25,9 +27,14 @@ __all__ = [
     "drawdowns",
     "episodes",
     "files",
+    "forecasts",
+    "last_fit",
+    "learnt",
     "orders",
     "regimes",
     "results",
+    "signals",
+    "stays",
     "transitions",
     "years",
 ]

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from regimefolio.core.types import Json
 from regimefolio.report.contents import Number
 from regimefolio.report.record import EQUAL_WEIGHT, INDEX, STATIC, Record
 from regimefolio.report.verdict import metric
-from regimefolio.report.words import number, percent
+from regimefolio.report.words import number, parameter, percent
 
 
 @dataclass(frozen=True)
@@ -105,3 +106,9 @@ def points(value: float | None) -> str:
     """A difference of two fractions in percentage points."""
     shown = percent(value)
     return f"+{shown}" if value is not None and value == value and not shown.startswith("−") and value > 0 else shown
+
+
+def searched(record: Record, strategy: str, parameters: Mapping[str, Json]) -> str:
+    """The values of the parameters that were searched, in the order of the file."""
+    names = record.settings.searched.get(strategy, {})
+    return ", ".join(parameter(parameters[name]) for name in names if name in parameters)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from regimefolio.core.types import Json
 from regimefolio.report.contents import Number
 from regimefolio.report.record import Record
-from regimefolio.report.tables.cells import Cell, Group, Row, Table, cell, points, times_a_year
-from regimefolio.report.words import number, parameter, percent
+from regimefolio.report.tables.cells import Cell, Group, Row, Table, cell, points, searched, times_a_year
+from regimefolio.report.words import number, percent
 
 _MULTIPLES = {0.0: "none", 1.0: "as run", 2.0: "twice", 5.0: "five times"}
 
@@ -28,7 +27,7 @@ def circumstances(record: Record) -> Table:
     later = Row("adaptive", _cells(found.one_bar_later.selected, found.one_bar_later.equal_weight))
     alone = [
         Row(
-            f"{each.strategy} {_searched(record, each.strategy, each.parameters)}",
+            f"{each.strategy} {searched(record, each.strategy, each.parameters)}",
             _cells(each.metrics, as_run.equal_weight),
         )
         for each in found.alone
@@ -70,9 +69,3 @@ def _cells(ours: Mapping[str, Number], theirs: Mapping[str, Number]) -> list[Cel
         cell(other, percent),
         cell(None if mine is None or other is None else mine - other, points),
     ]
-
-
-def _searched(record: Record, strategy: str, parameters: Mapping[str, Json]) -> str:
-    """The values of the parameters that were searched, in the order of the file."""
-    names = record.settings.searched.get(strategy, {})
-    return ", ".join(parameter(parameters[name]) for name in names if name in parameters)
