@@ -219,12 +219,7 @@ def read_record(root: Path) -> Record:
     names = [*results.runs, *([] if results.index is None else [INDEX])]
     bars = results.window.test.bars
     choices, shares = reader.choices(), reader.json(SHARES, EnsembleWeights)
-    _must_hold(root / RESULTS, results.runs, STATIC, EQUAL_WEIGHT, *results.regimes)
-    _must_hold(root / RESULTS, results.regimes, results.selected)
-    _must_hold(root / RESULTS, results.selected_minus, STATIC, EQUAL_WEIGHT)
-    _must_hold(root / CHOICES, choices, STATIC, *results.regimes)
-    _must_hold(root / CHOICES, choices[STATIC], ALL_BARS)
-    _must_hold(root / SHARES, shares.classifiers, STATIC, *results.regimes)
+    _must_fit(root, results, choices, shares)
     timestamps = np.array(axes.timestamps, dtype="datetime64[ns]")[results.window.first_test_bar :]
     if len(timestamps) != bars:
         raise CorruptError(f"{root / AXES}: has {len(timestamps)} test bars, but {RESULTS} has {bars}; {_AGAIN}")
@@ -277,6 +272,18 @@ def _checkpoints(root: Path, phases: list[str]) -> list[Checkpoint]:
         written.update(checkpoint.outputs)
         found.append(checkpoint)
     return found
+
+
+def _must_fit(
+    root: Path, results: Results, choices: Mapping[str, Mapping[str, object]], shares: EnsembleWeights
+) -> None:
+    """Refuse files that lack a run or a classifier that others speak of."""
+    _must_hold(root / RESULTS, results.runs, STATIC, EQUAL_WEIGHT, *results.regimes)
+    _must_hold(root / RESULTS, results.regimes, results.selected)
+    _must_hold(root / RESULTS, results.selected_minus, STATIC, EQUAL_WEIGHT)
+    _must_hold(root / CHOICES, choices, STATIC, *results.regimes)
+    _must_hold(root / CHOICES, choices[STATIC], ALL_BARS)
+    _must_hold(root / SHARES, shares.classifiers, STATIC, *results.regimes)
 
 
 def _must_hold(path: Path, found: Mapping[str, object], *names: str) -> None:
