@@ -44,10 +44,8 @@ def test_everything_is_drawn_and_nothing_is_asked_for(tab: Tab, report: Path, sc
         "placebo",
         "equity",
         "rolling",
-        "signals-bollinger_mean_reversion-decay",
         "signals-bollinger_mean_reversion-alpha",
         "signals-bollinger_mean_reversion-confidence",
-        "signals-momentum_rank-decay",
         "signals-momentum_rank-alpha",
         "signals-momentum_rank-confidence",
         "ranks",
@@ -75,7 +73,7 @@ def test_everything_is_drawn_and_nothing_is_asked_for(tab: Tab, report: Path, sc
     assert min(tab.evaluate(f"{small}.map(p => p.querySelectorAll('.errorbar path').length)")) >= 5
     assert tab.evaluate(f"{small}.map(p => p.querySelectorAll('.barlayer .point path').length)") == [10] * 4
     beside = "new Set([...document.querySelectorAll('.panels .plot')].map(p => p.getBoundingClientRect().x)).size"
-    assert tab.evaluate(beside) == (3 if width > 1000 else 1)
+    assert tab.evaluate(beside) == (2 if width > 1000 else 1)
     assert tab.evaluate("document.documentElement.scrollWidth") <= width
 
 

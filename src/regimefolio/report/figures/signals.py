@@ -28,15 +28,19 @@ class Panels:
 
 
 def signals(record: Record) -> list[Panels]:
-    """The strategies of the static ensemble, each with its decay, its alpha and its confidence."""
+    """The strategies of the static ensemble, each with its decay where there is one, its alpha and its confidence."""
     static = [each for each in record.signal_quality.strategies if STATIC in each.weights]
     return [
         Panels(
             f"{each.strategy}, over {counted(each.horizon, 'bar')}",
-            [_decay(each), _alpha(each), _confidence(each)],
+            [*([_decay(each)] if _has_coefficients(each) else []), _alpha(each), _confidence(each)],
         )
         for each in static
     ]
+
+
+def _has_coefficients(found: Opinions) -> bool:
+    return any(ic is not None for ic in found.decay.ic)
 
 
 def _decay(found: Opinions) -> Figure:

@@ -74,7 +74,8 @@ def forecasts(record: Record) -> str:
     sets = record.signal_quality.strategies
     known = [(each, each.ic.t_value) for each in sets if each.ic.t_value is not None]
     if not known:
-        return "No information coefficient could be tested on these bars."
+        why = next((f": {each.ic.reason}" for each in sets if each.ic.reason), "")
+        return f"No information coefficient could be tested on these bars{why}. {_overconfident(sets)}"
     good = [each for each, t in known if t > SIGNIFICANT]
     bad = [each for each, t in known if t < -SIGNIFICANT]
     best, t_value = max(known, key=lambda pair: pair[1])
