@@ -86,7 +86,7 @@ class BacktestRunner:
         self.fill = execution.fill_on(panel.open is not None)
         opens = panel.open if self.fill == "next_open" else panel.close
         assert opens is not None  # fill_on has seen to it
-        self._prices = Prices(opens, panel.close)
+        self._prices = Prices(opens, panel.close, read_only(1.0 / opens))
         self._benchmark = _returns(market.benchmark, panel.n_bars)
         self._per_year = panel.periods_per_year
         self._risk_free = risk_free / self._per_year

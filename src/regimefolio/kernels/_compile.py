@@ -10,6 +10,8 @@ from typing import Callable, TypeVar, cast
 
 import numba
 from numba.core import config
+from numba.core.compiler import Compiler
+from numba.core.compiler_machinery import PassManager
 
 F = TypeVar("F", bound=Callable[..., object])
 
@@ -94,11 +96,27 @@ def summing(function: F) -> F:
 
     For functions of one row alone that add it up: their terms are rounded as written, and the order depends on the
     row's length and the processor, nothing else. Whoever needs the same bits as another calls the same function.
+    No array that it writes may share memory with another one that it is given. Nobody checks that, and so one loop may
+    take many arrays.
     """
-    return _compiled(function, counts=False, fast_math=("reassoc",))
+    return _compiled(function, counts=False, fast_math=("reassoc",), pipeline=_Disjoint)
 
 
-def _compiled(function: F, counts: bool = True, inside: bool = False, fast_math: tuple[str, ...] = ()) -> F:
+class _Disjoint(Compiler):
+    """Tells the optimizer that the arrays which a function is given share no memory; numba has no option for it."""
+
+    def define_pipelines(self) -> list[PassManager]:
+        self.state.flags.noalias = True
+        return cast("Callable[[Compiler], list[PassManager]]", Compiler.define_pipelines)(self)
+
+
+def _compiled(
+    function: F,
+    counts: bool = True,
+    inside: bool = False,
+    fast_math: tuple[str, ...] = (),
+    pipeline: type[Compiler] = Compiler,
+) -> F:
     """`counts` is numba's counting of who holds an array; it names the option `_nrt`, and says it to nobody."""
     settings = vars(config)
     asked = settings["CACHE_DIR"]  # what NUMBA_CACHE_DIR says, if anything
@@ -108,6 +126,7 @@ def _compiled(function: F, counts: bool = True, inside: bool = False, fast_math:
         "nogil": True,
         "error_model": "numpy",
         "_nrt": counts,
+        "pipeline_class": pipeline,
     }
     if fast_math:
         options["fastmath"] = set(fast_math)

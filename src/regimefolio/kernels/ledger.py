@@ -48,14 +48,21 @@ class Execution(NamedTuple):
 
 
 class Prices(NamedTuple):
-    """Prices (T, N) at which orders are filled, and at which holdings are valued; NaN = no bar."""
+    """Prices (T, N) at which orders are filled, and at which holdings are valued; NaN = no bar.
+
+    `inverse` is 1 / fill. Where the two are one array, what a fill leaves is valued already.
+    """
 
     fill: Float
     close: Float
+    inverse: Float
 
 
 class Orders(NamedTuple):
-    """Target weights (rows, N) of the bars from `first` on, and which bars of all, (T,), decide; NaN = no order."""
+    """Target weights (rows, N) of the bars from `first` on, and which bars of all, (T,), decide; NaN = no order.
+
+    The targets are used up: with `Execution.on_change` those that are no orders become NaN.
+    """
 
     target: Float
     first: int
@@ -74,8 +81,8 @@ class Account(NamedTuple):
         Target weight of the last order that could be filled.
     flow, opened : ndarray of shape (N,)
         Cash flow and first bar of each open round trip.
-    target, wish, held, order, equity : ndarray of shape (N,)
-        Memory of a fill: what is ordered; of what can be traded the target and the holding; the trades, in money.
+    held, order, equity : ndarray of shape (N,)
+        Memory of a fill: the holdings before it; the trades, in money; the equity before them.
     """
 
     cash: Float
@@ -85,8 +92,6 @@ class Account(NamedTuple):
     ordered: Float
     flow: Float
     opened: Float
-    target: Float
-    wish: Float
     held: Float
     order: Float
     equity: Float
@@ -193,16 +198,16 @@ def ledger_of(books: Books, k: int) -> Ledger:
 
 @kernel
 def account_of(cash: Float, rows: Float, k: int) -> Account:
-    """One of the accounts whose cash is (K, 1) or (K, N), and whose other rows are (K, 11, N)."""
+    """One of the accounts whose cash is (K, 1) or (K, N), and whose other rows are (K, 9, N)."""
     row = rows[k]
-    return Account(cash[k], row[0], row[1], row[2], row[3], row[4], row[5], row[6], row[7], row[8], row[9], row[10])
+    return Account(cash[k], row[0], row[1], row[2], row[3], row[4], row[5], row[6], row[7], row[8])
 
 
 @kernel
 def open_accounts(n_runs: int, n_assets: int, initial: float, apart: bool) -> tuple[Float, Float]:
     """Accounts that hold cash alone, for `account_of`; `apart`, one an asset, each with its share of the capital."""
     n_accounts = n_assets if apart else 1
-    return np.full((n_runs, n_accounts), initial / n_accounts), np.zeros((n_runs, 11, n_assets))
+    return np.full((n_runs, n_accounts), initial / n_accounts), np.zeros((n_runs, 9, n_assets))
 
 
 @lean

@@ -40,63 +40,61 @@ ROUNDING = 1e-12
 
 @summing
 def _revalue(price: Float, shares: Float, last: Float, value: Float) -> tuple[float, float]:
-    """Value the holdings at the prices of a bar, or the last ones seen; returns what is held long, and short."""
-    long, short = 0.0, 0.0
+    """Value the holdings at the prices of a bar, or the last ones seen; returns their sum, and that of their sizes."""
+    net, gross = 0.0, 0.0
     for n in range(last.size):
         last[n] = price[n] if price[n] == price[n] else last[n]
         value[n] = shares[n] * last[n]
-        long += max(value[n], 0.0)
-        short -= min(value[n], 0.0)
-    return long, short
+        net += value[n]
+        gross += abs(value[n])
+    return net, gross
 
 
 @lean
-def _keep_changed(target: Float, price: Float, ordered: Float, out: Float) -> None:
-    """Write the targets that differ from those of the last orders, NaN for the others, and remember them."""
-    for n in range(out.size):
+def _keep_changed(target: Float, price: Float, ordered: Float) -> None:
+    """Take away the targets that are those of the last orders, and remember the others that can be filled."""
+    for n in range(target.size):
         changed = target[n] == target[n] and price[n] == price[n] and target[n] != ordered[n]
-        out[n] = target[n] if changed else np.nan
         ordered[n] = target[n] if changed else ordered[n]
-
-
-@lean
-def _select(target: Float, price: Float, value: Float, wish: Float, held: Float) -> None:
-    """Target and holding of what has an order and a price, 0 for the rest."""
-    for n in range(wish.size):
-        free = price[n] == price[n] and target[n] == target[n]
-        wish[n] = target[n] if free else 0.0
-        held[n] = value[n] if free else 0.0
+        target[n] = target[n] if changed else np.nan
 
 
 @summing
-def _orders_at(wish: Float, held: Float, x: float, dust: float, order: Float) -> tuple[float, float, float, float]:
-    """Write the trades that lead to wish·x; what is dust is no trade.
+def _orders_at(
+    target: Float, price: Float, held: Float, x: float, dust: float, order: Float
+) -> tuple[float, float, float, float]:
+    """Write the trades that lead to target·x; what is dust, or has no target or price, is no trade.
 
     Returns the sums of the targets and of the holdings, each with the sign of its trade, and what is bought and sold.
     """
-    signed_wish, signed_held, bought, sold = 0.0, 0.0, 0.0, 0.0
+    signed_target, signed_held, bought, sold = 0.0, 0.0, 0.0, 0.0
     for n in range(order.size):
-        trade = wish[n] * x - held[n]
-        signed_wish += wish[n] if trade > 0.0 else -wish[n]
-        signed_held += held[n] if trade > 0.0 else -held[n]
+        free = (price[n] == price[n]) & (target[n] == target[n])
+        wish, has = target[n] if free else 0.0, held[n] if free else 0.0
+        trade = wish * x - has
+        signed_target += wish if trade > 0.0 else -wish
+        signed_held += has if trade > 0.0 else -has
         order[n] = trade if abs(trade) >= dust else 0.0
         bought += max(order[n], 0.0)
         sold -= min(order[n], 0.0)
-    return signed_wish, signed_held, bought, sold
+    return signed_target, signed_held, bought, sold
 
 
 @lean
-def set_orders(wish: Float, held: Float, cost: float, equity: float, order: Float) -> tuple[float, float, float]:
+def set_orders(
+    target: Float, price: Float, held: Float, cost: float, equity: float, order: Float
+) -> tuple[float, float, float]:
     """Write the trades, in money, that lead to the targets; returns the equity after them, what is bought and sold.
 
-    Solves X + cost·Σ|wish·X − held| = equity. The left side is convex and piecewise linear in X, and at X = equity not
-    below the right side: Newton's iterates fall towards the root, and the slope falls with each, or the last one lies
-    on the root's own piece and is the root. There are at most N + 1 slopes, so the loop ends. Needs cost·Σ|wish| < 1.
+    Solves X + cost·Σ|target·X − held| = equity over what has a target and a price. The left side is convex and
+    piecewise linear in X, and at X = equity not below the right side: Newton's iterates fall towards the root, and the
+    slope falls with each, or the last one lies on the root's own piece and is the root. There are at most N + 1 slopes,
+    so the loop ends. Needs cost·Σ|target| < 1.
     """
     x, steepest, dust = equity, np.inf, DUST * equity
     while True:
-        signed_wish, signed_held, bought, sold = _orders_at(wish, held, x, dust, order)
-        slope = 1.0 + cost * signed_wish
+        signed_target, signed_held, bought, sold = _orders_at(target, price, held, x, dust, order)
+        slope = 1.0 + cost * signed_target
         if slope >= steepest or cost == 0.0:
             return x, bought, sold
         steepest = slope
@@ -114,16 +112,23 @@ def _scale_purchases(scale: float, dust: float, order: Float) -> float:
     return bought
 
 
-@lean
-def _settle(price: Float, held: Float, order: Float, cost: float, shares: Float, flow: Float) -> int:
-    """Change shares and the cash flows of the round trips; returns how many positions became flat or left it."""
-    turned = 0
+@summing
+def _settle(inverse: Float, cost: float, account: Account) -> tuple[int, float, float]:
+    """Carry out the orders: change holdings, shares and the cash flows of the round trips.
+
+    Returns how many positions became flat or left it, the sum of the holdings, and that of their sizes.
+    """
+    order, held, value, shares, flow = account.order, account.held, account.value, account.shares, account.flow
+    turned, net, gross = 0, 0.0, 0.0
     for n in range(order.size):
-        after = held[n] + order[n]
-        shares[n] = after / price[n] if order[n] != 0.0 else shares[n]
+        after = value[n] + order[n]
+        turned += 1 if (order[n] != 0.0) & (value[n] * after <= 0.0) else 0
+        shares[n] = after * inverse[n] if order[n] != 0.0 else shares[n]
         flow[n] -= order[n] + cost * abs(order[n])
-        turned += 1 if order[n] != 0.0 and held[n] * after <= 0.0 else 0
-    return turned
+        held[n], value[n] = value[n], after
+        net += after
+        gross += abs(after)
+    return turned, net, gross
 
 
 @summing
@@ -166,52 +171,53 @@ def _borrow_fees(rate: float, value: Float, flow: Float, fee: Float) -> float:
 
 
 @piece
-def _fill(
-    t: int, price: Float, held: Float, bought: float, sold: float, cost: float, account: Account, out: Ledger
-) -> None:
-    """Carry out the orders of a bar, `account.equity` being the equity before them; the cash is the caller's."""
-    record = out.traded.size > 0
-    if record:
-        for n in range(account.shares.size):
-            out.traded[t, n] = -account.shares[n]
-    order, equity, trips = account.order, account.equity, out.trips
-    if _settle(price, held, order, cost, account.shares, account.flow) > 0:
+def _book(t: int, turned: int, traded: float, cost: float, account: Account, out: Ledger) -> None:
+    """Write down what was traded at a bar, and the round trips that ended; `account.equity` is that before it."""
+    if turned > 0:
         closed, wins, losses, bars, gross_win, gross_loss = _score_trips(
-            float(t), held, order, equity, cost, account.flow, account.opened
+            float(t), account.held, account.order, account.equity, cost, account.flow, account.opened
         )
+        trips = out.trips
         trips[0], trips[1], trips[6] = trips[0] + closed, trips[1] + wins, trips[6] + losses
         trips[2], trips[3], trips[4] = trips[2] + gross_win, trips[3] + gross_loss, trips[4] + bars
-    if record:
-        for n in range(account.shares.size):
-            out.traded[t, n] += account.shares[n]
-    out.cost[t] += cost * (bought + sold)
-    out.turnover[t] = 0.5 * (bought + sold) / out.pre_fill[t]
+    out.cost[t] += cost * traded
+    out.turnover[t] = 0.5 * traded / out.pre_fill[t]
 
 
 @piece
-def _rebalance(t: int, target: Float, price: Float, terms: Execution, account: Account, out: Ledger) -> None:
-    """Fill the orders of a bar that has equity."""
-    equity, cost, cash = out.pre_fill[t], terms.commission + terms.slippage, account.cash[0]
+def _add_shares(t: int, sign: float, account: Account, out: Ledger) -> None:
+    """Add the shares held, with a sign, to those traded at a bar, where they are recorded."""
+    if out.traded.size > 0:
+        for n in range(account.shares.size):
+            out.traded[t, n] += sign * account.shares[n]
+
+
+@piece
+def _rebalance(
+    t: int, target: Float, prices: Prices, terms: Execution, account: Account, out: Ledger
+) -> tuple[float, float]:
+    """Fill the orders of a bar that has equity; returns the sum of the holdings, and that of their sizes."""
+    equity, cost, cash, price = out.pre_fill[t], terms.commission + terms.slippage, account.cash[0], prices.fill[t]
     if terms.on_change:
-        _keep_changed(target, price, account.ordered, account.target)
-        _select(account.target, price, account.value, account.wish, account.held)
-    else:
-        _select(target, price, account.value, account.wish, account.held)
-    _, bought, sold = set_orders(account.wish, account.held, cost, equity, account.order)
+        _keep_changed(target, price, account.ordered)
+    _, bought, sold = set_orders(target, price, account.value, cost, equity, account.order)
     means, needs = cash + (1.0 - cost) * sold, (1.0 + cost) * bought
     if needs > means + ROUNDING * equity:
         bought = _scale_purchases(max(means, 0.0) / needs, DUST * equity, account.order)
-    for n in range(account.equity.size):
-        account.equity[n] = equity
-    _fill(t, price, account.held, bought, sold, cost, account, out)
+    _add_shares(t, -1.0, account, out)
+    turned, net, gross = _settle(prices.inverse[t], cost, account)
+    _add_shares(t, 1.0, account, out)
+    account.equity[:] = equity
+    _book(t, turned, bought + sold, cost, account, out)
     # Purchases were scaled: cash below 0, or below what it was there, is rounding.
     account.cash[0] = max(cash + sold - bought - cost * (bought + sold), min(cash, 0.0))
+    return net, gross
 
 
 @piece
-def _write_close(t: int, equity: float, cash: float, held: float, account: Account, out: Ledger) -> None:
-    """Write what an account is worth at a close, `held` being the absolute value of its positions."""
-    out.equity[t], out.cash[t], out.gross[t] = equity, cash, held / equity
+def _write_close(t: int, equity: float, cash: float, gross: float, account: Account, out: Ledger) -> None:
+    """Write what an account is worth at a close, `gross` being the sum of the sizes of its holdings."""
+    out.equity[t], out.cash[t], out.gross[t] = equity, cash, gross / equity
     if out.weights.size > 0:
         for n in range(account.shares.size):
             out.shares_held[t, n] = account.shares[n]
@@ -238,94 +244,113 @@ def trade(
         if terms.borrow_rate != 0.0:
             out.cost[t] = _borrow_fees(terms.borrow_rate, account.value, account.flow, account.order)
             account.cash[0] -= out.cost[t]
-        long, short = _revalue(prices.fill[t], account.shares, account.last, account.value)
-        equity = account.cash[0] + long - short
+        net, gross = _revalue(prices.fill[t], account.shares, account.last, account.value)
+        equity = account.cash[0] + net
         out.pre_fill[t] = equity
         if equity > 0.0:
             row = _fills(t, orders, terms)
             if row >= 0:
-                _rebalance(t, orders.target[row], prices.fill[t], terms, account, out)
-            long, short = _revalue(prices.close[t], account.shares, account.last, account.value)
-            equity = account.cash[0] + long - short
+                net, gross = _rebalance(t, orders.target[row], prices, terms, account, out)
+            if prices.fill is not prices.close:
+                net, gross = _revalue(prices.close[t], account.shares, account.last, account.value)
+            equity = account.cash[0] + net
         if equity <= 0.0:
             out.equity[t] = out.cash[t] = equity
             return False
-        _write_close(t, equity, account.cash[0], long + short, account, out)
+        _write_close(t, equity, account.cash[0], gross, account, out)
     return True
 
 
 @summing
-def _sides(x: Float) -> tuple[float, float]:
-    """Sum of the positive numbers, and of the negative ones without their sign."""
-    positive, negative = 0.0, 0.0
-    for n in range(x.size):
-        positive += max(x[n], 0.0)
-        negative -= min(x[n], 0.0)
-    return positive, negative
+def _revalue_apart(price: Float, account: Account) -> tuple[float, float, float, int]:
+    """Value every account at the prices of a bar, or the last ones seen.
 
-
-@lean
-def _orders_apart(target: Float, price: Float, held: Float, equity: Float, cost: float, order: Float) -> None:
-    """Write the trade, in money, of each account.
-
-    Alone, the equation of `set_orders` has one slope: with s the sign of w·E − h, X = (E + s·c·h)/(1 + s·c·w), and the
-    trade is w·X − h = (w·E − h)/(1 + s·c·w).
+    Returns the cash, the holdings and their sizes, summed, and how many accounts hold something and are worth nothing.
     """
-    for n in range(order.size):
-        gap = target[n] * equity[n] - held[n]
-        trade = gap / (1.0 + (cost if gap > 0.0 else -cost) * target[n])
-        free = (price[n] == price[n]) & (equity[n] > 0.0)
-        # A trade that is NaN, for want of a target, is above nothing.
-        order[n] = trade if free & (abs(trade) >= DUST * equity[n]) else 0.0
-
-
-@lean
-def _pay_apart(order: Float, cost: float, cash: Float) -> None:
-    """Take the trades and their costs out of each account's cash; below 0 is rounding."""
-    for n in range(order.size):
-        left = cash[n] - order[n] - cost * abs(order[n])
-        cash[n] = max(left, min(cash[n], 0.0))
+    cash, last, value = account.cash, account.last, account.value
+    total, net, gross, broke = 0.0, 0.0, 0.0, 0
+    for n in range(last.size):
+        last[n] = price[n] if price[n] == price[n] else last[n]
+        value[n] = account.shares[n] * last[n]
+        account.equity[n] = cash[n] + value[n]
+        total += cash[n]
+        net += value[n]
+        gross += abs(value[n])
+        broke += 1 if (cash[n] + value[n] <= 0.0) & (value[n] != 0.0) else 0
+    return total, net, gross, broke
 
 
 @summing
-def _equities(cash: Float, value: Float, equity: Float) -> tuple[float, int]:
-    """Write what each account is worth; returns the cash of all, and how many hold something and are worth nothing."""
-    total, broke = 0.0, 0
-    for n in range(equity.size):
-        equity[n] = cash[n] + value[n]
-        total += cash[n]
-        broke += 1 if (equity[n] <= 0.0) & (value[n] != 0.0) else 0
-    return total, broke
+def _trade_apart(
+    target: Float, price: Float, inverse: Float, cost: float, account: Account
+) -> tuple[float, float, float, float, int, int]:
+    """Fill the order of each account from its own equity; below 0, its cash is rounding.
+
+    Alone, the equation of `set_orders` has one slope: with s the sign of w·E − h, X = (E + s·c·h)/(1 + s·c·w), and the
+    trade is w·X − h = (w·E − h)/(1 + s·c·w).
+
+    Returns what is traded, and as `_revalue_apart` and `_settle` do, cash, holdings, sizes, and numbers.
+    """
+    cash, value, shares, flow = account.cash, account.value, account.shares, account.flow
+    traded, total, net, gross, broke, turned = 0.0, 0.0, 0.0, 0.0, 0, 0
+    for n in range(value.size):
+        has, equity = value[n], account.equity[n]
+        gap = target[n] * equity - has
+        trade = gap / (1.0 + (cost if gap > 0.0 else -cost) * target[n])
+        # A trade that is NaN, for want of a target, is above nothing.
+        free = (price[n] == price[n]) & (equity > 0.0) & (abs(trade) >= DUST * equity)
+        order = trade if free else 0.0
+        after, paid = has + order, order + cost * abs(order)
+        left = max(cash[n] - paid, min(cash[n], 0.0))
+        shares[n] = after * inverse[n] if free else shares[n]
+        flow[n] -= paid
+        account.held[n], account.order[n] = has, order
+        value[n], cash[n] = after, left
+        traded += abs(order)
+        total += left
+        net += after
+        gross += abs(after)
+        broke += 1 if (left + after <= 0.0) & (after != 0.0) else 0
+        turned += 1 if free & (has * after <= 0.0) else 0
+    return traded, total, net, gross, broke, turned
+
+
+@lean
+def _close_broke(account: Account, trips: Float) -> tuple[float, float, float]:
+    """Close the accounts that hold something and are worth nothing; returns cash, holdings and sizes, summed."""
+    total, net, gross = 0.0, 0.0, 0.0
+    for n in range(account.value.size):
+        worth = account.cash[n] + account.value[n]
+        if worth <= 0.0 and account.value[n] != 0.0:
+            account.cash[n] = account.equity[n] = worth
+            account.shares[n] = account.value[n] = 0.0
+            trips[5] += 1.0
+        total += account.cash[n]
+        net += account.value[n]
+        gross += abs(account.value[n])
+    return total, net, gross
 
 
 @piece
 def _value_apart(price: Float, account: Account, trips: Float) -> tuple[float, float, float]:
-    """Value every account and close those without equity; returns the cash, what is held long, and short."""
-    long, short = _revalue(price, account.shares, account.last, account.value)
-    cash, broke = _equities(account.cash, account.value, account.equity)
-    if broke > 0:
-        for n in range(account.equity.size):
-            if account.equity[n] <= 0.0 and account.value[n] != 0.0:
-                account.cash[n] = account.equity[n]
-                account.shares[n] = account.value[n] = 0.0
-                trips[5] += 1.0
-        long, short = _sides(account.value)
-        cash, _ = _equities(account.cash, account.value, account.equity)
-    return cash, long, short
+    """Value every account and close those without equity; returns cash, holdings and their sizes, summed."""
+    cash, net, gross, broke = _revalue_apart(price, account)
+    return _close_broke(account, trips) if broke > 0 else (cash, net, gross)
 
 
 @piece
-def _rebalance_apart(t: int, target: Float, price: Float, terms: Execution, account: Account, out: Ledger) -> None:
-    """Fill the orders of a bar, each account from its own equity."""
-    cost = terms.commission + terms.slippage
+def _rebalance_apart(
+    t: int, target: Float, prices: Prices, terms: Execution, account: Account, out: Ledger
+) -> tuple[float, float, float]:
+    """Fill the orders of a bar, each account from its own equity; returns as `_value_apart` does."""
+    cost, price, inverse = terms.commission + terms.slippage, prices.fill[t], prices.inverse[t]
+    _add_shares(t, -1.0, account, out)
     if terms.on_change:
-        _keep_changed(target, price, account.ordered, account.target)
-        _orders_apart(account.target, price, account.value, account.equity, cost, account.order)
-    else:
-        _orders_apart(target, price, account.value, account.equity, cost, account.order)
-    bought, sold = _sides(account.order)
-    _fill(t, price, account.value, bought, sold, cost, account, out)
-    _pay_apart(account.order, cost, account.cash)
+        _keep_changed(target, price, account.ordered)
+    traded, cash, net, gross, broke, turned = _trade_apart(target, price, inverse, cost, account)
+    _add_shares(t, 1.0, account, out)
+    _book(t, turned, traded, cost, account, out)
+    return _close_broke(account, out.trips) if broke > 0 else (cash, net, gross)
 
 
 @lean
@@ -341,23 +366,24 @@ def trade_apart(
             out.cost[t] = _borrow_fees(terms.borrow_rate, account.value, account.flow, account.order)
             for n in range(account.cash.size):
                 account.cash[n] -= account.order[n]
-        cash, long, short = _value_apart(prices.fill[t], account, out.trips)
-        equity = cash + long - short
+        cash, net, gross = _value_apart(prices.fill[t], account, out.trips)
+        equity = cash + net
         out.pre_fill[t] = equity
         if equity > 0.0:
             row = _fills(t, orders, terms)
             if row >= 0:
-                _rebalance_apart(t, orders.target[row], prices.fill[t], terms, account, out)
-            cash, long, short = _value_apart(prices.close[t], account, out.trips)
-            equity = cash + long - short
+                cash, net, gross = _rebalance_apart(t, orders.target[row], prices, terms, account, out)
+            if prices.fill is not prices.close:
+                cash, net, gross = _value_apart(prices.close[t], account, out.trips)
+            equity = cash + net
         if equity <= 0.0:
             out.equity[t] = out.cash[t] = equity
             return False
-        _write_close(t, equity, cash, long + short, account, out)
+        _write_close(t, equity, cash, gross, account, out)
     return True
 
 
-@lean
+@piece
 def advance(
     prices: Prices, orders: Orders, first: int, after: int, terms: Execution, account: Account, out: Ledger
 ) -> bool:
@@ -408,8 +434,8 @@ def simulate(
     deciding, first = decide.copy(), start - 1 - terms.delay
     if first >= 0:
         deciding[first] = True
-    orders = Orders(target, 0, deciding)
-    alive = advance(Prices(fill, close), orders, start, close.shape[0], terms, account, out)
+    orders = Orders(target.copy(), 0, deciding)
+    alive = advance(Prices(fill, close, 1.0 / fill), orders, start, close.shape[0], terms, account, out)
     return close_ledger(alive, account, out)
 
 

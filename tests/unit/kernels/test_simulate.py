@@ -293,11 +293,30 @@ def test_the_equity_after_a_fill_solves_its_equation(seed: int) -> None:
     target = rng.standard_normal(n) / n
     held = rng.standard_normal(n) / n
     cost, equity = float(rng.choice([1e-4, 0.01, 0.2])), 1.0
-    x, _, _ = set_orders(target, held, cost, equity, np.empty(n))
+    x, _, _ = set_orders(target, np.ones(n), held, cost, equity, np.empty(n))
     terms = [x, *(cost * abs(w * x - h) for w, h in zip(target, held, strict=True))]
     assert math.fsum(terms) == pytest.approx(equity, rel=4e-15)
 
 
 def test_costs_that_exceed_the_equity_leave_none() -> None:
-    after, _, sold = set_orders(np.array([0.1]), np.array([1000.0]), 0.01, 5.0, np.empty(1))
+    after, _, sold = set_orders(np.array([0.1]), np.ones(1), np.array([1000.0]), 0.01, 5.0, np.empty(1))
     assert (after, sold) == (0.0, 1000.0)
+
+
+@pytest.mark.parametrize("apart", [False, True])
+@pytest.mark.parametrize("on_change", [False, True])
+def test_what_a_fill_at_the_close_leaves_need_not_be_valued_again(apart: bool, on_change: bool) -> None:
+    """Prices that are one array and prices that are equal are two ways to the same money, up to rounding."""
+    rng = np.random.default_rng(3)
+    close = 50.0 * np.exp(np.cumsum(0.02 * rng.standard_normal((300, 13)), axis=0))
+    close[rng.random(close.shape) < 0.05] = NAN
+    target = np.where(rng.random(close.shape) < 0.5, 0.0, rng.uniform(-0.05, 0.1, close.shape))
+    target[rng.random(close.shape) < 0.05] = NAN
+    terms = Execution(1e-3, 5e-4, 1e-4, borrow_rate=1e-4, on_change=on_change, apart=apart)
+    decide = rng.random(300) < 0.6
+    one, two = (empty_ledger(300, 13, True) for _ in range(2))
+    for fill, ledger in ((close, one), (close.copy(), two)):
+        assert simulate(fill, close, target, decide, 1, 1e6, terms, ledger) == OK
+    assert one.trips[0] > 100
+    for name, ours, theirs in zip(one._fields, one, two, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-12, atol=1e-9 if name in ("cash", "shares") else 1e-12)
