@@ -6,14 +6,19 @@ import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from regimefolio.backtest.executors import in_order
 from regimefolio.backtest.runner import BacktestRunner
 from regimefolio.core.component import fingerprint
 from regimefolio.core.errors import WorkspaceError
 from regimefolio.core.progress import Progress
-from regimefolio.core.types import Float, Json, Outcome, Signals
+from regimefolio.core.types import Float, Json, Outcome, Signals, read_only
 from regimefolio.portfolio import Ensemble, SignalStack, must_be_sound
 from regimefolio.strategies import Strategy
+
+_WHOLE = read_only(np.ones((1, 1), np.float32))
+"""The weights of an ensemble of one strategy."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +86,7 @@ class BacktestManager:
             self._keep(trial, signals)
             bars = self._runner.market.panel.n_bars
             stack = SignalStack(signals.alpha[:bars, None, :], signals.confidence[:bars, None, :])
-            run = self._runner.replay(stack, Ensemble.static([trial.strategy], [1.0]), self._start)
+            run = self._runner.replay(stack, Ensemble((trial.strategy,), _WHOLE), self._start)
         except WorkspaceError:
             raise  # a full disk is no failure of the trial
         except (Exception, SystemExit) as error:  # a door: one trial

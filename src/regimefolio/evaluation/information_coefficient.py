@@ -53,12 +53,13 @@ def information_coefficient(
     fill: Literal["next_open", "next_close"],
     first: int = 0,
     last: int | None = None,
+    delay: int = 0,
 ) -> InformationCoefficient:
     """Spearman correlation of alpha with the return from the fill over the signals' horizon.
 
     An asset counts at bar t when it has an opinion (confidence above 0), is a member, and has fill prices at
-    t+1 and at t+1+horizon. A bar counts when at least five assets do, unless alpha or return is equal for all
-    of them. Ranks of ties are averaged. A panel of one asset is correlated over time instead.
+    t+1+delay and at t+1+delay+horizon. A bar counts when at least five assets do, unless alpha or return is equal for
+    all of them. Ranks of ties are averaged. A panel of one asset is correlated over time instead.
 
     Parameters
     ----------
@@ -70,6 +71,8 @@ def information_coefficient(
         Prices that a decision is filled at: the next bar's opens or its closes.
     first, last : int
         Decisions at bars first ≤ t; a label must end before bar `last`, the end of the panel by default.
+    delay : int
+        Bars by which a fill comes later than the next bar.
 
     Returns
     -------
@@ -90,7 +93,7 @@ def information_coefficient(
     """
     last = window_end(signals, panel, first, last)
     single = panel.n_assets == 1
-    label = fill_returns(panel, fill, first, last, 1, 1 + signals.horizon)
+    label = fill_returns(panel, fill, first, last, 1 + delay, 1 + delay + signals.horizon)
     values, valid = coefficients(signals, panel, label, first)
     series = np.full(panel.n_bars, np.nan)
     series[first : first + len(label)] = values

@@ -139,6 +139,19 @@ def test_labels_end_inside_the_window() -> None:
     assert part.mean == inside[np.isfinite(inside)].mean()
 
 
+def test_a_delayed_fill_is_what_the_return_is_measured_from() -> None:
+    """As signals that are emitted so many bars later."""
+    signals, panel = random_case()
+    held_back = replace(
+        signals, alpha=np.roll(signals.alpha, 2, axis=0), confidence=np.roll(signals.confidence, 2, axis=0)
+    )
+    always = replace(panel, member=np.ones_like(panel.member))  # membership counts at the decision
+    delayed = information_coefficient(signals, always, "next_open", delay=2)
+    later = information_coefficient(held_back, always, "next_open", first=2)
+    np.testing.assert_array_equal(delayed.series[:-2], later.series[2:])
+    assert delayed.mean == later.mean
+
+
 def test_the_future_changes_nothing_that_was_known() -> None:
     signals, panel = random_case()
     part = information_coefficient(signals, panel, "next_open", last=70)

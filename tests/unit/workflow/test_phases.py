@@ -211,6 +211,7 @@ def test_trials_are_numbered_across_strategies_and_scored_on_the_same_bars(
     ]
     start = first_bar(trials, FIT)
     assert start == 42
+    assert first_bar(trials, FIT, delay=2) == 44
     returns = read_npy(workspace.performance / "returns.npy")
     decisions = read_npy(workspace.performance / "decision_returns.npy")
     assert returns.shape == (4, FIT - start)

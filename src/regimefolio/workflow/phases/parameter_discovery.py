@@ -51,7 +51,7 @@ class ParameterDiscovery(Phase):
     def run(self, job: Job) -> None:
         """Run all trials; a failed one is a failed result, unless all of a strategy fail."""
         trials = trials_of(job.spec)
-        start = first_bar(trials, job.n_fit)
+        start = first_bar(trials, job.n_fit, job.spec.execution.delay)
         self._announce(job, trials, start)
         job.progress.stage("parameter discovery", len(trials))
         scored = run_trials(job, trials, start)
@@ -137,8 +137,8 @@ def trials_of(spec: WorkflowSpec) -> list[Trial]:
     return [Trial(number, strategy) for number, strategy in enumerate(spec.candidates())]
 
 
-def first_bar(trials: Sequence[Trial], n_bars: int) -> int:
-    """The first bar after the longest warm-up, so that all trials are scored on the same bars.
+def first_bar(trials: Sequence[Trial], n_bars: int, delay: int = 0) -> int:
+    """The first bar that can fill after the longest warm-up, so that all trials are scored on the same bars.
 
     Raises
     ------
@@ -146,7 +146,7 @@ def first_bar(trials: Sequence[Trial], n_bars: int) -> int:
         The longest warm-up leaves fewer than 252 bars.
     """
     longest = max(trials, key=lambda trial: trial.strategy.warmup)
-    start = longest.strategy.warmup + 1
+    start = longest.strategy.warmup + 1 + delay
     if start + 252 > n_bars:
         raise ConfigError(
             f"trial {longest.number} ({longest.parameters}) needs {start} bars of warm-up and 252 to be scored on, "

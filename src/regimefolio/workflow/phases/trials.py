@@ -79,12 +79,13 @@ def in_a_process(job: Job, strategy: Strategy) -> bool:
 def in_threads(job: Job, trials: Sequence[Trial], start: int) -> list[Scored]:
     """Run trials here: on the first two thirds of training, their signals saved on all of it, and measured."""
     market, coefficients = job.training, dict[int, InformationCoefficient]()
+    delay = job.spec.execution.delay
     runner = job.runner(market.until(job.n_fit))
 
     def keep(trial: Trial, signals: Signals) -> None:
         write_npy(job.workspace.signal_file(trial.number), np.stack([signals.alpha, signals.confidence]))
         coefficients[trial.number] = information_coefficient(
-            signals, market.panel, runner.fill, first=start - 1, last=job.n_fit
+            signals, market.panel, runner.fill, first=start - 1 - delay, last=job.n_fit, delay=delay
         )
 
     manager = BacktestManager(runner, start, lambda strategy: strategy.signals(market), keep, job.threads)
