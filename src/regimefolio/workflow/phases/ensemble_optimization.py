@@ -39,6 +39,9 @@ from regimefolio.workflow.workspace import Workspace
 _WHOLE = {"sharpe": "sharpe", "sortino": "sortino", "calmar": "calmar", "return": "cagr", "drawdown": "max_drawdown"}
 _REGIME = {**_WHOLE, "minimize_regime_drawdown": "max_drawdown"}
 
+BLOCK = 16
+"""Weight vectors that are replayed in one pass over the signals."""
+
 
 @dataclass(frozen=True, eq=False)
 class _Tried:
@@ -147,11 +150,16 @@ class EnsembleOptimization(Phase):
         first = ensemble_of(job, choices, classifier, everywhere(vectors[0]))
         stack = saved_signals(job, choices, classifier, first.strategies)
 
-        def replay(weights: Shares) -> _Tried:
-            run = runner.replay(stack, ensemble_of(job, choices, classifier, weights), job.n_fit, regimes)
-            return _tried(classifier, weights, run)
+        def replay(block: Sequence[Shares]) -> list[_Tried]:
+            ensembles = [ensemble_of(job, choices, classifier, weights) for weights in block]
+            runs = runner.replay_all(stack, ensembles, job.n_fit, regimes)
+            for _ in block:
+                job.progress.advance()
+            return [_tried(classifier, weights, run) for weights, run in zip(block, runs, strict=True)]
 
-        tried = in_order(replay, [everywhere(vector) for vector in vectors], job.threads, job.progress.advance)
+        every = [everywhere(vector) for vector in vectors]
+        blocks = [every[i : i + BLOCK] for i in range(0, len(every), BLOCK)]
+        tried = [each for block in in_order(replay, blocks, job.threads) for each in block]
         weights, evidence = _best_by_regime(job, runner, tried, names, label)
         if static:
             weights[ALL_BARS] = static.weights[ALL_BARS]
