@@ -251,10 +251,11 @@ def prepare(spec: BacktestSpec, market: Market) -> Prepared:
     """
     ensemble = spec.ensemble()
     regimes = None if spec.regime_detector is None else spec.regime_detector.detect(market)
-    start = max(1, ensemble.warmup + 1) + spec.execution.delay
+    warmup = max(ensemble.warmup, spec.portfolio.allocator.warmup)
+    start = warmup + 1 + spec.execution.delay
     if start > market.panel.n_bars - 2:
         raise ConfigError(
-            f"the strategies need {ensemble.warmup} bars before their first opinion, "
+            f"the strategies and the allocator need {warmup} bars before they can say anything, "
             f"but the data has {market.panel.n_bars}; use more data or shorter windows"
         )
     runner = BacktestRunner(market, spec.portfolio, spec.execution, spec.initial_capital, spec.risk_free)

@@ -12,7 +12,7 @@ from regimefolio.backtest import BacktestRunner, BacktestSpec, ExecutionSpec, St
 from regimefolio.core.component import fingerprint
 from regimefolio.core.documents import read_document
 from regimefolio.core.errors import ConfigError, MissingDataError
-from regimefolio.portfolio import Ensemble
+from regimefolio.portfolio import Ensemble, PortfolioSpec, RiskParity
 from regimefolio.strategies import BollingerMeanReversion, MomentumRank, Overlaid, Smoothing, Strategy
 from tests.workflows import BARS, DAYS, SYMBOLS, closes, write_prices
 
@@ -226,11 +226,20 @@ def test_too_few_bars_for_the_strategies(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as caught:
         run_backtest(read(tmp_path, FILE), tmp_path)
     assert str(caught.value) == (
-        "the strategies need 273 bars before their first opinion, but the data has 275; "
+        "the strategies and the allocator need 273 bars before they can say anything, but the data has 275; "
         "use more data or shorter windows"
     )
     write_prices(tmp_path, closes()[:276])
     assert run_backtest(read(tmp_path, FILE), tmp_path)[2].simulation.start == 274
+
+
+def test_an_allocators_warm_up_passes_before_anything_trades(tmp_path: Path) -> None:
+    write_prices(tmp_path, closes()[:300])
+    patient = read(tmp_path, FILE).model_copy(update={"portfolio": PortfolioSpec(allocator=RiskParity(lookback=280))})
+    simulation = run_backtest(patient, tmp_path)[2].simulation
+    assert simulation.start == 281
+    assert simulation.trades is not None
+    assert simulation.trades["bar"][0] == 281
 
 
 # Benchmarks

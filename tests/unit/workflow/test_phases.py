@@ -13,13 +13,13 @@ import numpy as np
 import polars as pl
 import pytest
 
-from regimefolio.backtest import BacktestRunner, BacktestSpec, load_market
+from regimefolio.backtest import BacktestRunner, BacktestSpec, ExecutionSpec, load_market
 from regimefolio.core.documents import read_document
 from regimefolio.core.errors import ModelError
 from regimefolio.core.files import read_json, read_npy
 from regimefolio.core.types import RegimePath, SignalBuffer, Signals
 from regimefolio.market import Market
-from regimefolio.portfolio import Ensemble
+from regimefolio.portfolio import Ensemble, PortfolioSpec, RiskParity
 from regimefolio.strategies import Strategy
 from regimefolio.workflow import Workspace
 from regimefolio.workflow.phases.parameter_discovery import first_bar, trials_of
@@ -209,9 +209,12 @@ def test_trials_are_numbered_across_strategies_and_scored_on_the_same_bars(
         (2, "momentum_rank", 16),
         (3, "momentum_rank", 40),
     ]
-    start = first_bar(trials, FIT)
+    start = first_bar(trials, FIT, spec())
     assert start == 42
-    assert first_bar(trials, FIT, delay=2) == 44
+    late = spec().model_copy(update={"execution": ExecutionSpec(delay=2)})
+    assert first_bar(trials, FIT, late) == 44
+    by_risk = PortfolioSpec(allocator=RiskParity(lookback=50))
+    assert first_bar(trials, FIT, spec().model_copy(update={"portfolio": by_risk})) == 51
     returns = read_npy(workspace.performance / "returns.npy")
     decisions = read_npy(workspace.performance / "decision_returns.npy")
     assert returns.shape == (4, FIT - start)

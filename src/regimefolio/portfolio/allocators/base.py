@@ -25,6 +25,11 @@ class Allocator(Component, family="allocator"):
         """Whether no weight is ever negative; limits that need shorts are then refused."""
         return False
 
+    @property
+    def warmup(self) -> int:
+        """Bars that pass before it can say what it means; a backtest does not trade before."""
+        return 0
+
     @abstractmethod
     def weights(self, view: View) -> Float:
         """Shares of shape (N,) of what may be invested, `max_gross`; 0 for what is not tradable in this view."""
@@ -49,6 +54,10 @@ class CompiledAllocator(Allocator):
     @abstractmethod
     def rule(self) -> Rule:
         """The compiled rule that this allocator is."""
+
+    @property
+    def warmup(self) -> int:
+        return self.rule.lookback
 
     def weights(self, view: View) -> Float:
         """The rule at one bar."""

@@ -51,7 +51,7 @@ class ParameterDiscovery(Phase):
     def run(self, job: Job) -> None:
         """Run all trials; a failed one is a failed result, unless all of a strategy fail."""
         trials = trials_of(job.spec)
-        start = first_bar(trials, job.n_fit, job.spec.execution.delay)
+        start = first_bar(trials, job.n_fit, job.spec)
         self._announce(job, trials, start)
         job.progress.stage("parameter discovery", len(trials))
         scored = run_trials(job, trials, start)
@@ -137,8 +137,10 @@ def trials_of(spec: WorkflowSpec) -> list[Trial]:
     return [Trial(number, strategy) for number, strategy in enumerate(spec.candidates())]
 
 
-def first_bar(trials: Sequence[Trial], n_bars: int, delay: int = 0) -> int:
+def first_bar(trials: Sequence[Trial], n_bars: int, spec: WorkflowSpec) -> int:
     """The first bar that can fill after the longest warm-up, so that all trials are scored on the same bars.
+
+    The allocator's warm-up counts too, and so does a delay of the fills.
 
     Raises
     ------
@@ -146,10 +148,13 @@ def first_bar(trials: Sequence[Trial], n_bars: int, delay: int = 0) -> int:
         The longest warm-up leaves fewer than 252 bars.
     """
     longest = max(trials, key=lambda trial: trial.strategy.warmup)
-    start = longest.strategy.warmup + 1 + delay
+    warmup, who = longest.strategy.warmup, f"trial {longest.number} ({longest.parameters})"
+    if spec.portfolio.allocator.warmup > warmup:
+        warmup, who = spec.portfolio.allocator.warmup, f"allocator {spec.portfolio.allocator.kind}"
+    start = warmup + 1 + spec.execution.delay
     if start + 252 > n_bars:
         raise ConfigError(
-            f"trial {longest.number} ({longest.parameters}) needs {start} bars of warm-up and 252 to be scored on, "
+            f"{who} needs {start} bars of warm-up and 252 to be scored on, "
             f"{start + 252} in all, but parameters are chosen on {n_bars} bars; "
             "use shorter windows or a later data.split.train_end",
             ("data", "split", "train_end"),
