@@ -64,7 +64,7 @@ def show(screen: Console, spec: BacktestSpec, outcome: Outcome, run: Run, orders
         columns = ["regime", *(f">{head}" for head in BY_REGIME.values())]
         notes = ["hit rate: the share of bars with a gain; bars in cash count too"]
         screen.print(table("By the regime that was known when it was decided", columns, rows, notes))
-    _show_orders(screen, orders, spec.portfolio.plain()["rebalance"] in ("daily", {"every": 1}))
+    _show_orders(screen, orders, spec)
 
 
 def conflict_sentence(conflicts: Conflicts, on_conflict: str) -> str:
@@ -92,14 +92,16 @@ def _why(reasons: Mapping[str, str]) -> dict[str, list[str]]:
     return found
 
 
-def _show_orders(screen: Console, orders: Mapping[str, Any], daily: bool) -> None:
+def _show_orders(screen: Console, orders: Mapping[str, Any], spec: BacktestSpec) -> None:
+    delay, daily = spec.execution.delay, spec.portfolio.plain()["rebalance"] in ("daily", {"every": 1})
+    bar = f"{delay + 1} bars later, after those before it" if delay else "at the next bar"
     day = orders["decided_at"].removesuffix("T00:00:00")
     rows = []
     for each in orders["positions"]:
         held, target = each["held"], each["target"]
         rows.append((each["symbol"], _weight(held), _weight(target), minus(f"{target - held:+.2%}")))
     if rows:
-        certain = "filled at the next bar" if daily else "ordered if the schedule or a change of regime asks for it"
+        certain = f"filled {bar}" if daily else "ordered if the schedule or a change of regime asks for it"
         title = f"Pending: decided at {day}, {certain}"
         screen.print(table(title, ["symbol", ">held", ">target", ">change"], rows))
     else:

@@ -46,5 +46,6 @@ def init(
     enter = "" if folder.resolve() == Path.cwd() else f"  cd {folder}\n"
     typer.echo(
         f"{folder}: a project, with a strategy of your own in near_high.py. Next:\n\n"
-        f"{enter}  regimefolio run workflow.yaml\n  pytest\n\nIts README.md says more."
+        f"{enter}  regimefolio run workflow.yaml\n  python -m pytest    (once: pip install pytest)\n\n"
+        "Its README.md says more."
     )

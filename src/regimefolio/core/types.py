@@ -260,7 +260,7 @@ class Simulation:
     shares : ndarray of shape (N,), float64
         Held after the last bar.
     pending : ndarray of shape (N,), float64
-        Target weights decided at the last bar, to be filled at the next one; NaN is no order.
+        Target weights, of the whole, decided at the last bar and not filled yet; NaN is no order.
     trades : structured ndarray of dtype TRADE, or None
         In order of bar and asset; None where the run was not recorded.
     status : str

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from regimefolio.kernels._compile import kernel, lean, piece
 from regimefolio.kernels.ledger import (
+    Account,
     Books,
     Execution,
     Orders,
@@ -160,6 +161,22 @@ def _decide(
                     out[n] = np.nan if opinions.silent[t, n] else out[n]
 
 
+@lean
+def _leave_pending(terms: Execution, account: Account, pending: Float) -> None:
+    """Turn the targets of the last bar into what is to be ordered: shares of the whole, NaN where nothing is.
+
+    A target that is that of the last order is none where shares move `on_change` alone.
+    """
+    total = 0.0
+    for n in range(pending.size):
+        if terms.on_change and pending[n] == account.ordered[n]:
+            pending[n] = np.nan
+        total += account.value[n] + (account.cash[n] if terms.apart else 0.0)
+    if terms.apart and total > 0.0:
+        for n in range(pending.size):
+            pending[n] *= (account.cash[n] + account.value[n]) / total
+
+
 @kernel
 def replay(
     opinions: Opinions,
@@ -210,4 +227,5 @@ def replay(
                 account, ledger = account_of(cash, rows, k), ledger_of(out, k)
                 alive[k] = advance(prices, orders, first + lag, min(after + lag, n_bars), terms, account, ledger)
     for k in range(n_runs):
+        _leave_pending(terms, account_of(cash, rows, k), out.pending[k])
         out.status[k] = close_ledger(alive[k], account_of(cash, rows, k), ledger_of(out, k))

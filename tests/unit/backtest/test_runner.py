@@ -439,6 +439,10 @@ def test_shares_move_only_where_a_target_changes() -> None:
     always = run(written(close), script, execution=free.model_copy(update={"sizing": "target_weight"}))
     assert always.simulation.trades is not None
     assert always.simulation.trades["bar"].tolist() == [1, 1, 2, 2, 3, 3]
+    # The last bar wants what was ordered last: nothing is left to order, and what is held is what is wanted.
+    assert np.isnan(found.simulation.pending).all()
+    assert [held - wanted for _, held, wanted in found.simulation.positions()] == [0.0, 0.0]
+    assert always.simulation.pending.tolist() == [1.0, 0.0]
 
 
 def test_an_account_an_asset_is_long_or_flat() -> None:
@@ -451,6 +455,8 @@ def test_an_account_an_asset_is_long_or_flat() -> None:
     expected = [1000.0, 2 * half, half * 1.2 * 0.999 + half, half * 1.2 * 0.999 + half * 1.5]
     assert found.simulation.equity == pytest.approx(expected, rel=1e-14)
     assert found.target.tolist() == [[1.0, 1.0], [0.0, 1.0], [0.0, 1.0], [0.0, 1.0]]
+    share = half * 1.5 / expected[-1]  # what is pending is of the whole, as what is held
+    assert found.simulation.pending == pytest.approx([0.0, share], rel=1e-14)
     both = run(written(close), script, execution=paid, allocator={"kind": "proportional", "long_short": True})
     assert both.target.tolist() == [[1.0, 1.0], [-1.0, 1.0], [-1.0, 1.0], [-1.0, 1.0]]
     capped = run(written(close), script, execution=paid, constraints={"max_position": 0.3})

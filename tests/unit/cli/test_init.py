@@ -21,7 +21,7 @@ def test_a_project_runs_at_once_by_the_commands_of_its_readme(
 ) -> None:
     code, out, err = call("init", "mine/first")
     assert (code, err) == (0, "")
-    assert "  cd mine/first\n  regimefolio run workflow.yaml\n  pytest\n" in out
+    assert "  cd mine/first\n  regimefolio run workflow.yaml\n  python -m pytest    (once: pip install pytest)\n" in out
     project = forgetful / "mine" / "first"
     assert sorted(path.name for path in project.iterdir()) == FILES
     monkeypatch.chdir(project)
