@@ -7,7 +7,8 @@ bar f to the fill at bar f + 1 is one piece, the last one ends at the last close
 
 and cash earns its interest, less what it costs to borrow for shorts; the interest of the first bar, before its fill,
 is in the first piece. A price that is missing is the last one seen. All pieces together are the profit and loss, to
-rounding, and so is every way of adding them up. A bankruptcy ends the record with the equity that was found there.
+rounding, and so is every way of adding them up. A bankruptcy ends the record with the equity that was found there; an
+account of one asset that is closed ends that asset's last piece at the price at which it was.
 """
 
 from __future__ import annotations
@@ -43,6 +44,8 @@ class ProfitAndLoss:
     symbols : tuple of N str
     start, end : int
         The first bar that trades, and the bar after the last one of the record.
+    delay : int
+        Bars by which a fill comes later than the bar after its decision.
     total : float
         Equity at the end of the record less the initial capital.
     asset : ndarray of shape (T, N)
@@ -58,6 +61,7 @@ class ProfitAndLoss:
     symbols: tuple[str, ...]
     start: int
     end: int
+    delay: int
     total: float
     asset: Float
     cash: Float
@@ -65,7 +69,7 @@ class ProfitAndLoss:
     priced: Bool
 
 
-def profit_and_loss(simulation: Simulation, panel: Panel, fill: Fill) -> ProfitAndLoss:
+def profit_and_loss(simulation: Simulation, panel: Panel, fill: Fill, delay: int = 0) -> ProfitAndLoss:
     """Cut a recorded run's profit and loss at the fills.
 
     Parameters
@@ -76,6 +80,8 @@ def profit_and_loss(simulation: Simulation, panel: Panel, fill: Fill) -> ProfitA
         What it traded.
     fill : str
         Where it was filled.
+    delay : int
+        Bars by which a fill came later than the bar after its decision.
 
     Raises
     ------
@@ -96,12 +102,14 @@ def profit_and_loss(simulation: Simulation, panel: Panel, fill: Fill) -> ProfitA
         into[trades["bar"], trades["asset"]] = trades[column]
     value = simulation.weights * simulation.equity[:, np.newaxis]
     shares = np.divide(value, at_close, out=np.zeros_like(value), where=at_close > 0)
+    after = np.concatenate([at_fill[1:], at_close[-1:]])
+    closed = _close_accounts(simulation, shares, traded, bought + cost, at_fill, at_close, after)
     cash, end, last = simulation.cash.copy(), len(shares), at_close[-1]
     ruined = np.flatnonzero(simulation.equity[start:] <= 0.0)
     if ruined.size:
         bar = start + int(ruined[0])
         # Ruin is found before the fill, whose bar then trades nothing, or at the close.
-        before_fill = bar > start and not simulation.decision_return[bar - 2] > -1.0
+        before_fill = bar > start and not simulation.decision_return[bar - 2 - delay] > -1.0
         shares[bar] = shares[bar - 1] + traded[bar]
         end, last = (bar, at_fill[bar]) if before_fill else (bar + 1, at_close[bar])
         cash[bar] = simulation.equity[bar] - (shares[bar] * last).sum()
@@ -110,15 +118,15 @@ def profit_and_loss(simulation: Simulation, panel: Panel, fill: Fill) -> ProfitA
         whole = end
     earned = np.zeros(len(cash))
     earned[start:whole] = np.diff(cash[:whole], prepend=simulation.initial_capital)[start:]
-    earned[start:whole] += (bought + cost)[start:whole].sum(axis=1)
+    earned[start:whole] += (bought + cost - closed)[start:whole].sum(axis=1)
     asset, idle = np.zeros_like(shares), np.zeros(len(cash))
-    after = np.concatenate([at_fill[start + 1 : end], last[np.newaxis]])
-    asset[start:end] = shares[start:end] * (after - at_fill[start:end]) - cost[start:end]
+    after[end - 1] = last
+    asset[start:end] = shares[start:end] * (after - at_fill)[start:end] - cost[start:end]
     idle[start : whole - 1] = earned[start + 1 : whole]
     idle[start] += earned[start]
     shares[:start], shares[end:] = 0.0, 0.0
     total = float(simulation.equity[whole - 1]) - simulation.initial_capital
-    return ProfitAndLoss(panel.symbols, start, end, total, asset, idle, shares, np.isfinite(opens))
+    return ProfitAndLoss(panel.symbols, start, end, delay, total, asset, idle, shares, np.isfinite(opens))
 
 
 def _last_seen(fill: Float, close: Float) -> tuple[Float, Float]:
@@ -130,6 +138,30 @@ def _last_seen(fill: Float, close: Float) -> tuple[Float, Float]:
     last = np.where(seen >= 0, np.take_along_axis(both, np.maximum(seen, 0), axis=0), 0.0)
     pairs = last.reshape(bars, 2, assets)
     return pairs[:, 0], pairs[:, 1]
+
+
+def _close_accounts(
+    simulation: Simulation, shares: Float, traded: Float, paid: Float, at_fill: Float, at_close: Float, after: Float
+) -> Float:
+    """Find the accounts of one asset that were closed; returns the money (T, N) that left the holdings for their cash.
+
+    They are those whose holding is gone without a trade. Whether that was before a fill or at the close after it is
+    told by the money of the account, interest and borrow fees apart; where it was at the close, the holding of that
+    fill is put into `shares`, and the price at which it ended into `after`.
+    """
+    before = np.concatenate([np.zeros_like(shares[:1]), shares[:-1]])
+    left = before + traded
+    gone = (shares == 0.0) & (np.abs(left) > 1e-9 * (np.abs(before) + np.abs(traded)))
+    money = np.zeros_like(shares)
+    for bar, n in np.argwhere(gone):
+        if simulation.equity[bar] <= 0.0:
+            continue  # nothing is held after a bankruptcy
+        own = simulation.initial_capital / shares.shape[1] - paid[:bar, n].sum()
+        at_the_fill = traded[bar, n] == 0.0 and own + left[bar, n] * at_fill[bar, n] <= 0.0
+        if not at_the_fill:
+            shares[bar, n], after[bar, n] = left[bar, n], at_close[bar, n]
+        money[bar, n] = left[bar, n] * (at_fill if at_the_fill else at_close)[bar, n]
+    return money
 
 
 def by_asset(found: ProfitAndLoss) -> Contributions:
@@ -151,17 +183,10 @@ def by_side(found: ProfitAndLoss) -> Contributions:
     }
 
 
-def by_regime(found: ProfitAndLoss, regimes: RegimePath, delay: int = 0) -> Contributions:
-    """What was earned, cash included, under the regime that was known when it was decided.
-
-    Parameters
-    ----------
-    regimes : RegimePath
-    delay : int
-        Bars by which a fill comes later than the bar after its decision.
-    """
+def by_regime(found: ProfitAndLoss, regimes: RegimePath) -> Contributions:
+    """What was earned, cash included, under the regime that was known when it was decided."""
     fills = np.arange(found.start, found.end)
-    label = regimes.label[np.maximum(fills - 1 - delay, 0)]
+    label = regimes.label[fills - 1 - found.delay]
     earned = (found.asset.sum(axis=1) + found.cash)[fills]
     rows = {name: float(earned[label == k].sum()) for k, name in enumerate(regimes.names)}
     unknown = label == UNKNOWN
@@ -169,12 +194,7 @@ def by_regime(found: ProfitAndLoss, regimes: RegimePath, delay: int = 0) -> Cont
 
 
 def by_strategy(
-    found: ProfitAndLoss,
-    run: Run,
-    stack: SignalStack,
-    ensemble: Ensemble,
-    portfolio: PortfolioSpec,
-    delay: int = 0,
+    found: ProfitAndLoss, run: Run, stack: SignalStack, ensemble: Ensemble, portfolio: PortfolioSpec
 ) -> Contributions:
     """What each strategy's opinions earned, by its share of the combined alpha that decided a holding.
 
@@ -196,7 +216,7 @@ def by_strategy(
     left = float(found.asset.sum())
     if follows_alpha(portfolio):
         fills = np.arange(found.start, found.end)
-        bar = _deciding_bars(found, run, fills, delay)
+        bar = _deciding_bars(found, run, fills)
         at = np.maximum(bar, 0)
         ruling = ensemble.weights[run.row[at]].astype(np.float64)
 
@@ -230,9 +250,9 @@ def follows_alpha(portfolio: PortfolioSpec) -> bool:
     )
 
 
-def _deciding_bars(found: ProfitAndLoss, run: Run, fills: Int, delay: int) -> Int:
+def _deciding_bars(found: ProfitAndLoss, run: Run, fills: Int) -> Int:
     """The bar that decided what is held after each fill, (fills, N); −1 where nothing did."""
-    bars = np.maximum(fills - 1 - delay, 0)
+    bars = fills - 1 - found.delay
     ordered = np.isfinite(run.target[bars]) & (run.target[bars] != 0.0) & run.decide[bars][:, np.newaxis]
     ordered &= found.priced[fills]
     at: Int = np.maximum.accumulate(np.where(ordered, bars[:, np.newaxis], -1), axis=0)

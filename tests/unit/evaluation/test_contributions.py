@@ -32,8 +32,10 @@ COSTS = ExecutionSpec(commission_bps=7, slippage_bps=13, cash_rate=0.05)
 CAPITAL = 1000.0
 
 
-def random_market(rng: np.random.Generator, missing: float, bars: int = 80, assets: int = 5) -> Market:
-    close = 50.0 * np.exp(np.cumsum(0.03 * rng.standard_normal((bars, assets)), axis=0))
+def random_market(
+    rng: np.random.Generator, missing: float, bars: int = 80, assets: int = 5, spread: float = 0.03
+) -> Market:
+    close = 50.0 * np.exp(np.cumsum(spread * rng.standard_normal((bars, assets)), axis=0))
     fill = close * np.exp(0.01 * rng.standard_normal(close.shape))
     gone = rng.random(close.shape) < missing
     close[gone] = np.nan
@@ -276,9 +278,9 @@ def test_a_piece_belongs_to_the_regime_of_its_decision(delay: int) -> None:
         market, PortfolioSpec(rebalance="daily"), ExecutionSpec(delay=delay, commission_bps=0, slippage_bps=0)
     )
     run = runner.run(Ensemble.static([Scripted(alpha=((1.0,),))], [1.0]), 2)
-    found = profit_and_loss(run.simulation, market.panel, runner.fill)
+    found = profit_and_loss(run.simulation, market.panel, runner.fill, delay)
     path = regimes(market, tuple("abcdef"), [0, 1, 2, 3, 4, 5])
-    rows = by_regime(found, path, delay)
+    rows = by_regime(found, path)
     decided = "c" if delay == 0 else "b"
     assert max(rows, key=lambda name: rows[name]) == decided
     assert rows[decided] == pytest.approx(0.1 * run.simulation.equity[3], rel=1e-9)
@@ -318,28 +320,66 @@ def test_what_is_not_proportional_to_alpha_is_nobodys(portfolio: dict[str, Any])
     )
 
 
-@pytest.mark.parametrize(
-    "execution",
-    [
-        {"delay": 2},
-        {"accounts": "per_asset"},
-        {"accounts": "per_asset", "sizing": "on_change", "delay": 1},
-        {"sizing": "on_change", "cash_rate": 0.05},
-    ],
-)
-def test_sums_hold_however_orders_are_filled(execution: dict[str, Any]) -> None:
+WAYS_TO_FILL: list[dict[str, Any]] = [
+    {"delay": 2},
+    {"accounts": "per_asset"},
+    {"accounts": "per_asset", "sizing": "on_change", "delay": 1},
+    {"accounts": "per_asset", "borrow_rate": 0.5, "fill": "next_close"},
+    {"sizing": "on_change", "cash_rate": 0.05},
+]
+
+
+@pytest.mark.parametrize("execution", WAYS_TO_FILL)
+@pytest.mark.parametrize("wild", [False, True])
+def test_sums_hold_however_orders_are_filled(execution: dict[str, Any], wild: bool) -> None:
+    """Wild prices close accounts of single assets that are short, or end the run."""
     rng = np.random.default_rng(5)
-    market = random_market(rng, 0.1)
+    market = random_market(rng, 0.1, spread=0.25 if wild else 0.03)
     alphas = [tuple(map(tuple, rng.uniform(-1, 1, (80, 5)).round(3).tolist())) for _ in range(2)]
-    spec, terms = PortfolioSpec(rebalance="weekly"), ExecutionSpec.model_validate(execution)
+    spec = PortfolioSpec.model_validate(
+        {"rebalance": "weekly", "allocator": {"kind": "proportional", "long_short": wild}}
+    )
+    terms = ExecutionSpec.model_validate(execution)
     runner = BacktestRunner(market, spec, terms, CAPITAL)
     ensemble = Ensemble.static([Scripted(alpha=alphas[0]), Second(alpha=alphas[1])], [0.5, 0.5])
     stack = runner.signals(ensemble)
     run = runner.replay(stack, ensemble, 5, record=True)
-    found = profit_and_loss(run.simulation, market.panel, runner.fill)
+    found = profit_and_loss(run.simulation, market.panel, runner.fill, terms.delay)
     path = regimes(market, ("up", "down"), [bar % 2 for bar in range(80)])
-    ways = (by_asset(found), by_side(found), by_regime(found, path, terms.delay))
-    for rows in (*ways, by_strategy(found, run, stack, ensemble, spec, terms.delay)):
-        assert sum(rows.values()) == pytest.approx(run.simulation.equity[-1] - CAPITAL, rel=1e-9, abs=1e-9 * CAPITAL)
+    strategies = by_strategy(found, run, stack, ensemble, spec)
+    for rows in (by_asset(found), by_side(found), by_regime(found, path), strategies):
+        assert sum(rows.values()) == pytest.approx(found.total, rel=1e-9, abs=1e-9 * CAPITAL)
+    if run.simulation.status == "ok":
+        assert found.total == run.simulation.equity[-1] - CAPITAL
     assert found.shares.any()
-    assert by_strategy(found, run, stack, ensemble, spec, terms.delay)[UNATTRIBUTED] == 0.0
+    assert strategies[UNATTRIBUTED] == 0.0
+
+
+@pytest.mark.parametrize("at_open", [False, True])
+def test_an_account_that_is_closed_charges_its_asset(at_open: bool) -> None:
+    """A is sold short for 600 at 100 and costs 300 before the fill of bar 3, or at its close: 1,200 are lost."""
+    close = [[100.0, 50.0], [100.0, 50.0], [100.0, 50.0], [400.0 if at_open else 300.0, 50.0], [90.0, 50.0]]
+    fill = [[100.0, 50.0], [100.0, 50.0], [100.0, 50.0], [300.0 if at_open else 100.0, 50.0], [90.0, 50.0]]
+    market = written(close, fill)
+    spec = PortfolioSpec.model_validate({"allocator": {"kind": "proportional", "long_short": True}})
+    terms = ExecutionSpec(accounts="per_asset", commission_bps=0, slippage_bps=0, sizing="on_change")
+    runner = BacktestRunner(market, spec, terms, 1200.0)
+    run = runner.run(Ensemble.static([Scripted(alpha=((-1.0, 0.5),))], [1.0]), 2)
+    found = profit_and_loss(run.simulation, market.panel, runner.fill)
+    assert run.simulation.equity[-1] == pytest.approx(0.0, abs=1e-9)
+    assert by_asset(found) == pytest.approx({"A": -1200.0, "B": 0.0, CASH: 0.0}, abs=1e-9)
+    assert by_side(found) == pytest.approx({"long": 0.0, "short": -1200.0, CASH: 0.0}, abs=1e-9)
+
+
+@pytest.mark.parametrize("at_open", [False, True])
+def test_a_late_fill_does_not_hide_when_the_ruin_was_found(at_open: bool) -> None:
+    """With a delay, too, a ruin of bar 4 ends at the price at which it was found: that of the fill, or of the close."""
+    close = np.array([[100.0]] * 4 + [[500.0 if at_open else 300.0], [500.0]])
+    fill = np.array([[100.0]] * 4 + [[300.0 if at_open else 100.0], [500.0]])
+    market = written(close, fill)
+    spec = PortfolioSpec.model_validate({"allocator": {"kind": "proportional", "long_short": True}})
+    runner = BacktestRunner(market, spec, ExecutionSpec(delay=1, commission_bps=0, slippage_bps=0), CAPITAL)
+    run = runner.run(Ensemble.static([Scripted(alpha=((-1.0,),))], [1.0]), 2)
+    assert run.simulation.status == "bankrupt"
+    found = profit_and_loss(run.simulation, market.panel, runner.fill, delay=1)
+    assert by_asset(found) == pytest.approx({"A": -2 * CAPITAL, CASH: 0.0}, abs=1e-9)

@@ -134,16 +134,16 @@ def robustness(job: Job, found: Chosen) -> dict[str, object]:
 def contributions(job: Job, found: Chosen) -> dict[str, object]:
     """All of contributions.json: the selected run's profit and loss, added up in four ways."""
     case, portfolio, delay = found.selected, job.spec.portfolio, job.spec.execution.delay
-    pieces = profit_and_loss(found.run.simulation, job.market.panel, case.runner().fill)
+    pieces = profit_and_loss(found.run.simulation, job.market.panel, case.runner().fill, delay)
     assert case.regimes is not None
     return {
         "total": pieces.total,
         "allocator": portfolio.allocator.kind,
         "combination_method": portfolio.combination_method,
         "follows_alpha": follows_alpha(portfolio),
-        "by_strategy": by_strategy(pieces, found.run, case.stack, case.ensemble, portfolio, delay),
+        "by_strategy": by_strategy(pieces, found.run, case.stack, case.ensemble, portfolio),
         "by_side": by_side(pieces),
-        "by_regime": by_regime(pieces, case.regimes, delay),
+        "by_regime": by_regime(pieces, case.regimes),
         "by_asset": by_asset(pieces),
     }
 
