@@ -32,6 +32,11 @@ class Replayable:
     start: int
     regimes: RegimePath | None = None
 
+    @property
+    def first_decision(self) -> int:
+        """The bar that decides what the first bar trades."""
+        return self.start - 1 - self.execution.delay
+
     def replay(self, execution: ExecutionSpec | None = None, record: bool = False) -> Run:
         """Run it again, as it was or under another execution."""
         return self.runner(execution).replay(self.stack, self.ensemble, self.start, self.regimes, record)
@@ -91,11 +96,11 @@ def circular_shifts(n_bars: int, wanted: int, gap: int, seed: int) -> Int:
     return np.sort(drawn)
 
 
-def shifted(regimes: RegimePath, start: int, bars: int) -> RegimePath:
-    """The regimes with those known from the decision for bar `start` on turned on a circle by so many bars."""
+def shifted(regimes: RegimePath, first: int, bars: int) -> RegimePath:
+    """The regimes with those from bar `first` on turned on a circle by so many bars."""
     label, probability = regimes.label.copy(), regimes.probability.copy()
-    label[start - 1 :] = np.roll(label[start - 1 :], bars)
-    probability[start - 1 :] = np.roll(probability[start - 1 :], bars, axis=0)
+    label[first:] = np.roll(label[first:], bars)
+    probability[first:] = np.roll(probability[first:], bars, axis=0)
     return RegimePath(regimes.timestamps, regimes.names, probability, label)
 
 
@@ -124,7 +129,7 @@ def placebo(
     assert regimes is not None
 
     def scored(bars: int) -> float:
-        return score(runner.replay(case.stack, case.ensemble, case.start, shifted(regimes, case.start, bars)))
+        return score(runner.replay(case.stack, case.ensemble, case.start, shifted(regimes, case.first_decision, bars)))
 
     scores = np.array(in_order(scored, shifts.tolist(), threads, done), dtype=np.float64)
     real = score(runner.replay(case.stack, case.ensemble, case.start, regimes))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import numpy as np
@@ -58,7 +59,7 @@ def test_shifts_are_different_seeded_and_far_from_home() -> None:
 def test_a_shift_turns_the_test_bars_alone() -> None:
     path = case().regimes
     assert path is not None
-    turned = shifted(path, START, 7)
+    turned = shifted(path, START - 1, 7)
     assert turned.label[: START - 1].tolist() == path.label[: START - 1].tolist()
     assert turned.label[START - 1 :].tolist() == np.roll(path.label[START - 1 :], 7).tolist()
     assert np.bincount(turned.label).tolist() == np.bincount(path.label).tolist()
@@ -73,6 +74,18 @@ def test_regimes_at_the_right_time_stand_out(threads: int) -> None:
     assert len(calls) == len(found.scores) == 60
     assert found.at_least == sum(score >= found.real for score in found.scores)
     assert found.p_value == (1 + found.at_least) / 61 < 0.1
+
+
+def test_a_shift_begins_at_the_bar_that_decides_for_the_first_one() -> None:
+    """With fills two bars later that is two bars earlier."""
+    late = dataclasses.replace(case(), execution=COSTS.model_copy(update={"delay": 2}))
+    path, first = late.regimes, START - 3
+    assert path is not None
+    assert late.first_decision == first
+    found = placebo(late, lambda run: run.metrics["sharpe"], np.array([13]))
+    label = np.append(path.label[:first], np.roll(path.label[first:], 13))
+    by_hand = dataclasses.replace(late, regimes=regimes(late.market, path.names, label.tolist()))
+    assert found.scores[0] == by_hand.replay().metrics["sharpe"] != found.real
 
 
 def test_regimes_that_change_nothing_do_not_stand_out() -> None:

@@ -23,6 +23,8 @@ from regimefolio.portfolio import Ensemble, PortfolioSpec, RiskParity
 from regimefolio.strategies import Strategy
 from regimefolio.workflow import Workspace
 from regimefolio.workflow.phases.parameter_discovery import first_bar, trials_of
+from regimefolio.workflow.phases.validation import _trades
+from tests.scripted import Scripted, regimes, written
 from tests.workflows import (
     BARS,
     EMBARGO,
@@ -402,6 +404,17 @@ def test_the_saved_strategy_is_the_validated_one(workspace: Workspace, finished:
     trades = read_json(workspace.analysis / "validation_trades.json")
     assert len(trades["rows"]) == len(run.simulation.trades)
     assert [row[2] for row in trades["rows"]] == run.simulation.trades["shares"].tolist()
+
+
+@pytest.mark.parametrize(("delay", "decided"), [(0, ["c", "d"]), (2, ["a", "b", "c", "d"])])
+def test_a_trade_is_written_with_the_regime_of_its_decision(delay: int, decided: list[str]) -> None:
+    """It buys on what is known at bars 0 and 2, and sells on 1 and 3."""
+    market = written([[100.0], [110.0], [100.0], [110.0], [100.0], [110.0], [100.0], [110.0]])
+    runner = BacktestRunner(market, PortfolioSpec(rebalance="daily"), ExecutionSpec(delay=delay))
+    run = runner.run(Ensemble.static([Scripted(alpha=((1.0,), (0.0,), (1.0,), (0.0,)))], [1.0]), 3)
+    path = regimes(market, tuple("abcdefgh"), list(range(8)))
+    rows: Any = _trades(run.simulation, path, delay)
+    assert [row[-1] for row in rows["rows"]] == decided
 
 
 def test_validation_stands_on_test_bars_after_the_embargo(workspace: Workspace) -> None:

@@ -100,7 +100,7 @@ def equal_weight(job: Job, regimes: RegimePath) -> Replayable:
 
 def robustness(job: Job, found: Chosen) -> dict[str, object]:
     """All of robustness.json; says how far it is."""
-    decisions = job.dataset.panel.n_bars - job.test_start + 1  # the one before the first test bar, and at each of them
+    decisions = job.dataset.panel.n_bars - found.selected.first_decision
     shifts = circular_shifts(decisions, SHIFTS, max(1, min(GAP, decisions // 10)), job.spec.seed)
     replays = replays_of(job)
     job.progress.stage("robustness", len(shifts) + len(trials_of(job.spec)) + len(replays) + 3)

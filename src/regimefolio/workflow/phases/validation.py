@@ -256,7 +256,8 @@ def _write(job: Job, done: Validated, checks: Sequence[Check], objective: str) -
     assert chosen.simulation.weights is not None
     write_npy(performance / "validation_weights.npy", chosen.simulation.weights[start:])
     write_npy(performance / "validation_labels.npy", np.stack([path.label[start:] for path in done.paths.values()]))
-    write_json(workspace.analysis / "validation_trades.json", _trades(chosen.simulation, done.paths[done.selected]))
+    trades = _trades(chosen.simulation, done.paths[done.selected], job.spec.execution.delay)
+    write_json(workspace.analysis / "validation_trades.json", trades)
     write_json(performance / "validation_results.json", results)
 
 
@@ -317,9 +318,10 @@ def _orders(simulation: Simulation) -> dict[str, object]:
     }
 
 
-def _trades(simulation: Simulation, path: RegimePath) -> Json:
+def _trades(simulation: Simulation, path: RegimePath, delay: int) -> Json:
     """Every filled order with the regime known when it was decided."""
     assert simulation.trades is not None
+    known = [None if label < 0 else path.names[label] for label in path.label.tolist()]
     stamps = simulation.timestamps.astype("datetime64[s]")
     return jsonable(
         {
@@ -332,7 +334,7 @@ def _trades(simulation: Simulation, path: RegimePath) -> Json:
                     price,
                     value,
                     cost,
-                    path.names[path.label[bar - 1]] if path.label[bar - 1] >= 0 else None,
+                    known[bar - 1 - delay],
                 ]
                 for bar, asset, shares, price, value, cost in simulation.trades.tolist()
             ],
