@@ -10,6 +10,9 @@ import numpy as np
 
 from regimefolio.core.types import Json
 
+BANDS = 4
+"""Into so many parts the values of a random search are cut."""
+
 
 @dataclass(frozen=True)
 class Surface:
@@ -30,18 +33,29 @@ class Surface:
 def influence(parameters: Sequence[Mapping[str, Json]], scores: Sequence[float], name: str) -> float:
     """How much a parameter moves a score: the variance of the mean score over its values, by how often each was tried.
 
-    NaN scores are left out.
+    NaN scores are left out. Values that are hardly ever tried twice, as those that a random search draws, count by
+    their rank in `BANDS` bands: with one trial a value, any parameter would seem to move the score by all it varies.
     """
-    groups: dict[str, list[float]] = {}
-    for each, score in zip(parameters, scores, strict=True):
-        if score == score:
-            groups.setdefault(repr(each.get(name)), []).append(score)
-    if not groups:
+    known = [(each.get(name), score) for each, score in zip(parameters, scores, strict=True) if score == score]
+    if not known:
         return 0.0
+    values = _banded([value for value, _ in known])
+    groups: dict[str, list[float]] = {}
+    for value, (_, score) in zip(values, known, strict=True):
+        groups.setdefault(repr(value), []).append(score)
     sizes = np.array([len(group) for group in groups.values()], dtype=np.float64)
     means = np.array([np.mean(group) for group in groups.values()])
     middle = (sizes * means).sum() / sizes.sum()
     return float((sizes * (means - middle) ** 2).sum() / sizes.sum())
+
+
+def _banded(values: Sequence[Json]) -> Sequence[Json]:
+    """Numbers by the band of their rank, where they have more values than bands and fewer than two trials a value."""
+    numbers = [value for value in values if isinstance(value, int | float) and not isinstance(value, bool)]
+    different = sorted(set(numbers))
+    if len(numbers) < len(values) or len(different) <= BANDS or 2 * len(different) <= len(values):
+        return values
+    return [BANDS * different.index(number) // len(different) for number in numbers]
 
 
 def search_surface(

@@ -48,7 +48,8 @@ def first_sentence(record: Record) -> tuple[str, str]:
     p, doubt = record.robustness.placebo.p_value, ""
     if verdict == "helped" and (p is None or p > SIGNIFICANT):
         claim = "helped, but its timing is not shown to matter"
-        doubt = "; a placebo, the same regimes at the wrong time, did as well too often"
+        doubt = "; a placebo, the same regimes at the wrong time, "
+        doubt += "could not be run" if p is None else "did as well too often"
     return f"Adapting to regimes {claim}", f": {measured}, and {_interval(difference, bars)}{doubt}."
 
 
@@ -136,7 +137,7 @@ def costs(record: Record) -> str:
     if lead.multiple is not None and lead.multiple < 1:
         ahead = f"it would have earned more than equal weight only below {number(lead.multiple, 1)} times the costs"
     else:
-        less = "it earned less than equal weight even without costs"
+        less = "it earned no more than equal weight even without costs"
         ahead = _bearable(lead, "its lead over equal weight is gone at", "its lead over equal weight holds at", less)
     return f"{own}, and {ahead}."
 

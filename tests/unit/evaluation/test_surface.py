@@ -3,6 +3,7 @@ from __future__ import annotations
 import itertools
 import math
 
+import numpy as np
 import pytest
 
 from regimefolio.core.types import Json
@@ -50,6 +51,18 @@ def test_influence_is_the_spread_of_the_means_and_ignores_what_failed() -> None:
         (2 * (0.5 - 4 / 3) ** 2 + (3 - 4 / 3) ** 2) / 3
     )
     assert influence([{"a": 1}], [math.nan], "a") == 0.0
+
+
+def test_a_value_that_is_tried_once_is_not_thereby_influential() -> None:
+    """A random search draws b and c anew each time, and a from two values; a and b make the score."""
+    rng = np.random.default_rng(0)
+    trials: list[dict[str, Json]] = [
+        {"c": rng.uniform(), "d": rng.uniform(), "b": rng.uniform(), "a": int(rng.integers(2))} for _ in range(60)
+    ]
+    scores = [float(2 * each["a"] + 3 * each["b"]) for each in trials]  # type: ignore[operator, arg-type]
+    found = search_surface(trials, scores, ["c", "d", "b", "a"], trials[0])
+    assert found is not None
+    assert found.parameters == ("b", "a")
 
 
 def test_a_parameter_that_only_some_trials_have_is_one_like_others() -> None:

@@ -227,7 +227,7 @@ NEVER = BreakEven(multiple=None, searched_to=50.0, reason="there is none even wi
         (
             NONE_UP_TO,
             NEVER,
-            "Its return is not gone at 50 times the costs, and it earned less than equal weight even without costs.",
+            "Its return is not gone at 50 times the costs, and it earned no more than equal weight even without costs.",
         ),
         (
             NEVER,

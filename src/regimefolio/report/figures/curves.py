@@ -94,7 +94,7 @@ def rolling(record: Record) -> Figure | None:
     if not known.any():
         return None
     lines = [record.selected, *(name for name in (STATIC, EQUAL_WEIGHT, INDEX) if name in record.rolling)]
-    first = int(np.flatnonzero(known)[0])
+    first = int(np.flatnonzero(np.isfinite(ours[1]))[0])  # the Sharpe ratio of a year in cash is undefined
     step, after = drawn_bars(len(stamps) - first, MAX_POINTS)
     drawn = [first + n for n in after]
     x = dates(stamps[drawn])

@@ -27,7 +27,7 @@ def _surface(kind: str, found: Surface, score: str) -> Figure:
     scores = {tuple(map(parameter, point[:-1])): _score(point[-1]) for point in found.points}
     values = [_ordered([point[n] for point in found.points]) for n in range(len(found.parameters))]
     chosen = tuple(map(parameter, found.chosen))
-    known = [value for value in scores.values() if value is not None]
+    known = [value for value in (_score(point[-1]) for point in found.points) if value is not None]
     if len(values) == 1:
         drawn, height = _line_over(found.parameters[0], values[0], scores, chosen, score), 220
     elif not _is_grid(found, scores, values):
@@ -38,7 +38,9 @@ def _surface(kind: str, found: Surface, score: str) -> Figure:
     held = ", ".join(f"{name} {parameter(value)}" for name, value in found.held.items())
     rest = f" Held at the chosen value: {held}." if held else " The other parameters vary." if found.others_vary else ""
     shown = f"{kind}: from {number(min(known))} to {number(max(known))}" if known else f"{kind}: no trial has a {score}"
-    reading = f"{shown}; chosen, at {place}: {number(scores.get(chosen))}{_around(scores, values, chosen)}."
+    reached = f": {number(scores.get(chosen))}{_around(scores, values, chosen)}"
+    # Where the rest varies, several trials may stand at one place, and its score is not the chosen one's.
+    reading = f"{shown}; chosen, at {place}{'' if found.others_vary else reached}."
     return Figure(
         f"surface-{kind}",
         drawn,
