@@ -203,6 +203,9 @@ class _Execution(Part):
     fill: str | None = None
     commission_bps: float = 0.0
     slippage_bps: float = 0.0
+    delay: int = 0
+    sizing: str = "target_weight"
+    accounts: str = "shared"
 
 
 class _Portfolio(Part):

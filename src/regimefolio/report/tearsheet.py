@@ -159,7 +159,16 @@ def _scored(record: Record) -> str:
 
 
 def _orders_note(record: Record) -> str:
-    """Whether what is wanted after the last bar is an order already, and where it would be filled."""
+    """Whether what is wanted after the last bar is an order already, and where and when it would be filled."""
+    delay = record.settings.execution.delay
+    late = (
+        f" Fills come {counted(delay, 'bar')} later than that (delay), and what was ordered at the "
+        f"{counted(delay, 'bar')} before the last is not filled yet."
+    )
+    return _pending(record) + (late if delay else "")
+
+
+def _pending(record: Record) -> str:
     settings, label, window = record.settings, record.labels[record.selected], record.results.window
     every = settings.portfolio.rebalance["every"] if isinstance(settings.portfolio.rebalance, dict) else 0
     where = (settings.execution.fill or "").replace("next_", "’s ")

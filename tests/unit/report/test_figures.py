@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from regimefolio.core.types import Json
 from regimefolio.report import figures
 from regimefolio.report.contents import Surface
 from regimefolio.report.figures import curves, drawing, luck
@@ -156,6 +157,35 @@ def test_rolling_risk_is_drawn_from_its_first_whole_year(record: Record) -> None
     assert f"Over {year} bars at a time" in figure.reading
     short = replace(record, rolling={name: np.full_like(rows, np.nan) for name, rows in record.rolling.items()})
     assert figures.rolling(short) is None
+
+
+def test_a_start_in_cash_does_not_lengthen_the_window(record: Record) -> None:
+    """Of a year without a position the volatility is 0, and the Sharpe ratio undefined."""
+    year = round(record.results.window.periods_per_year)
+    ours = record.rolling[record.selected].copy()
+    ours[:, year - 1 : year + 20] = [[np.nan], [0.0]]
+    figure = figures.rolling(replace(record, rolling={**record.rolling, record.selected: ours}))
+    assert figure is not None
+    assert f"Over {year} bars at a time" in figure.reading
+
+
+def test_shorts_are_stacked_by_their_size(record: Record) -> None:
+    """So that the upper edge is the exposure; cash is not what is above it then."""
+    plain, short = figures.weights(record), figures.weights(replace(record, weights=-record.weights))
+    assert [trace["y"] for trace in spec(short)["data"]] == [trace["y"] for trace in spec(plain)["data"]]
+    assert "cash" in plain.alt
+    assert "cash" in plain.caption
+    assert "cash" not in short.alt + short.caption
+
+
+def test_where_other_parameters_vary_no_score_is_said_of_the_chosen_place(record: Record) -> None:
+    """Two trials at one place: neither need be the chosen one."""
+    points: list[list[Json]] = [[5, 1.0, 0.25], [5, 1.0, 0.75], [6, 2.0, 0.5]]
+    held = Surface(parameters=["a", "b"], points=points, chosen=[5, 1.0], held={}, others_vary=True)
+    found = record.robustness.surface.model_copy(update={"strategies": {"s": held}})
+    changed = replace(record, robustness=record.robustness.model_copy(update={"surface": found}))
+    (figure,) = figures.surfaces(changed)
+    assert figure.reading == "s: from 0.25 to 0.75; chosen, at a 5, b 1."
 
 
 def test_every_trial_stands_at_its_two_scores(record: Record) -> None:

@@ -161,6 +161,40 @@ def test_orders_lead_from_what_is_held_to_what_is_wanted(record: Record) -> None
     assert table.notes[0].startswith("Fractions of equity. Left out, neither held nor wanted: 1 symbol.")
 
 
+@pytest.mark.parametrize(
+    ("key", "value", "note"),
+    [("sizing", "on_change", "differs from that of their last order"), ("accounts", "per_asset", "own account")],
+)
+def test_orders_say_how_they_are_sized(record: Record, key: str, value: str, note: str) -> None:
+    execution = record.settings.execution.model_copy(update={key: value})
+    changed = replace(record, settings=record.settings.model_copy(update={"execution": execution}))
+    table = tables.orders(with_positions(changed, ("A", 0.25, 1.0), ("B", 0.5, 0.0)))
+    plain = tables.orders(with_positions(record, ("A", 0.25, 1.0), ("B", 0.5, 0.0)))
+    assert table is not None
+    assert plain is not None
+    assert note in table.notes[-1]
+    assert plain.notes == []
+    heads = [row.head for row in table.groups[0].rows]
+    assert ("Order" in table.columns, "Cash" in heads) == ((False, False) if key == "accounts" else (True, True))
+
+
+def test_a_regime_spent_in_cash_has_bars_enough(record: Record) -> None:
+    """Its Sharpe ratio is undefined because nothing moved, not for want of bars."""
+    old = record.results.runs[record.selected]
+    name = record.results.regimes[record.selected].names[0]
+
+    def reason(bars: int) -> str:
+        still = {"bars": float(bars), "sharpe": None, "sortino": None}
+        run = old.model_copy(update={"regime_metrics": {name: still}})
+        runs = {**record.results.runs, record.selected: run}
+        changed = replace(record, results=record.results.model_copy(update={"runs": runs}))
+        found = cells(tables.regimes(changed, record.selected), name)
+        return f"{found['Sharpe'].reason}; {found['Sortino'].reason}"
+
+    assert reason(100) == "the returns do not vary; there was no loss"
+    assert reason(0) == "the regime has too few bars; the regime has too few bars"
+
+
 def test_no_decision_is_no_order(record: Record) -> None:
     assert tables.orders(with_positions(record, ("A", 0.5, None), ("B", 0.0, None))) is None
 

@@ -294,6 +294,11 @@ def test_an_order_is_certain_or_not(record: Record) -> None:
 
     last = record.results.window.first_test_bar + len(label) - 1
     assert note(scheduled("daily")).endswith("is ordered for the next bar’s close by the schedule (daily).")
+    delayed = settings.model_copy(update={"execution": execution.model_copy(update={"delay": 2})})
+    assert note(replace(turned, settings=delayed)).endswith(
+        "changed at the last bar. Fills come 2 bars later than that (delay), and what was ordered at the 2 bars before "
+        "the last is not filled yet."
+    )
     assert note(scheduled("monthly")).startswith("No order unless the next bar begins a new month")
     assert "is ordered for the next bar" in note(scheduled({"every": last}))
     assert note(scheduled({"every": last - 1})).startswith("No order: the last bar is none of the schedule’s")
@@ -308,7 +313,7 @@ def test_a_short_test_has_a_page_too(record: Record) -> None:
         rolling={name: np.full_like(each, np.nan) for name, each in record.rolling.items()},
     )
     body = visible(render(changed))
-    assert "The test is shorter than a year." in body
+    assert "The test is shorter than a year, or the strategy held nothing in it." in body
     assert "Whether the timing of the regimes matters cannot be said here." in body
 
 

@@ -140,7 +140,7 @@ def rolling(record: Record) -> Figure | None:
 
 
 def weights(record: Record) -> Figure:
-    """What the selected run held, stacked by sector or symbol; the upper edge is its exposure."""
+    """What the selected run held, long or short, stacked by sector or symbol; the upper edge is its exposure."""
     stamps, held = record.timestamps, record.weights
     step, drawn = drawn_bars(len(stamps), MAX_AREA_POINTS)
     x = dates(stamps[drawn])
@@ -173,12 +173,15 @@ def weights(record: Record) -> Figure:
     every = f" Every {step}th bar is drawn." if step > 1 else ""
     kind = "sector" if record.sectors else "symbol"
     shares = ", ".join(f"{key.name} {key.value}" for key in keys)
+    short = bool((held < 0).any())
+    size, rest = (", long and short alike", "") if short else ("", ", and cash for the rest")
+    above = "" if short else ", what is above it is cash"
     return Figure(
         "weights",
         {"data": data, "layout": layout},
-        f"Weights of the adaptive strategy by {kind}, stacked; on average {shares}, and cash for the rest. "
+        f"Weights of the adaptive strategy by {kind}{size}, stacked; on average {shares}{rest}. "
         f"Mean exposure {percent(float(exposure.mean()))}.",
-        f"Weights by {kind} at the close, stacked; the upper edge is the exposure, what is above it is cash. "
+        f"Weights by {kind} at the close{size}, stacked; the upper edge is the exposure{above}. "
         f"The key gives each one’s average.{every}",
         [keys],
         [WEIGHTS, AXES],
@@ -221,10 +224,10 @@ def _bands(record: Record) -> list[Json]:
 
 
 def _areas(record: Record) -> dict[str, Float]:
-    """Weights by sector, or by symbol; the smallest ones together where there are too many, the largest first."""
+    """Sizes of weights by sector or symbol, the largest first; the smallest together where there are too many."""
     keys = record.sectors or record.symbols
     sums = {key: np.zeros(len(record.weights)) for key in sorted(set(keys))}
-    for key, column in zip(keys, record.weights.T, strict=True):
+    for key, column in zip(keys, np.abs(record.weights).T, strict=True):
         sums[key] += column
     ordered = dict(sorted(sums.items(), key=lambda item: -item[1].mean()))
     if len(ordered) <= MAX_AREAS:

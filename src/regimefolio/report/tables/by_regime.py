@@ -24,7 +24,8 @@ def regimes(record: Record, classifier: str) -> Table:
         lengths = [each.bars for each in seen.episodes if each.label == k]
         measured = run.regime_metrics.get(name, {})
         static = record.runs[STATIC].regime_metrics.get(name, {})
-        few = "the regime has too few bars"
+        few = "the regime has too few bars" if (measured.get("bars") or 0) < 2 else "the returns do not vary"
+        lossless = "the regime has too few bars" if not measured.get("bars") else "there was no loss"
         rows.append(
             Row(
                 name,
@@ -37,7 +38,7 @@ def regimes(record: Record, classifier: str) -> Table:
                     cell(measured.get("mean_return"), percent, few),
                     cell(measured.get("volatility"), percent, few),
                     cell(measured.get("sharpe"), number, few),
-                    cell(measured.get("sortino"), number, few),
+                    cell(measured.get("sortino"), number, lossless),
                     cell(measured.get("max_drawdown"), percent, few),
                     cell(measured.get("hit_rate"), percent, few),
                     *([cell(static.get("sharpe"), number, few)] if compared else []),
