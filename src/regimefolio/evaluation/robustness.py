@@ -158,7 +158,9 @@ class BreakEven(NamedTuple):
 
 
 def break_even(advantage: Callable[[float], float], most: float, tolerance: float = 0.01) -> BreakEven:
-    """The multiple of costs at which an advantage reaches zero, by bisection.
+    """The multiple of costs at which an advantage reaches zero: multiples are doubled until it is lost, then bisected.
+
+    An advantage that is lost and comes back is thus gone where it is lost first, at 1 where it is lost as run.
 
     Parameters
     ----------
@@ -178,9 +180,11 @@ def break_even(advantage: Callable[[float], float], most: float, tolerance: floa
 
     if not left(0.0):
         return BreakEven(math.nan, most, "there is none even without costs")
-    if left(most):
-        return BreakEven(math.nan, most, f"none up to x{most:g}")
-    low, high = 0.0, most
+    low, high = 0.0, min(1.0, most)
+    while left(high):
+        if high >= most:
+            return BreakEven(math.nan, most, f"none up to x{most:g}")
+        low, high = high, min(2.0 * high, most)
     while high - low > tolerance:
         middle = (low + high) / 2.0
         low, high = (middle, high) if left(middle) else (low, middle)

@@ -108,6 +108,12 @@ def test_costs_multiply_and_take_what_they_say() -> None:
     assert 1.5 * paid[1] < paid[2] < 2.0 * paid[1]  # twice, of what less equity trades
 
 
+def test_an_advantage_that_comes_back_is_gone_where_it_is_lost_first() -> None:
+    """It is lost from 3.3 to 9, and again from 40 on."""
+    found = break_even(lambda multiple: 1.0 if multiple < 3.3 or 9 < multiple < 40 else -1.0, 50.0)
+    assert found.multiple == pytest.approx(3.3, abs=0.01)
+
+
 def test_the_break_even_is_where_the_advantage_ends() -> None:
     found = break_even(lambda multiple: 3.3 - multiple, 50.0)
     assert found.multiple == pytest.approx(3.3, abs=0.01)

@@ -198,6 +198,7 @@ def test_a_strategy_that_a_placebo_equals_did_not_help_by_its_timing(
     changed = with_placebo(with_difference(record, STATIC, difference(0.01, 0.3)), at_least_as_good)
     claim, measured = first_sentence(changed)
     assert (claim == "Adapting to regimes helped") == timed
+    assert ("could not be run" in measured) == (at_least_as_good is None)
     assert ("its timing is not shown to matter" in claim) == ("a placebo" in measured) == (not timed)
 
 
