@@ -42,7 +42,7 @@ def orders(record: Record) -> Table | None:
         apart = [
             Row(each.symbol, [Cell(percent(each.held)), cell(each.target, percent, "no order")]) for each, _ in moved
         ]
-        notes.append("A target is a fraction of the symbol’s own account (accounts: per_asset).")
+        notes.append("A target, though, is a fraction of the symbol’s own account (accounts: per_asset).")
         return Table("Targets pending at the last bar", ["Symbol", "Held", "Target"], [Group(apart)], notes)
     rows = [
         Row(each.symbol, [Cell(percent(each.held)), Cell(percent(target)), Cell(points(target - each.held))])
