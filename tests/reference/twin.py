@@ -274,6 +274,7 @@ class Account:
         sells = -math.fsum(d for d in orders.values() if d < 0)
         means, needs = self.cash + sells * (1 - self.cost), buys * (1 + self.cost)
         if needs > means + 1e-12 * equity:
+            self.ordered.update({s: math.nan for s, d in orders.items() if d > 0})
             orders = {s: d * means / needs if d > 0 else d for s, d in orders.items()}
         return {s: d for s, d in orders.items() if abs(d) >= 1e-10 * equity}
 

@@ -203,6 +203,9 @@ def _rebalance(
     _, bought, sold = set_orders(target, price, account.value, cost, equity, account.order)
     means, needs = cash + (1.0 - cost) * sold, (1.0 + cost) * bought
     if needs > means + ROUNDING * equity:
+        if terms.on_change:  # what cash cuts short is ordered again at the next decision
+            for n in range(account.order.size):
+                account.ordered[n] = np.nan if account.order[n] > 0.0 else account.ordered[n]
         bought = _scale_purchases(max(means, 0.0) / needs, DUST * equity, account.order)
     _add_shares(t, -1.0, account, out)
     turned, net, gross = _settle(prices.inverse[t], cost, account)

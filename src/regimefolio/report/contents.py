@@ -205,7 +205,6 @@ class _Execution(Part):
     slippage_bps: float = 0.0
     delay: int = 0
     sizing: str = "target_weight"
-    accounts: str = "shared"
 
 
 class _Portfolio(Part):

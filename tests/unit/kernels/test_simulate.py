@@ -303,6 +303,15 @@ def test_costs_that_exceed_the_equity_leave_none() -> None:
     assert (after, sold) == (0.0, 1000.0)
 
 
+def test_what_cash_cuts_short_is_ordered_again_though_its_target_stands() -> None:
+    """A cannot be sold at bar 2, so that nothing pays for B: both are traded at bar 3, on an unchanged target."""
+    flat = [[10.0, 10.0]] * 5
+    fill = [[10.0, 10.0], [10.0, 10.0], [NAN, 10.0], [10.0, 10.0], [10.0, 10.0]]
+    target = [[1.0, 0.0], [0.0, 1.0], [0.0, 1.0], [0.0, 1.0], [NAN, NAN]]
+    _, ledger = run(fill, flat, target, [0, 1, 2, 3], costs=Execution(0.0, 0.0, 0.0, on_change=True))
+    assert ledger.shares_held[1:].tolist() == [[100.0, 0.0], [100.0, 0.0], [0.0, 100.0], [0.0, 100.0]]
+
+
 @pytest.mark.parametrize("apart", [False, True])
 @pytest.mark.parametrize("on_change", [False, True])
 def test_what_a_fill_at_the_close_leaves_need_not_be_valued_again(apart: bool, on_change: bool) -> None:

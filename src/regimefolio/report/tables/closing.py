@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from regimefolio.report.record import Record
-from regimefolio.report.tables.cells import Cell, Group, Row, Table, cell, points, words
+from regimefolio.report.tables.cells import Cell, Group, Row, Table, points, words
 from regimefolio.report.words import counted, percent
 
 DUST = 5e-5
@@ -20,10 +20,7 @@ def checks(record: Record) -> Table:
 
 
 def orders(record: Record) -> Table | None:
-    """What the strategy would trade next, as fractions of equity; None where nothing was decided.
-
-    Where every asset has an account of its own, a target is a fraction of that: no order follows from the weight held.
-    """
+    """What the strategy would trade next, as fractions of equity; None where nothing was decided."""
     positions = record.results.orders.positions
     if all(each.target is None for each in positions):
         return None
@@ -35,15 +32,8 @@ def orders(record: Record) -> Table | None:
     moved.sort(key=lambda pair: (-abs(pair[1] - pair[0].held), pair[0].symbol))
     left = len(positions) - len(moved)
     notes = [f"Fractions of equity. Left out, neither held nor wanted: {counted(left, 'symbol')}."] if left else []
-    execution = record.settings.execution
-    if execution.sizing == "on_change":
+    if record.settings.execution.sizing == "on_change":
         notes.append("Only symbols whose target differs from that of their last order are traded (sizing: on_change).")
-    if execution.accounts == "per_asset":
-        apart = [
-            Row(each.symbol, [Cell(percent(each.held)), cell(each.target, percent, "no order")]) for each, _ in moved
-        ]
-        notes.append("A target, though, is a fraction of the symbol’s own account (accounts: per_asset).")
-        return Table("Targets pending at the last bar", ["Symbol", "Held", "Target"], [Group(apart)], notes)
     rows = [
         Row(each.symbol, [Cell(percent(each.held)), Cell(percent(target)), Cell(points(target - each.held))])
         for each, target in moved
