@@ -154,7 +154,7 @@ class _Pool:
             f"import sys; sys.path[:] = {sys.path!r}; from regimefolio.backtest.executors import serve; serve({number})"
         )
         process = subprocess.Popen(
-            [sys.executable, "-c", program],
+            [sys.executable, "-u", "-c", program],  # unbuffered: what is printed is out before a worker ends
             stdin=subprocess.PIPE,  # never written to: it breaks when this process ends
             stdout=2,  # what a strategy prints must not stand among results
             pass_fds=[number],
