@@ -36,14 +36,14 @@ def backtest(
     """Run one strategy file; show metrics and orders."""
     from regimefolio import api
     from regimefolio.cli import backtest_tables
-    from regimefolio.cli.display import console, tell_data
+    from regimefolio.cli.display import console, tell_compiling, tell_data
     from regimefolio.core.files import json_text, jsonable
 
     document = api.read_document(file)
     spec = document.parse(api.BacktestSpec, "backtest")
     screen = console()
-    if not (quiet or json or api.kernels_are_compiled()):
-        screen.print("Compiling kernels, on the first run only: this takes a while.")
+    if not (quiet or json):
+        tell_compiling(screen.print)
     with document.placing("backtest"):
         dataset, outcome, run = api.run_backtest(spec)
     if json:

@@ -43,14 +43,14 @@ def compare(
 ) -> None:
     """Compare combinations, and each strategy alone."""
     from regimefolio import api
-    from regimefolio.cli.display import console, tell_data
+    from regimefolio.cli.display import console, tell_compiling, tell_data
     from regimefolio.core.files import json_text
 
     document = api.read_document(file)
     spec = document.parse(api.BacktestSpec, "backtest")
     screen = console()
-    if not (quiet or json or api.kernels_are_compiled()):
-        screen.print("Compiling kernels, on the first run only: this takes a while.")
+    if not (quiet or json):
+        tell_compiling(screen.print)
     with document.placing("backtest"):
         dataset, market = api.load_market(spec.data, spec.benchmark)
         evaluator = api.PortfolioEvaluator(spec, market, seed)

@@ -30,6 +30,14 @@ def console(stderr: bool = False) -> Console:
     return Console(file=sys.stderr if stderr else sys.stdout, highlight=False)
 
 
+def tell_compiling(say: Callable[[str], None]) -> None:
+    """Say why the first run of a machine takes longer, where this is the first."""
+    from regimefolio import api
+
+    if not api.kernels_are_compiled():
+        say("Compiling kernels, on the first run only: this takes a while.")
+
+
 def tell_data(dataset: Dataset, say: Callable[[str], None]) -> None:
     """Say what the prices are, which were masked, and what is doubtful; rows that stood too late are counted alone."""
     say(dataset.about)

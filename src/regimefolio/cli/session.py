@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager, nullcontext, redirect_stdout
 import typer
 
 from regimefolio import api
-from regimefolio.cli.display import console, display, tell_data
+from regimefolio.cli.display import console, display, tell_compiling, tell_data
 from regimefolio.cli.phase_tables import checks_table, plan_table, tables_of
 from regimefolio.cli.results import Results
 from regimefolio.core.errors import CorruptError
@@ -97,8 +97,8 @@ class Session:
             self._display.say("")
         if all(step.action == "reuse" for step in plan):
             self._display.say("All phases were finished before, and nothing changed: here are their results.")
-        elif not api.kernels_are_compiled():
-            self._display.say("Compiling kernels, on the first run only: this takes a while.")
+        else:
+            tell_compiling(self._display.say)
 
     def _phase_is_over(self, step: api.PhaseStep) -> None:
         """Show the results of a phase, whether it ran or was finished before."""

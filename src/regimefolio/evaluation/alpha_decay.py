@@ -12,9 +12,7 @@ from scipy.optimize import minimize_scalar
 from regimefolio.core.errors import ConfigError
 from regimefolio.core.types import Float, Int, Panel, Signals
 from regimefolio.evaluation.information_coefficient import coefficients, fill_returns, lags_for, window_end
-
-NORMAL_95 = 1.959963984540054
-"""Standard errors on either side of an estimate within which 95% of a normal distribution lie."""
+from regimefolio.kernels.metrics import Z95
 
 SHORTEST = 0.25
 """The least half-life that is tried, in bars: less than 7% is left after one bar."""
@@ -121,7 +119,7 @@ def alpha_decay(
     reason = _why_no_half_life(fit, lags)
     if reason:
         return AlphaDecay(lag, ic, error, math.nan, math.nan, math.nan, fit.initial, reason)
-    half_life, low, high = (math.log(2.0) / (fit.rate + sign * NORMAL_95 * fit.rate_error) for sign in (0.0, 1.0, -1.0))
+    half_life, low, high = (math.log(2.0) / (fit.rate + sign * Z95 * fit.rate_error) for sign in (0.0, 1.0, -1.0))
     return AlphaDecay(lag, ic, error, half_life, low, high, fit.initial)
 
 
@@ -173,11 +171,11 @@ def _fit(ic: Float, covariance: Float) -> _Fit:
 
 
 def _why_no_half_life(fit: _Fit, lags: int) -> str:
-    if not abs(fit.initial) > NORMAL_95 * fit.initial_error:
+    if not abs(fit.initial) > Z95 * fit.initial_error:
         return "the start of the fit is not significantly different from 0: there is nothing to decay"
     if fit.rate >= 0.99 * math.log(2.0) / SHORTEST:
         return "nothing is left after one bar: the half-life is below what bars can show"
     endless = fit.rate <= 1.01 * math.log(2.0) / (LONGEST * lags)
-    if endless or not fit.rate > NORMAL_95 * fit.rate_error:
+    if endless or not fit.rate > Z95 * fit.rate_error:
         return f"the coefficient does not significantly decay within {lags} bars"
     return ""

@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from regimefolio.core.types import Bool, Float, Float32, Int, Panel, Signals
-from regimefolio.evaluation.alpha_decay import NORMAL_95, AlphaDecay, alpha_decay
+from regimefolio.evaluation.alpha_decay import AlphaDecay, alpha_decay
 from regimefolio.evaluation.information_coefficient import (
     InformationCoefficient,
     fill_returns,
@@ -19,6 +19,7 @@ from regimefolio.evaluation.information_coefficient import (
     standard_error,
     window_end,
 )
+from regimefolio.kernels.metrics import Z95
 
 ALPHA_EDGES = tuple(round(-1.0 + 0.2 * i, 1) for i in range(11))
 """Bins of alpha; 0 is an edge, so that no bin mixes both signs."""
@@ -197,7 +198,7 @@ def _reliability(given: _Given) -> tuple[ConfidenceBin, ...]:
         inside = given.known & (where == position)
         count, (mean, error, reason) = int(inside.sum()), _mean(agreement, inside, given.horizon)
         centre = float(given.confidence[inside].mean(dtype=np.float64)) if count else math.nan
-        bounds = (mean - NORMAL_95 * error, mean + NORMAL_95 * error)
+        bounds = (mean - Z95 * error, mean + Z95 * error)
         found.append(ConfidenceBin(low, high, count, centre, mean, max(bounds[0], -1.0), min(bounds[1], 1.0), reason))
     return tuple(found)
 
