@@ -36,14 +36,15 @@ def sweep(data: Market, trials: list[Trial], execution: ExecutionSpec, threads: 
     """Prices to all metrics, on a market that remembers no indicator."""
     fresh = Market(data.panel)
     runner = BacktestRunner(fresh, DAILY, execution)
-    return BacktestManager(runner, START, lambda strategy: strategy.signals(fresh), threads=threads).run(trials)
+    results = BacktestManager(runner, START, lambda strategy: strategy.signals(fresh), threads=threads).run(trials)
+    assert all(result.outcome.status == "ok" for result in results)
+    return results
 
 
 def main(accounts: str, count: str) -> None:
     """Print the peak memory, in MB, of a sweep on two threads."""
     execution = ExecutionSpec.model_validate({"accounts": accounts, "commission_bps": 10, "slippage_bps": 0})
-    results = sweep(market(BARS, ASSETS), bollinger_trials(int(count)), execution, threads=2)
-    assert all(result.outcome.status == "ok" for result in results)
+    sweep(market(BARS, ASSETS), bollinger_trials(int(count)), execution, threads=2)
     status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
     print(float(status["VmHWM"].removesuffix("kB")) / 1024)  # ru_maxrss would count the parent's memory too
 

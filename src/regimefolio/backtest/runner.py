@@ -14,7 +14,7 @@ from regimefolio.backtest.spec import BacktestSpec, ExecutionSpec, load_market
 from regimefolio.core.component import fingerprint
 from regimefolio.core.errors import ConfigError, DataError
 from regimefolio.core.types import TRADE, Bool, Float, Int, Json, Outcome, RegimePath, Simulation, read_only
-from regimefolio.kernels.ledger import BANKRUPT, Books, Execution, Prices, empty_books
+from regimefolio.kernels.ledger import BANKRUPT, Books, Execution, empty_books, prices_of
 from regimefolio.kernels.metrics import NAMES, REGIME_NAMES, metrics_of_books, reasons, regime_metrics
 from regimefolio.kernels.replay import Opinions, Schedule, replay
 from regimefolio.kernels.simulate import decision_return
@@ -86,7 +86,7 @@ class BacktestRunner:
         self.fill = execution.fill_on(panel.open is not None)
         opens = panel.open if self.fill == "next_open" else panel.close
         assert opens is not None  # fill_on has seen to it
-        self._prices = Prices(opens, panel.close, read_only(1.0 / opens))
+        self._prices = prices_of(opens, panel.close)
         self._benchmark = _returns(market.benchmark, panel.n_bars)
         self._per_year = panel.periods_per_year
         self._risk_free = risk_free / self._per_year

@@ -81,25 +81,25 @@ def kernel(function: F) -> F:
 def lean(function: F) -> F:
     """A kernel that makes no array and returns none: it does not count who holds those that it is given.
 
-    Counting is an atomic operation an array and call, which costs more than a row of a hundred numbers.
+    Counting is an atomic operation an array and call, which costs more than a row of a hundred numbers. No array that
+    it writes may share memory with another one that it is given: nobody checks that, and so one loop may take many.
     """
-    return _compiled(function, counts=False)
+    return _compiled(function, counts=False, pipeline=_Disjoint)
 
 
 def piece(function: F) -> F:
-    """A lean kernel that is always compiled into its caller, for one that takes many arrays."""
-    return _compiled(function, counts=False, inside=True)
+    """A lean kernel that is always compiled into its caller: handing over many arrays costs as much as a row."""
+    return _compiled(function, counts=False, inside=True, pipeline=_Disjoint)
 
 
 def summing(function: F) -> F:
-    """A lean kernel whose sums may be taken in another order: several at a time, as wide as the processor's registers.
+    """A piece whose sums may be taken in another order: several at a time, as wide as the processor's registers.
 
-    For functions of one row alone that add it up: their terms are rounded as written, and the order depends on the
-    row's length and the processor, nothing else. Whoever needs the same bits as another calls the same function.
-    No array that it writes may share memory with another one that it is given. Nobody checks that, and so one loop may
-    take many arrays.
+    For functions of one row that add it up: their terms are rounded as written, and the order depends on the row's
+    length and the processor, nothing else. Their loops are arranged before they are put into a caller, so whoever needs
+    the same bits as another has the same function in it.
     """
-    return _compiled(function, counts=False, fast_math=("reassoc",), pipeline=_Disjoint)
+    return _compiled(function, counts=False, inside=True, fast_math=("reassoc",), pipeline=_Disjoint)
 
 
 class _Disjoint(Compiler):

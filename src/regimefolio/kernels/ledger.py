@@ -48,14 +48,43 @@ class Execution(NamedTuple):
 
 
 class Prices(NamedTuple):
-    """Prices (T, N) at which orders are filled, and at which holdings are valued; NaN = no bar.
+    """Prices (T, N) of a market, as `prices_of` makes them.
 
-    `inverse` is 1 / fill. Where the two are one array, what a fill leaves is valued already.
+    Attributes
+    ----------
+    fill, inverse : ndarray of shape (T, N)
+        At which orders are filled, NaN = no bar; and 1 / fill.
+    at_fill, at_close : ndarray of shape (T, N)
+        At which holdings are valued before a fill, and at the close: the last price seen, 0 before the first one. Where
+        the two are one array, what a fill leaves is valued already.
     """
 
     fill: Float
-    close: Float
     inverse: Float
+    at_fill: Float
+    at_close: Float
+
+
+def prices_of(fill: Float, close: Float) -> Prices:
+    """The prices of a market that fills at `fill` and closes at `close`, both (T, N); NaN = no bar.
+
+    Without holes they are used as they are.
+    """
+    both = np.stack([fill, close], axis=1).reshape(2 * len(fill), -1) if fill is not close else close
+    present = np.isfinite(both)
+    if present.all():
+        return Prices(fill, _kept(1.0 / fill), fill, close)
+    row = np.maximum.accumulate(np.where(present, np.arange(len(both))[:, None], -1), axis=0)
+    seen = np.where(row >= 0, np.take_along_axis(both, np.maximum(row, 0), axis=0), 0.0)
+    at_close = _kept(seen if fill is close else seen[1::2])
+    return Prices(fill, _kept(1.0 / fill), at_close if fill is close else _kept(seen[::2]), at_close)
+
+
+def _kept(values: Float) -> Float:
+    """C-ordered and read-only: kernels are compiled for such panels alone."""
+    values = np.ascontiguousarray(values)
+    values.flags.writeable = False
+    return values
 
 
 class Orders(NamedTuple):
@@ -75,26 +104,28 @@ class Account(NamedTuple):
     Attributes
     ----------
     cash : ndarray of shape (1,), or (N,) where every asset has an account of its own
-    shares, last, value : ndarray of shape (N,)
-        Held; the last price seen, 0 before the first one; the holdings at that price.
+    shares, value : ndarray of shape (N,)
+        Held; and their value at the last price seen.
     ordered : ndarray of shape (N,)
         Target weight of the last order that could be filled.
     flow, opened : ndarray of shape (N,)
         Cash flow and first bar of each open round trip.
-    held, order, equity : ndarray of shape (N,)
-        Memory of a fill: the holdings before it; the trades, in money; the equity before them.
+    held, order : ndarray of shape (N,)
+        Memory of a fill: the holdings before it; the trades, in money.
+    mark, at : ndarray of shape (N,), bool and int64
+        Memory of a fill: which assets need more than the others; their numbers.
     """
 
     cash: Float
     shares: Float
-    last: Float
     value: Float
     ordered: Float
     flow: Float
     opened: Float
     held: Float
     order: Float
-    equity: Float
+    mark: Bool
+    at: Int
 
 
 class Ledger(NamedTuple):
@@ -196,18 +227,32 @@ def ledger_of(books: Books, k: int) -> Ledger:
     )
 
 
-@kernel
-def account_of(cash: Float, rows: Float, k: int) -> Account:
-    """One of the accounts whose cash is (K, 1) or (K, N), and whose other rows are (K, 9, N)."""
-    row = rows[k]
-    return Account(cash[k], row[0], row[1], row[2], row[3], row[4], row[5], row[6], row[7], row[8])
+class Accounts(NamedTuple):
+    """Those of K runs: cash (K, 1) or (K, N), other rows of `Account` (K, 7, N), and memory that all share, (N,)."""
+
+    cash: Float
+    rows: Float
+    mark: Bool
+    at: Int
 
 
 @kernel
-def open_accounts(n_runs: int, n_assets: int, initial: float, apart: bool) -> tuple[Float, Float]:
-    """Accounts that hold cash alone, for `account_of`; `apart`, one an asset, each with its share of the capital."""
+def account_of(accounts: Accounts, k: int) -> Account:
+    """The account of one run."""
+    row = accounts.rows[k]
+    return Account(accounts.cash[k], row[0], row[1], row[2], row[3], row[4], row[5], row[6], accounts.mark, accounts.at)
+
+
+@kernel
+def open_accounts(n_runs: int, n_assets: int, initial: float, apart: bool) -> Accounts:
+    """Accounts that hold cash alone; `apart`, one an asset, each with its share of the capital."""
     n_accounts = n_assets if apart else 1
-    return np.full((n_runs, n_accounts), initial / n_accounts), np.zeros((n_runs, 9, n_assets))
+    return Accounts(
+        np.full((n_runs, n_accounts), initial / n_accounts),
+        np.zeros((n_runs, 7, n_assets)),
+        np.zeros(n_assets, np.bool_),
+        np.zeros(n_assets, np.int64),
+    )
 
 
 @lean

@@ -25,7 +25,16 @@ from regimefolio.kernels.ledger import (
     open_ledger,
 )
 from regimefolio.kernels.simulate import advance
-from regimefolio.kernels.weights import GIVEN, NET, Settings, allocate_alone, allocate_row, combine_row, weights_row
+from regimefolio.kernels.weights import (
+    GIVEN,
+    NET,
+    WEIGHTED,
+    Settings,
+    allocate_alone,
+    allocate_row,
+    combine_row,
+    weights_row,
+)
 
 Float: TypeAlias = NDArray[np.float64]
 Float32: TypeAlias = NDArray[np.float32]
@@ -120,11 +129,21 @@ def _plain_row(
     out: Float,
 ) -> None:
     """What `weights_row` says of a plain row, to the bit, without its memory for rankings and limits."""
-    combine_row(alpha, confidence, weights, tradable, settings.method, combined)
+    if settings.method == WEIGHTED and weights.size == 1 and weights[0] == np.float32(1.0):
+        # What 0 + 1·alpha is, but for the sign of a zero, which no rule sees.
+        _allocate_plain(alpha[0], tradable, risk, settings, out)
+    else:
+        combine_row(alpha, confidence, weights, tradable, settings.method, combined)
+        _allocate_plain(combined, tradable, risk, settings, out)
+
+
+@piece
+def _allocate_plain(alpha: Float32, tradable: Bool, risk: Float, settings: Settings, out: Float) -> None:
+    """Allocate combined alphas, and cap each position."""
     if settings.alone:
-        allocate_alone(combined, tradable, settings, out)
+        allocate_alone(alpha, tradable, settings, out)
         return
-    allocate_row(combined, tradable, risk, settings.allocator, settings.tilt, settings.limits.max_gross, out)
+    allocate_row(alpha, tradable, risk, settings.allocator, settings.tilt, settings.limits.max_gross, out)
     for n in range(out.size):
         size = min(abs(out[n]), settings.limits.max_position)
         out[n] = -size if out[n] < 0.0 and size > 0.0 else size
@@ -206,8 +225,8 @@ def replay(
         Overwritten as a whole.
     """
     n_runs, lag = weights.shape[0], 1 + terms.delay
-    n_bars, n_assets = prices.close.shape
-    cash, rows = open_accounts(n_runs, n_assets, initial, terms.apart)
+    n_bars, n_assets = prices.fill.shape
+    accounts = open_accounts(n_runs, n_assets, initial, terms.apart)
     alive = np.ones(n_runs, np.bool_)
     combined, memory = np.empty(n_assets, np.float32), np.empty((n_runs, STRIDE, n_assets))
     for k in range(n_runs):
@@ -224,8 +243,8 @@ def replay(
             out.pending[k] = memory[k, after - 1 - first]
             if alive[k]:
                 orders = Orders(memory[k], first, schedule.decide)
-                account, ledger = account_of(cash, rows, k), ledger_of(out, k)
+                account, ledger = account_of(accounts, k), ledger_of(out, k)
                 alive[k] = advance(prices, orders, first + lag, min(after + lag, n_bars), terms, account, ledger)
     for k in range(n_runs):
-        _leave_pending(terms, account_of(cash, rows, k), out.pending[k])
-        out.status[k] = close_ledger(alive[k], account_of(cash, rows, k), ledger_of(out, k))
+        _leave_pending(terms, account_of(accounts, k), out.pending[k])
+        out.status[k] = close_ledger(alive[k], account_of(accounts, k), ledger_of(out, k))

@@ -7,12 +7,12 @@ gives a prefix of the output.
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from regimefolio.kernels._compile import kernel
+from regimefolio.kernels._compile import kernel, lean, piece
 
 Float: TypeAlias = NDArray[np.float64]
 
@@ -60,6 +60,91 @@ def rolling_mean(x: Float, window: int, out: Float) -> None:
             to[n] = row[n] if repeats[n] >= window else centre[n] + sums[n] * share
 
 
+class _Window(NamedTuple):
+    """What `rolling_deviation` knows of the last values, (N,) each.
+
+    Sums of differences from a centre and of their squares; the most that the latter held since they were taken anew;
+    how often the newest value stands in a row; and the squares about the mean.
+    """
+
+    sums: Float
+    squares: Float
+    peak: Float
+    repeats: Float
+    spread: Float
+    centre: Float
+
+
+@piece
+def _slide(row: Float, before: Float, gone: Float, full: bool, memory: _Window) -> None:
+    """Take in a row, and let go another where the window is full."""
+    sums, squares, repeats, centre = memory.sums, memory.squares, memory.repeats, memory.centre
+    for n in range(row.size):
+        repeats[n] = repeats[n] + 1.0 if row[n] == before[n] else 1.0
+    if full:
+        for n in range(row.size):
+            d, e = row[n] - centre[n], gone[n] - centre[n]
+            sums[n] += d - e
+            squares[n] += d * d - e * e
+    else:
+        for n in range(row.size):
+            d = row[n] - centre[n]
+            sums[n] += d
+            squares[n] += d * d
+
+
+@piece
+def _find_spread(window: int, memory: _Window) -> int:
+    """Find the squares about the mean; returns how many of them are lost in the rounding of the sums."""
+    sums, squares, peak, spread, share = memory.sums, memory.squares, memory.peak, memory.spread, 1.0 / window
+    lost = 0
+    for n in range(sums.size):
+        peak[n] = max(peak[n], squares[n])
+        spread[n] = squares[n] - sums[n] * sums[n] * share
+        lost += (spread[n] < LOST * peak[n]) & (memory.repeats[n] < window)
+    return lost
+
+
+@lean
+def _sum_anew(x: Float, window: int, memory: _Window) -> None:
+    """Sum the windows (window, N) whose spread is lost about their own means."""
+    share = 1.0 / window
+    for n in range(x.shape[1]):
+        if memory.spread[n] < LOST * memory.peak[n] and memory.repeats[n] < window:
+            total = 0.0
+            for i in range(window):
+                total += x[i, n] - x[0, n]
+            memory.centre[n] = x[0, n] + total * share
+            total, square = 0.0, 0.0
+            for i in range(window):
+                d = x[i, n] - memory.centre[n]
+                total += d
+                square += d * d
+            memory.sums[n], memory.squares[n], memory.peak[n] = total, square, square
+            memory.spread[n] = square - total * total * share
+
+
+@piece
+def _standardise(row: Float, window: int, memory: _Window, out: Float) -> None:
+    """How many deviations a row lies above the means; 0 where a window's values are equal."""
+    spread, share = memory.spread, 1.0 / window
+    for n in range(row.size):
+        flat = (memory.repeats[n] >= window) | (spread[n] <= 0.0)
+        d = row[n] - memory.centre[n] - memory.sums[n] * share
+        z = d / np.sqrt(spread[n] * share)
+        out[n] = 0.0 if flat else z
+
+
+@piece
+def _deviate(window: int, memory: _Window, out: Float) -> None:
+    """The deviations; 0 where a window's values are equal."""
+    spread, share = memory.spread, 1.0 / window
+    for n in range(out.size):
+        flat = (memory.repeats[n] >= window) | (spread[n] <= 0.0)
+        deviation = np.sqrt(spread[n] * share)
+        out[n] = 0.0 if flat else deviation
+
+
 @kernel
 def rolling_deviation(x: Float, window: int, standardise: bool, out: Float) -> None:
     """Population deviation of the last `window` values, or how many of them the newest lies above their mean.
@@ -79,60 +164,22 @@ def rolling_deviation(x: Float, window: int, standardise: bool, out: Float) -> N
         NaN in the first `window` - 1 rows.
     """
     bars, assets = x.shape
-    sums, squares, peak = np.zeros(assets), np.zeros(assets), np.zeros(assets)
-    repeats, spread = np.zeros(assets), np.empty(assets)
-    centre = np.empty(assets)
-    share = 1.0 / window
+    rows = np.zeros((6, assets))
+    memory = _Window(rows[0], rows[1], rows[2], rows[3], rows[4], rows[5])
     for t in range(bars):
-        row, before, gone, to = x[t], x[max(t - 1, 0)], x[max(t - window, 0)], out[t]
+        before, gone = x[max(t - 1, 0)], x[max(t - window, 0)]
         if t == 0:
-            for n in range(assets):
-                centre[n] = row[n]
-        for n in range(assets):
-            repeats[n] = repeats[n] + 1.0 if row[n] == before[n] else 1.0
-        if t < window:
-            for n in range(assets):
-                d = row[n] - centre[n]
-                sums[n] += d
-                squares[n] += d * d
-        else:
-            for n in range(assets):
-                d, e = row[n] - centre[n], gone[n] - centre[n]
-                sums[n] += d - e
-                squares[n] += d * d - e * e
+            memory.centre[:] = x[0]
+        _slide(x[t], before, gone, t >= window, memory)
         if t < window - 1:
-            for n in range(assets):
-                to[n] = np.nan
+            out[t] = np.nan
             continue
-        lost = 0
-        for n in range(assets):
-            peak[n] = max(peak[n], squares[n])
-            spread[n] = squares[n] - sums[n] * sums[n] * share
-            lost += (spread[n] < LOST * peak[n]) & (repeats[n] < window)
-        if lost > 0:
-            for n in range(assets):
-                if spread[n] < LOST * peak[n] and repeats[n] < window:
-                    first = x[t - window + 1, n]
-                    total = 0.0
-                    for i in range(t - window + 1, t + 1):
-                        total += x[i, n] - first
-                    centre[n] = first + total * share
-                    total, square = 0.0, 0.0
-                    for i in range(t - window + 1, t + 1):
-                        d = x[i, n] - centre[n]
-                        total += d
-                        square += d * d
-                    sums[n], squares[n], peak[n] = total, square, square
-                    spread[n] = square - total * total * share
+        if _find_spread(window, memory) > 0:
+            _sum_anew(x[t - window + 1 : t + 1], window, memory)
         if standardise:
-            for n in range(assets):
-                flat = repeats[n] >= window or spread[n] <= 0.0
-                d = row[n] - centre[n] - sums[n] * share
-                to[n] = 0.0 if flat else d / np.sqrt(spread[n] * share)
+            _standardise(x[t], window, memory, out[t])
         else:
-            for n in range(assets):
-                flat = repeats[n] >= window or spread[n] <= 0.0
-                to[n] = 0.0 if flat else np.sqrt(spread[n] * share)
+            _deviate(window, memory, out[t])
 
 
 @kernel

@@ -13,7 +13,7 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from regimefolio.kernels._compile import kernel, lean, summing
+from regimefolio.kernels._compile import kernel, lean, piece, summing
 from regimefolio.kernels.constraints import Limits, constrain_row
 from regimefolio.kernels.selection import smallest
 
@@ -60,6 +60,17 @@ class Settings(NamedTuple):
     tilt: float = 0.0
     risk: Float = NO_RISK
     alone: bool = False
+
+
+@summing
+def are_sound(alpha: Float32, confidence: Float32) -> bool:
+    """Whether every alpha of these (M,) lies in −1 … 1 and every confidence in 0 … 1; NaN does not."""
+    zero, one = np.float32(0.0), np.float32(1.0)
+    unsound = zero  # counted in float32, which is as wide as what is looked at, and never comes back to 0
+    for i in range(alpha.size):
+        sound = (abs(alpha[i]) <= one) & (confidence[i] >= zero) & (confidence[i] <= one)
+        unsound += zero if sound else one
+    return unsound == zero
 
 
 @kernel
@@ -111,7 +122,7 @@ def _strongest(confidence: Float32, weights: Float32, n: int) -> int:
     return best
 
 
-@lean
+@piece
 def _next_used(weights: Float32, s: int) -> int:
     """The first strategy from `s` on whose weight is not 0; their number where there is none."""
     while s < weights.size and weights[s] == np.float32(0.0):
@@ -119,7 +130,7 @@ def _next_used(weights: Float32, s: int) -> int:
     return s
 
 
-@lean
+@piece
 def _add_weighted(alpha: Float32, weights: Float32, out: Float32) -> None:
     """Add w·alpha of every strategy, in their order; four at a time, so that the sums stay in registers."""
     s = _next_used(weights, 0)
@@ -155,7 +166,7 @@ def _average_by_confidence(alpha: Float32, confidence: Float32, weights: Float32
         out[n] = out[n] / belief[n] if belief[n] > zero else zero
 
 
-@lean
+@piece
 def combine_row(
     alpha: Float32, confidence: Float32, weights: Float32, tradable: Bool, method: int, out: Float32
 ) -> None:
@@ -263,11 +274,21 @@ def keep_best_row(alpha: Float32, settings: Settings, keep: Bool) -> None:
 
 
 @summing
-def _total_size(x: Float) -> float:
-    """The sum of absolute values of a row."""
+def _write_wishes(alpha: Float32, tradable: Bool, risk: Float, allocator: int, tilt: float, out: Float) -> float:
+    """Write what the rule wishes for each asset, in its own unit; returns the sum of the sizes."""
     total = 0.0
-    for n in range(x.size):
-        total += abs(x[n])
+    for n in range(out.size):
+        wish = 0.0
+        if allocator == EQUAL_WEIGHT:
+            wish = 1.0
+        elif allocator == PROPORTIONAL:
+            wish = max(np.float64(alpha[n]), 0.0)
+        elif allocator == LONG_SHORT:
+            wish = np.float64(alpha[n])
+        elif risk[n] > 0.0:
+            wish = max(1.0 + tilt * np.float64(alpha[n]), 0.0) / risk[n]
+        out[n] = wish if tradable[n] else 0.0
+        total += abs(out[n])
     return total
 
 
@@ -281,35 +302,22 @@ def allocate_row(
     max_gross·q/Σq with q = (1 + tilt·α)⁺/σ, where σ is `risk` (N,), empty for the others. An asset that is not
     tradable, or has no σ above 0 where one is needed, gets 0.
     """
-    for n in range(out.size):
-        wish = 0.0
-        if allocator == EQUAL_WEIGHT:
-            wish = 1.0
-        elif allocator == PROPORTIONAL:
-            wish = max(np.float64(alpha[n]), 0.0)
-        elif allocator == LONG_SHORT:
-            wish = np.float64(alpha[n])
-        elif risk[n] > 0.0:
-            wish = max(1.0 + tilt * np.float64(alpha[n]), 0.0) / risk[n]
-        out[n] = wish if tradable[n] else 0.0
-    total = _total_size(out)
+    total = _write_wishes(alpha, tradable, risk, allocator, tilt, out)
     if total > 0.0:
         scale = (max_gross if max_gross < np.inf else 1.0) / total
         for n in range(out.size):
             out[n] *= scale
 
 
-@lean
+@piece
 def allocate_alone(alpha: Float32, tradable: Bool, settings: Settings, out: Float) -> None:
     """Turn combined alphas (N,) into the weights (N,) that each asset would have if it were the only one."""
     gross = settings.limits.max_gross if settings.limits.max_gross < np.inf else 1.0
     full = min(gross, settings.limits.max_position)
+    always, shorts = settings.allocator == EQUAL_WEIGHT, settings.allocator == LONG_SHORT
     for n in range(out.size):
-        out[n] = full if settings.allocator == EQUAL_WEIGHT or alpha[n] > 0.0 else 0.0
-        if settings.allocator == LONG_SHORT and alpha[n] < 0.0:
-            out[n] = -full
-        if not tradable[n]:
-            out[n] = 0.0
+        buys, sells = tradable[n] & (always | (alpha[n] > 0.0)), tradable[n] & shorts & (alpha[n] < 0.0)
+        out[n] = full if buys else (-full if sells else 0.0)
 
 
 @kernel

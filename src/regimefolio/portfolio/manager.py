@@ -78,9 +78,7 @@ def must_be_sound(signals: Signals) -> None:
         Names the strategy, the first such symbol and bar, and what to do.
     """
     alpha, confidence = signals.alpha, signals.confidence
-    if alpha.size == 0 or (
-        alpha.min() >= -1.0 and alpha.max() <= 1.0 and confidence.min() >= 0.0 and confidence.max() <= 1.0
-    ):  # all False where there is a NaN
+    if rules.are_sound(alpha.ravel(), confidence.ravel()):
         return
     t, n = np.argwhere(~((np.abs(alpha) <= 1.0) & (confidence >= 0.0) & (confidence <= 1.0)))[0]
     when = str(signals.timestamps[t].astype("datetime64[s]")).removesuffix("T00:00:00")

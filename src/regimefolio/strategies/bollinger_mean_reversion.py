@@ -6,7 +6,7 @@ import numpy as np
 from pydantic import Field
 
 from regimefolio.core.types import Float, Float32, SignalBuffer, Signals
-from regimefolio.kernels._compile import kernel
+from regimefolio.kernels._compile import kernel, lean
 from regimefolio.market.view import Market
 from regimefolio.strategies.base import Strategy
 
@@ -38,24 +38,22 @@ class BollingerMeanReversion(Strategy, kind="bollinger_mean_reversion"):
 
     def signals(self, market: Market, out: SignalBuffer | None = None) -> Signals:
         panels = self.buffer(market, out)
-        _reversion(market.zscore(self.lookback), self.width, self.saturation, panels.alpha, panels.confidence)
+        z = market.zscore(self.lookback)
+        _reversion(z.ravel(), self.width, self.saturation, panels.alpha.ravel(), panels.confidence.ravel())
         if self.rsi_period is not None:
             _confirm(market.rsi(self.rsi_period), self.oversold, panels.alpha, panels.confidence)
         return self.emit(market, panels, horizon=self.horizon, volatility_adjusted=True)
 
 
-@kernel
+@lean
 def _reversion(z: Float, width: float, saturation: float, alpha: Float32, confidence: Float32) -> None:
-    bars, assets = z.shape
     slope, share = 1.0 / saturation, 1.0 / (width + saturation)
-    for t in range(bars):
-        row, a, c = z[t], alpha[t], confidence[t]
-        for n in range(assets):
-            distance = abs(row[n])
-            outside = distance > width  # False where z is NaN
-            size = min((distance - width) * slope, 1.0)
-            a[n] = np.float32((-size if row[n] > 0.0 else size) if outside else 0.0)
-            c[n] = np.float32(min(distance * share, 1.0) if outside else 0.0)
+    for i in range(z.size):
+        distance = abs(z[i])
+        outside = distance > width  # False where z is NaN
+        size = min((distance - width) * slope, 1.0)
+        alpha[i] = np.float32((-size if z[i] > 0.0 else size) if outside else 0.0)
+        confidence[i] = np.float32(min(distance * share, 1.0) if outside else 0.0)
 
 
 @kernel

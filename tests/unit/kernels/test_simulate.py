@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import ArrayLike, NDArray
 
-from regimefolio.kernels.ledger import BANKRUPT, OK, TRIPS, Execution, Ledger, empty_ledger
+from regimefolio.kernels.ledger import BANKRUPT, OK, TRIPS, Execution, Ledger, empty_ledger, prices_of
 from regimefolio.kernels.simulate import decision_return, set_orders, simulate
 
 Float = NDArray[np.float64]
@@ -329,3 +329,34 @@ def test_what_a_fill_at_the_close_leaves_need_not_be_valued_again(apart: bool, o
     assert one.trips[0] > 100
     for name, ours, theirs in zip(one._fields, one, two, strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=1e-12, atol=1e-9 if name in ("cash", "shares") else 1e-12)
+
+
+def test_holdings_are_valued_at_the_last_price_seen_whether_open_or_close() -> None:
+    opens = prices([[NAN, 1.0], [NAN, NAN], [3.0, NAN], [NAN, 4.0]])
+    closes = prices([[NAN, 1.5], [2.0, NAN], [NAN, NAN], [5.0, NAN]])
+    found = prices_of(opens, closes)
+    assert found.at_fill.tolist() == [[0.0, 1.0], [0.0, 1.5], [3.0, 1.5], [3.0, 4.0]]
+    assert found.at_close.tolist() == [[0.0, 1.5], [2.0, 1.5], [3.0, 1.5], [5.0, 4.0]]
+    assert found.fill is opens
+
+
+def test_prices_without_holes_are_used_as_they_are() -> None:
+    closes = prices([[1.0, 2.0], [3.0, 4.0]])
+    found = prices_of(closes, closes)
+    assert found.fill is found.at_fill is found.at_close is closes
+    holed = prices([[1.0, 2.0], [3.0, NAN]])
+    found = prices_of(holed, holed)
+    assert found.at_fill is found.at_close
+    assert found.at_close.tolist() == [[1.0, 2.0], [3.0, 2.0]]
+
+
+@pytest.mark.parametrize(
+    ("nudge", "ordered"), [(-0.75e-10, True), (-0.5e-10, False), (1.2e-10, False), (1.5e-10, True)]
+)
+def test_dust_is_measured_on_the_order_which_costs_make_larger_or_smaller_than_its_gap(
+    nudge: float, ordered: bool
+) -> None:
+    costs = Execution(0.4, 0.0, 0.0, apart=True)  # a sale is 1/0.6 of its gap, a purchase 1/1.4
+    close = np.full((4, 1), 8.0)
+    _, ledger = run(close, close, [[1.0], [1.0 + nudge], [NAN], [NAN]], [0, 1], costs=costs)
+    assert bool(ledger.traded[2, 0]) is ordered

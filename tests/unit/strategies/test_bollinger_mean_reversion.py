@@ -18,7 +18,7 @@ def scores(z: list[float], width: float, saturation: float) -> tuple[list[float]
     panel = np.array([z])
     panel.flags.writeable = False
     alpha, confidence = np.empty(panel.shape, np.float32), np.empty(panel.shape, np.float32)
-    _reversion(panel, width, saturation, alpha, confidence)
+    _reversion(panel.ravel(), width, saturation, alpha.ravel(), confidence.ravel())
     return alpha[0].tolist(), confidence[0].tolist()
 
 

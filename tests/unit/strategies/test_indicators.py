@@ -120,7 +120,8 @@ rooms = (
     normalise, rolling, smoothing, bollinger_mean_reversion, macd_rsi_confluence, momentum_rank, moving_average_cross
 )
 kernels = [f for room in rooms for f in vars(room).values() if hasattr(f, "signatures")]
-kernels = [f for f in kernels if f.__name__ not in ("_settled", "_between")]  # called by kernels alone
+inside = "_settled", "_between", "_slide", "_find_spread", "_sum_anew", "_standardise", "_deviate"
+kernels = [f for f in kernels if f.__name__ not in inside]  # those are called by kernels alone
 assert len(kernels) == 16, kernels
 assert not any(f.signatures for f in kernels)
 from regimefolio.testing import synthetic_market
