@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Any, NamedTuple, TypeAlias, TypeVar
+from typing import NamedTuple, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,25 +32,27 @@ UNKNOWN = -1
 
 def read_only(array: NDArray[A]) -> NDArray[A]:
     """A C-ordered view that cannot be written: kernels are compiled for this one kind of array."""
+    flags = array.flags
+    if flags.c_contiguous and not flags.writeable:
+        return array
     view = np.ascontiguousarray(array).view()
     view.flags.writeable = False
     return view
 
 
-def _frozen(name: str, array: NDArray[Any], shape: tuple[int, ...], dtype: str) -> NDArray[Any]:
-    """A read-only C-ordered view of an array of the stated shape and type."""
-    if array.shape != shape:
-        raise DataError(f"{name} must have shape {shape}, but has {array.shape}")
-    if array.dtype != np.dtype(dtype):
-        raise DataError(f"{name} must be {dtype}, but is {array.dtype}")
-    return read_only(array)
+_TYPES = {name: np.dtype(name) for name in ("float64", "float32", "int64", "bool", "datetime64[ns]")}
 
 
 def _set(instance: object, name: str, shape: tuple[int, ...], dtype: str) -> None:
-    value = getattr(instance, name)
-    if value is not None:
-        where = f"{type(instance).__name__}.{name}"
-        object.__setattr__(instance, name, _frozen(where, value, shape, dtype))
+    """Check the shape and the type of a field that is an array, if it is one, and keep it as `read_only` has it."""
+    array = getattr(instance, name)
+    if array is None:
+        return
+    if array.shape != shape:
+        raise DataError(f"{type(instance).__name__}.{name} must have shape {shape}, but has {array.shape}")
+    if array.dtype != _TYPES[dtype]:
+        raise DataError(f"{type(instance).__name__}.{name} must be {dtype}, but is {array.dtype}")
+    object.__setattr__(instance, name, read_only(array))
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,10 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from regimefolio.kernels._compile import lean, piece, summing
-from regimefolio.kernels.ledger import Account, Execution, Ledger, Orders
+from regimefolio.kernels.ledger import Account, Execution, Ledger, Orders, Places
 
 Float: TypeAlias = NDArray[np.float64]
-Int: TypeAlias = NDArray[np.int64]
 Bool: TypeAlias = NDArray[np.bool_]
 
 DUST = 1e-10
@@ -35,20 +34,22 @@ def keep_changed(target: Float, price: Float, ordered: Float) -> None:
 
 
 @piece
-def list_marked(mark: Bool, at: Int) -> int:
+def list_marked(mark: Bool, at: Places) -> int:
     """Write the numbers of the marked assets into `at`, in order, and return how many there are.
 
     Without a branch: a few of a hundred are marked, and nobody could guess which.
     """
-    count = 0
+    count = np.uint64(0)
     for n in range(mark.size):
         at[count] = n
-        count += mark[n]
+        count += np.uint64(mark[n])
     return count
 
 
 @piece
-def turn(t: int, n: int, held: float, after: float, cost: float, dust: float, account: Account, trips: Float) -> None:
+def turn(
+    t: int, n: np.uint64, held: float, after: float, cost: float, dust: float, account: Account, trips: Float
+) -> None:
     """Close the round trip of asset `n` that ends at bar `t`, and open the one that begins; `flow` has booked the fill.
 
     A position that turns over closes one and opens another, whose own cost is that of what is held `after`. A profit

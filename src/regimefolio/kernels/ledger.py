@@ -13,6 +13,9 @@ Float: TypeAlias = NDArray[np.float64]
 Int: TypeAlias = NDArray[np.int64]
 Bool: TypeAlias = NDArray[np.bool_]
 
+Places: TypeAlias = NDArray[np.uint64]
+"""Numbers of assets; without a sign, since a number that may be below 0 is looked at before each use."""
+
 OK = 0
 BANKRUPT = 1
 
@@ -112,7 +115,7 @@ class Account(NamedTuple):
         Cash flow and first bar of each open round trip.
     held, order : ndarray of shape (N,)
         Memory of a fill: the holdings before it; the trades, in money.
-    mark, at : ndarray of shape (N,), bool and int64
+    mark, at : ndarray of shape (N,), bool and uint64
         Memory of a fill: which assets need more than the others; their numbers.
     """
 
@@ -125,7 +128,7 @@ class Account(NamedTuple):
     held: Float
     order: Float
     mark: Bool
-    at: Int
+    at: Places
 
 
 class Ledger(NamedTuple):
@@ -233,7 +236,7 @@ class Accounts(NamedTuple):
     cash: Float
     rows: Float
     mark: Bool
-    at: Int
+    at: Places
 
 
 @kernel
@@ -251,7 +254,7 @@ def open_accounts(n_runs: int, n_assets: int, initial: float, apart: bool) -> Ac
         np.full((n_runs, n_accounts), initial / n_accounts),
         np.zeros((n_runs, 7, n_assets)),
         np.zeros(n_assets, np.bool_),
-        np.zeros(n_assets, np.int64),
+        np.zeros(n_assets, np.uint64),
     )
 
 
