@@ -34,7 +34,7 @@ def keep_changed(target: Float, price: Float, ordered: Float) -> None:
 
 
 @piece
-def list_marked(mark: Bool, at: Places) -> int:
+def list_marked(mark: Bool, at: Places) -> np.uint64:
     """Write the numbers of the marked assets into `at`, in order, and return how many there are.
 
     Without a branch: a few of a hundred are marked, and nobody could guess which.
