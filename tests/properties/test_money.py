@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from regimefolio.kernels.ledger import OK, Execution, Ledger, empty_ledger
+from regimefolio.core.types import read_only
+from regimefolio.kernels.ledger import OK, Execution, Ledger, Prices, empty_ledger, events_of, prices_of
 from regimefolio.kernels.simulate import decision_return, simulate
 
 Float = NDArray[np.float64]
@@ -32,15 +33,27 @@ class World:
     decide: Bool
     start: int
     costs: Execution
+    dividend: Float | None = None
+    """Cash for each share (T, N) before the fill of a bar."""
+    ended: tuple[int, float] | None = None
+    """The bar before whose fill the first asset ends, and what is paid for each of its shares."""
+
+    def prices(self, until: int | None = None, scale: float = 1.0) -> Prices:
+        """Those of the first bars, multiplied by `scale`."""
+        fill, close = read_only(self.fill[:until] * scale), read_only(self.close[:until] * scale)
+        bar, asset = np.nonzero(np.zeros_like(close) if self.dividend is None else self.dividend[:until])
+        pay = np.zeros(0) if self.dividend is None else self.dividend[bar, asset] * scale
+        ends = np.zeros(len(bar), dtype=bool)
+        if self.ended is not None and self.ended[0] < len(close):
+            bar, asset = np.append(bar, self.ended[0]), np.append(asset, 0)
+            pay, ends = np.append(pay, self.ended[1] * scale), np.append(ends, True)
+        return prices_of(fill, close, events_of(len(close), bar, asset, pay, ends))
 
     def run(self, initial: float = 1e6, scale: float = 1.0, until: int | None = None) -> Ledger:
         """The ledger of the first bars, prices multiplied by `scale`."""
-        fill, close = self.fill[:until] * scale, self.close[:until] * scale
-        fill.setflags(write=False)
-        close.setflags(write=False)
-        ledger = empty_ledger(len(close), close.shape[1], record=True)
         target, decide = self.target[:until].copy(), self.decide[:until].copy()
-        assert simulate(fill, close, target, decide, self.start, initial, self.costs, ledger) == OK
+        ledger = empty_ledger(target.shape[0], target.shape[1], record=True)
+        assert simulate(self.prices(until, scale), target, decide, self.start, initial, self.costs, ledger) == OK
         return ledger
 
 
@@ -76,16 +89,35 @@ def worlds(draw: st.DrawFn, short: bool | None = None, invested: bool = False, p
     decide = rng.random(n_bars) < draw(st.sampled_from([0.1, 0.5, 1.0]))
     start = draw(st.integers(0, n_bars - 2))
     terms = Execution(cost / 2, cost / 2, rate, borrow, delay, on_change)
-    return World(fill, close, target, decide, start, terms)
+    dividend, ended = None, None
+    if not plain and draw(st.booleans()):
+        dividend = np.where(rng.random(close.shape) < 0.1, rng.uniform(0.0, 0.02, close.shape), 0.0)
+        dividend[1:] *= np.nan_to_num(close[:-1])
+        dividend[0] = 0.0
+    if not plain and n_bars > 5 and draw(st.booleans()):
+        last = int(rng.integers(2, n_bars - 1))
+        close[last:, 0], fill[last:, 0] = np.nan, np.nan
+        seen_before = close[:last, 0][np.isfinite(close[:last, 0])]
+        ended = (last, float(rng.choice([0.1, 0.4, 1.0])) * float(seen_before[-1]) if len(seen_before) else 0.0)
+    return World(fill, close, target, decide, start, terms, dividend, ended)
 
 
 def seen(world: World) -> Float:
-    """The last price seen at every fill and every close, in turn; shape (2T, N)."""
+    """The last price seen at every fill and every close, in turn, an end's payment among them; shape (2T, N)."""
     both = np.stack([world.fill, world.close], axis=1).reshape(-1, world.close.shape[1])
-    both[: 2 * world.start] = np.nan
+    if world.ended is not None:
+        both[2 * world.ended[0], 0] = world.ended[1]
     rows = np.where(np.isnan(both), 0, np.arange(len(both))[:, None])
     found = np.take_along_axis(both, np.maximum.accumulate(rows, axis=0), axis=0)
     return np.nan_to_num(found, nan=0.0)
+
+
+def of_orders(world: World, ledger: Ledger) -> Float:
+    """The shares (T, N) that orders traded: an end takes shares away without one."""
+    traded = ledger.traded.copy()
+    if world.ended is not None:
+        traded[world.ended[0], 0] = 0.0
+    return traded
 
 
 @UNHURRIED
@@ -99,10 +131,12 @@ def test_money_is_conserved(world: World) -> None:
         overnight = float(held @ (price[2 * t] - price[2 * t - 1])) if t > world.start else 0.0
         during = float(ledger.shares_held[t] @ (price[2 * t + 1] - price[2 * t]))
         interest = world.costs.cash_rate * cash
-        assert ledger.equity[t] == pytest.approx(equity + interest + overnight + during - ledger.cost[t], rel=1e-12)
+        paid = 0.0 if world.dividend is None else float(held @ world.dividend[t])
+        gain = interest + paid + overnight + during
+        assert ledger.equity[t] == pytest.approx(equity + gain - ledger.cost[t], rel=1e-12)
         holdings = float(ledger.shares_held[t] @ price[2 * t + 1])
         assert ledger.equity[t] == pytest.approx(ledger.cash[t] + holdings, rel=1e-12)
-        traded = np.abs(ledger.traded[t]) @ price[2 * t]
+        traded = np.abs(of_orders(world, ledger)[t]) @ price[2 * t]
         cost = world.costs.commission + world.costs.slippage
         lent = float(np.maximum(-held, 0.0) @ price[2 * t - 1]) if t > world.start else 0.0
         paid = cost * traded + world.costs.borrow_rate * lent
@@ -121,6 +155,8 @@ def test_cash_is_never_borrowed(world: World) -> None:
             break
         before = ledger.cash[t - 1] if t > world.start else 1e6
         spent = float(ledger.traded[t] @ price[2 * t]) + ledger.cost[t]
+        if world.dividend is not None and t > world.start:
+            spent -= float(ledger.shares_held[t - 1] @ world.dividend[t])
         assert before * (1.0 + world.costs.cash_rate) - spent >= -1e-10 * ledger.pre_fill[t]
 
 
@@ -141,7 +177,7 @@ def test_a_fully_invested_account_holds_its_weights(world: World) -> None:
 @UNHURRIED
 @given(worlds())
 def test_nothing_frozen_trades(world: World) -> None:
-    assert not world.run().traded[np.isnan(world.fill)].any()
+    assert not of_orders(world, world.run())[np.isnan(world.fill)].any()
 
 
 @UNHURRIED
@@ -208,6 +244,7 @@ def test_the_order_of_the_symbols_does_not_matter(world: World, seed: int) -> No
     turned = World(
         world.fill[:, order], world.close[:, order], world.target[:, order], world.decide, world.start, world.costs
     )
+    world = replace(world, dividend=None, ended=None)
     base, other = world.run(), turned.run()
     assert other.equity == pytest.approx(base.equity, rel=1e-12)
     assert other.turnover == pytest.approx(base.turnover, abs=1e-9)
@@ -218,12 +255,17 @@ def test_the_order_of_the_symbols_does_not_matter(world: World, seed: int) -> No
 def test_accounts_apart_are_as_many_accounts(world: World, from_their_targets: bool) -> None:
     """Each asset alone, with its part of the capital, and the sums of them all."""
     target = world.target if from_their_targets else (world.target > 0.1).astype(np.float64)
-    apart = World(world.fill, world.close, target, world.decide, world.start, world.costs._replace(apart=True)).run()
+    apart = replace(world, target=target, costs=world.costs._replace(apart=True)).run()
     n = world.close.shape[1]
     alone = [
-        World(world.fill[:, [i]], world.close[:, [i]], target[:, [i]], world.decide, world.start, world.costs).run(
-            initial=1e6 / n
-        )
+        replace(
+            world,
+            fill=world.fill[:, [i]],
+            close=world.close[:, [i]],
+            target=target[:, [i]],
+            dividend=None if world.dividend is None else world.dividend[:, [i]],
+            ended=world.ended if i == 0 else None,
+        ).run(initial=1e6 / n)
         for i in range(n)
     ]
     for name in ("equity", "cash", "cost", "pre_fill"):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
@@ -54,6 +55,7 @@ class Case:
     decide: Bool
     start: int
     costs: ledgers.Execution
+    events: Mapping[int, Sequence[twin.Event]] = dataclasses.field(default_factory=dict)
 
 
 def case(
@@ -67,10 +69,12 @@ def case(
     every: int = 3,
     n_bars: int = 260,
     levels: tuple[float, ...] = (),
+    dividends: float = 0.0,
 ) -> Case:
     """Real closes, from bar `first` on, with opens, missing bars and targets drawn from the case's own name.
 
-    `levels` are targets that stay for a while, each for itself; without them they are shares of the whole.
+    `levels` are targets that stay for a while, each for itself; without them they are shares of the whole. With
+    `dividends`, which many bars pay up to 1% of the price, two assets are also delisted.
     """
     rng = np.random.default_rng(list(name.encode()))
     close = real_prices()[first : first + n_bars].copy()
@@ -84,8 +88,6 @@ def case(
     if missing:
         close[:40, 0], fill[:40, 0] = np.nan, np.nan  # listed late
         close[200:, 1], fill[200:, 1] = np.nan, np.nan  # gone for good
-    fill.setflags(write=False)
-    close.setflags(write=False)
     target = rng.standard_normal(close.shape) if short else np.maximum(rng.standard_normal(close.shape), 0.0)
     target /= np.abs(target).sum(axis=1, keepdims=True)
     target[rng.random(n_bars) < 0.2] *= 0.6  # part in cash
@@ -93,7 +95,17 @@ def case(
         target = np.repeat(rng.choice(levels, close.shape), 4, axis=0)[:n_bars]
     target[rng.random(n_bars) < 0.1] = np.nan
     target[rng.random(close.shape) < 0.02] = np.nan
-    return Case(fill, close, target, np.arange(n_bars) % every == 0, start, costs)
+    events: dict[int, list[twin.Event]] = {}
+    for t, i in np.argwhere(rng.random(close.shape) < dividends).tolist():
+        if t > 0 and not math.isnan(close[t - 1, i]):
+            events.setdefault(t, []).append(twin.Event(str(i), float(close[t - 1, i] * rng.uniform(0.0, 0.01))))
+    if dividends:
+        for i, (bar, left) in enumerate(((150, 0.3), (180, 0.0)), start=2):
+            close[bar:, i], fill[bar:, i] = np.nan, np.nan
+            events.setdefault(bar, []).append(twin.Event(str(i), left * float(np.nanmin(close[:bar, i])), ends=True))
+    for array in (fill, close):
+        array.setflags(write=False)
+    return Case(fill, close, target, np.arange(n_bars) % every == 0, start, costs, events)
 
 
 CASES = {
@@ -136,6 +148,25 @@ CASES = {
         levels=(-0.8, 0.0, 0.4, 1.0),
         costs=ledgers.Execution(0.0005, 0.001, 0.0001, 0.0003, delay=1, on_change=True, apart=True),
     ),
+    "dividends and delistings": case("paid", 1200, missing=0.05, at_open=True, dividends=0.05),
+    "dividends on shorts": case("paid short", 2200, short=True, missing=0.05, dividends=0.05),
+    "dividends, on change": case(
+        "paid on change",
+        3200,
+        every=1,
+        levels=(0.0, 0.02, 0.05),
+        costs=ledgers.Execution(0.001, 0.001, 0.0001, on_change=True),
+        dividends=0.05,
+    ),
+    "dividends, apart": case(
+        "paid apart",
+        5200,
+        missing=0.05,
+        every=2,
+        levels=(-0.8, 0.0, 0.4, 1.0),
+        costs=ledgers.Execution(0.0005, 0.001, 0.0001, 0.0003, apart=True),
+        dividends=0.05,
+    ),
 }
 
 
@@ -143,9 +174,16 @@ def prices_at(row: Float) -> dict[str, float]:
     return {str(n): float(p) for n, p in enumerate(row) if not math.isnan(p)}
 
 
+def happening(c: Case) -> ledgers.Events:
+    rows = [(t, int(event.symbol), event.pay, event.ends) for t, now in c.events.items() for event in now]
+    bar, asset, pay, ends = (np.array(column) for column in zip(*rows, strict=True))
+    return ledgers.events_of(len(c.close), bar, asset, pay, ends)
+
+
 def run_kernel(c: Case) -> tuple[int, ledgers.Ledger]:
     ledger = ledgers.empty_ledger(len(c.close), c.close.shape[1], record=True)
-    status = simulate.simulate(c.fill, c.close, c.target, c.decide, c.start, CAPITAL, c.costs, ledger)
+    prices = ledgers.prices_of(c.fill, c.close, happening(c) if c.events else None)
+    status = simulate.simulate(prices, c.target, c.decide, c.start, CAPITAL, c.costs, ledger)
     return status, ledger
 
 
@@ -166,9 +204,9 @@ def run_twin(c: Case) -> tuple[twin.Account, list[twin.Bar]]:
 
     if not terms.apart:
         one = account(CAPITAL)
-        return one, twin.simulate(*history, one, terms.delay)
+        return one, twin.simulate(*history, one, terms.delay, c.events)
     accounts = {str(i): account(CAPITAL / n) for i in range(n)}
-    bars = twin.simulate_apart(*history, accounts, terms.delay)
+    bars = twin.simulate_apart(*history, accounts, terms.delay, c.events)
     first = accounts["0"]
     for other in list(accounts.values())[1:]:
         first.closed_trips += other.closed_trips

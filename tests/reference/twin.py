@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
+from types import MappingProxyType
 
 import numpy as np
 
@@ -207,6 +208,15 @@ def target(
 # --- simulation
 
 
+@dataclass(frozen=True)
+class Event:
+    """Cash that every share of an asset is paid before a bar's fill; with the last of it the shares may be gone."""
+
+    symbol: str
+    pay: float
+    ends: bool = False
+
+
 @dataclass
 class Trip:
     """One position from flat to flat."""
@@ -307,6 +317,19 @@ class Account:
             self.cash = max(self.cash, 0.0)
         return math.fsum(abs(money) for money in orders.values())
 
+    def receive(self, bar: int, event: Event) -> None:
+        """What an event pays for the shares held; a short position pays it."""
+        if event.symbol not in self.shares:
+            return
+        trip = self.open_trips[event.symbol]
+        trip.profit += self.shares[event.symbol] * event.pay
+        self.cash += self.shares[event.symbol] * event.pay
+        if event.ends:
+            self.shares.pop(event.symbol)
+            self.ordered.pop(event.symbol, None)
+            trip.closed, trip.dust = bar, 1e-10 * self.equity
+            self.closed_trips.append(self.open_trips.pop(event.symbol))
+
     def pay_lenders(self) -> float:
         """Pay for what was held short at the last prices; returns the fee."""
         fees = {s: self.borrow * max(-self.value(s), 0.0) for s in self.shares}
@@ -323,18 +346,21 @@ def simulate(
     start: int,
     account: Account,
     delay: int = 0,
+    events: Mapping[int, Sequence[Event]] = MappingProxyType({}),
 ) -> list[Bar]:
     """Trade from bar `start` on the targets decided 1 + delay bars before, until the end or bankruptcy."""
     bars = []
     for t in range(start, len(close)):
         account.cash *= 1.0 + account.interest
         fee = account.pay_lenders()
+        before = dict(account.shares)
+        for event in events.get(t, ()):
+            account.receive(t, event)
         account.last.update(fill[t])
         pre_fill = account.equity
         if pre_fill <= 0:
             bars.append(Bar(pre_fill, pre_fill, 0.0, 0.0, fee, pre_fill, {}, {}, {}))
             break
-        before = dict(account.shares)
         decided = t - 1 - delay
         traded_value = account.fill(t, targets[decided], fill[t]) if decided in targets else 0.0
         traded = {s: account.shares.get(s, 0.0) - before.get(s, 0.0) for s in {*before, *account.shares}}
@@ -357,6 +383,7 @@ def simulate_apart(
     start: int,
     accounts: Mapping[str, Account],
     delay: int = 0,
+    events: Mapping[int, Sequence[Event]] = MappingProxyType({}),
 ) -> list[Bar]:
     """Trade every asset from an account of its own; returns the sums.
 
@@ -370,6 +397,7 @@ def simulate_apart(
             start,
             account,
             delay,
+            {t: [event for event in now if event.symbol == s] for t, now in events.items()},
         )
         for s, account in accounts.items()
     }

@@ -19,6 +19,7 @@ from regimefolio.kernels.fills import (
     keep_changed,
     list_marked,
     row_due,
+    take_events,
     turn,
     write_close,
 )
@@ -132,6 +133,7 @@ def trade_apart(
     least = 0.01 * DUST  # costs make a sale larger than its gap; `_fill_marked` looks at the order itself
     for t in range(first, after):
         _accrue(t, terms, account, out)
+        take_events(t, prices.events, account, out)
         row = row_due(t, orders, terms)
         if row >= 0:
             if terms.on_change:

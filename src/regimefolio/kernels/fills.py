@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from regimefolio.kernels._compile import lean, piece, summing
-from regimefolio.kernels.ledger import Account, Execution, Ledger, Orders, Places
+from regimefolio.kernels.ledger import Account, Events, Execution, Ledger, Orders, Places
 
 Float: TypeAlias = NDArray[np.float64]
 Bool: TypeAlias = NDArray[np.bool_]
@@ -79,6 +79,25 @@ def borrow_fees(rate: float, value: Float, flow: Float, fee: Float) -> float:
         flow[n] -= fee[n]
         total += fee[n]
     return total
+
+
+@piece
+def take_events(t: int, events: Events, account: Account, out: Ledger) -> None:
+    """Pay what is due for the shares held, before the fill of a bar, and take away those that end."""
+    for i in range(events.due[t], events.due[t + 1]):
+        n = events.asset[i]
+        shares = account.shares[n]
+        if shares != 0.0:
+            own = n if account.cash.size > 1 else np.uint64(0)
+            paid = shares * events.pay[i]
+            account.cash[own] += paid
+            account.flow[n] += paid
+            if events.ends[i]:
+                equity = account.cash[n] if account.cash.size > 1 else out.equity[t - 1]
+                turn(t, n, account.value[n], 0.0, 0.0, DUST * equity, account, out.trips)
+                account.shares[n] = account.value[n] = account.ordered[n] = 0.0
+                if out.traded.size > 0:
+                    out.traded[t, n] -= shares
 
 
 @piece

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,8 @@ from regimefolio.kernels._compile import kernel, lean
 Float: TypeAlias = NDArray[np.float64]
 Int: TypeAlias = NDArray[np.int64]
 Bool: TypeAlias = NDArray[np.bool_]
+
+A = TypeVar("A", bound=np.generic)
 
 Places: TypeAlias = NDArray[np.uint64]
 """Numbers of assets; without a sign, since a number that may be below 0 is looked at before each use."""
@@ -50,6 +52,41 @@ class Execution(NamedTuple):
     apart: bool = False
 
 
+class Events(NamedTuple):
+    """What happens to holdings without an order, before the fill of a bar.
+
+    Attributes
+    ----------
+    due : ndarray of shape (T + 1,), uint64
+        Those of bar t are numbered due[t] … due[t + 1] − 1.
+    asset : ndarray of shape (M,), uint64
+    pay : ndarray of shape (M,)
+        Cash for each share held, in money; who is short pays it.
+    ends : ndarray of shape (M,), bool
+        Whether the shares are gone with it.
+    """
+
+    due: Places
+    asset: Places
+    pay: Float
+    ends: Bool
+
+
+def events_of(n_bars: int, bar: Int, asset: Int, pay: Float, ends: Bool) -> Events:
+    """Events (M,) in the order of their bars; several of one bar and asset stay as they are."""
+    order = np.argsort(bar, kind="stable")
+    due = np.searchsorted(bar[order], np.arange(n_bars + 1))
+    return Events(
+        _kept(due.astype(np.uint64)), _kept(asset[order].astype(np.uint64)), _kept(pay[order]), _kept(ends[order])
+    )
+
+
+def no_events(n_bars: int) -> Events:
+    """A market in which nothing happens to holdings."""
+    none = np.zeros(0, np.int64)
+    return events_of(n_bars, none, none, np.zeros(0), np.zeros(0, np.bool_))
+
+
 class Prices(NamedTuple):
     """Prices (T, N) of a market, as `prices_of` makes them.
 
@@ -60,30 +97,50 @@ class Prices(NamedTuple):
     at_fill, at_close : ndarray of shape (T, N)
         At which holdings are valued before a fill, and at the close: the last price seen, 0 before the first one. Where
         the two are one array, what a fill leaves is valued already.
+    events : Events
     """
 
     fill: Float
     inverse: Float
     at_fill: Float
     at_close: Float
+    events: Events
 
 
-def prices_of(fill: Float, close: Float) -> Prices:
+def prices_of(fill: Float, close: Float, events: Events | None = None) -> Prices:
     """The prices of a market that fills at `fill` and closes at `close`, both (T, N); NaN = no bar.
 
-    Without holes they are used as they are.
+    Without holes they are used as they are. An asset that ends counts at what it paid from then on.
+
+    Raises
+    ------
+    ValueError
+        An asset ends at a bar at which it has a price to be filled at.
     """
+    happening = no_events(len(fill)) if events is None else events
     both = np.stack([fill, close], axis=1).reshape(2 * len(fill), -1) if fill is not close else close
     present = np.isfinite(both)
     if present.all():
-        return Prices(fill, _kept(1.0 / fill), fill, close)
+        if happening.ends.any():
+            raise ValueError("an asset ends at a bar at which it has a price")
+        return Prices(fill, _kept(1.0 / fill), fill, close, happening)
+    slots = 1 if fill is close else 2
+    if happening.ends.any():
+        counts: Int = np.diff(happening.due.astype(np.int64)).astype(np.int64)
+        bar = np.repeat(np.arange(len(fill)), counts)[happening.ends]
+        where = slots * bar, happening.asset[happening.ends].astype(np.int64)
+        if present[where].any():
+            raise ValueError("an asset ends at a bar at which it has a price")
+        both = both.copy()
+        both[where], present[where] = happening.pay[happening.ends], True
     row = np.maximum.accumulate(np.where(present, np.arange(len(both))[:, None], -1), axis=0)
     seen = np.where(row >= 0, np.take_along_axis(both, np.maximum(row, 0), axis=0), 0.0)
-    at_close = _kept(seen if fill is close else seen[1::2])
-    return Prices(fill, _kept(1.0 / fill), at_close if fill is close else _kept(seen[::2]), at_close)
+    at_close = _kept(seen[slots - 1 :: slots])
+    at_fill = at_close if fill is close else _kept(seen[::2])
+    return Prices(fill, _kept(1.0 / fill), at_fill, at_close, happening)
 
 
-def _kept(values: Float) -> Float:
+def _kept(values: NDArray[A]) -> NDArray[A]:
     """C-ordered and read-only: kernels are compiled for such panels alone."""
     values = np.ascontiguousarray(values)
     values.flags.writeable = False

@@ -24,6 +24,7 @@ from regimefolio.kernels.fills import (
     keep_changed,
     list_marked,
     row_due,
+    take_events,
     turn,
     write_close,
 )
@@ -37,7 +38,6 @@ from regimefolio.kernels.ledger import (
     close_ledger,
     open_accounts,
     open_ledger,
-    prices_of,
 )
 
 Float: TypeAlias = NDArray[np.float64]
@@ -171,6 +171,7 @@ def trade(
         if terms.borrow_rate != 0.0:
             out.cost[t] = borrow_fees(terms.borrow_rate, account.value, account.flow, account.order)
             account.cash[0] -= out.cost[t]
+        take_events(t, prices.events, account, out)
         net, gross = _revalue(prices.at_fill[t], account.shares, account.value)
         equity = account.cash[0] + net
         out.pre_fill[t] = equity
@@ -199,22 +200,15 @@ def advance(
 
 
 def simulate(
-    fill: Float,
-    close: Float,
-    target: Float,
-    decide: Bool,
-    start: int,
-    initial: float,
-    terms: Execution,
-    out: Ledger,
+    prices: Prices, target: Float, decide: Bool, start: int, initial: float, terms: Execution, out: Ledger
 ) -> int:
     """Trade a history of target weights and write the ledger.
 
     Parameters
     ----------
-    fill, close : ndarray of shape (T, N)
-        Prices at which orders are filled and holdings valued; NaN = no bar. An asset without a fill price at a fill is
-        frozen: its order lapses. Holdings without a price are valued at the last one seen.
+    prices : Prices
+        As `prices_of` makes them. An asset without a fill price at a fill is frozen: its order lapses. Holdings without
+        a price are valued at the last one seen.
     target : ndarray of shape (T, N)
         Fractions of equity decided at t and filled at t + 1 + delay; NaN = no order. The last rows are pending and
         never trade.
@@ -236,7 +230,7 @@ def simulate(
     deciding, first = decide.copy(), start - 1 - terms.delay
     if first >= 0:
         deciding[first] = True
-    return _simulate(prices_of(fill, close), Orders(target.copy(), 0, deciding), start, initial, terms, out)
+    return _simulate(prices, Orders(target.copy(), 0, deciding), start, initial, terms, out)
 
 
 @kernel

@@ -9,7 +9,7 @@ import pytest
 
 from regimefolio.backtest import BacktestRunner, ExecutionSpec
 from regimefolio.core.errors import DataError
-from regimefolio.core.types import TRADE, Bool, Float, Panel, Simulation, read_only
+from regimefolio.core.types import TRADE, Bool, Float, Panel, Simulation
 from regimefolio.evaluation.contributions import (
     CASH,
     NO_REGIME,
@@ -21,7 +21,7 @@ from regimefolio.evaluation.contributions import (
     follows_alpha,
     profit_and_loss,
 )
-from regimefolio.kernels.ledger import OK, Execution, empty_ledger
+from regimefolio.kernels.ledger import OK, Execution, empty_ledger, prices_of
 from regimefolio.kernels.simulate import decision_return, simulate
 from regimefolio.market import Market
 from regimefolio.portfolio import Ensemble, PortfolioSpec
@@ -49,7 +49,7 @@ def run_of(market: Market, target: Float, decide: Bool, start: int, execution: E
     assert panel.open is not None
     ledger = empty_ledger(panel.n_bars, panel.n_assets, record=True)
     costs = Execution(execution.commission_bps * 1e-4, execution.slippage_bps * 1e-4, execution.cash_rate / 252)
-    status = simulate(panel.open, panel.close, read_only(target), decide, start, CAPITAL, costs, ledger)
+    status = simulate(prices_of(panel.open, panel.close), target, decide, start, CAPITAL, costs, ledger)
     bar, asset = np.nonzero(ledger.traded)
     trades = np.zeros(bar.size, dtype=TRADE)
     trades["bar"], trades["asset"], trades["shares"] = bar, asset, ledger.traded[bar, asset]

@@ -8,7 +8,17 @@ import numpy as np
 import pytest
 from numpy.typing import ArrayLike, NDArray
 
-from regimefolio.kernels.ledger import BANKRUPT, OK, TRIPS, Execution, Ledger, empty_ledger, prices_of
+from regimefolio.kernels.ledger import (
+    BANKRUPT,
+    OK,
+    TRIPS,
+    Events,
+    Execution,
+    Ledger,
+    empty_ledger,
+    events_of,
+    prices_of,
+)
 from regimefolio.kernels.simulate import decision_return, set_orders, simulate
 
 Float = NDArray[np.float64]
@@ -41,7 +51,7 @@ def run(
     ledger = empty_ledger(len(c), c.shape[1], record)
     for array in ledger:
         array[...] = NAN  # whatever was in it before must not matter
-    return simulate(f, c, w, wanted, start, initial, costs, ledger), ledger
+    return simulate(prices_of(f, c), w, wanted, start, initial, costs, ledger), ledger
 
 
 def trips(ledger: Ledger) -> dict[str, float]:
@@ -325,7 +335,7 @@ def test_what_a_fill_at_the_close_leaves_need_not_be_valued_again(apart: bool, o
     decide = rng.random(300) < 0.6
     one, two = (empty_ledger(300, 13, True) for _ in range(2))
     for fill, ledger in ((close, one), (close.copy(), two)):
-        assert simulate(fill, close, target, decide, 1, 1e6, terms, ledger) == OK
+        assert simulate(prices_of(fill, close), target, decide, 1, 1e6, terms, ledger) == OK
     assert one.trips[0] > 100
     for name, ours, theirs in zip(one._fields, one, two, strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=1e-12, atol=1e-9 if name in ("cash", "shares") else 1e-12)
@@ -360,3 +370,52 @@ def test_dust_is_measured_on_the_order_which_costs_make_larger_or_smaller_than_i
     close = np.full((4, 1), 8.0)
     _, ledger = run(close, close, [[1.0], [1.0 + nudge], [NAN], [NAN]], [0, 1], costs=costs)
     assert bool(ledger.traded[2, 0]) is ordered
+
+
+def paid(n_bars: int, bar: int, asset: int, pay: float, ends: bool = False) -> Events:
+    return events_of(n_bars, np.array([bar]), np.array([asset]), np.array([pay]), np.array([ends]))
+
+
+@pytest.mark.parametrize("apart", [False, True])
+@pytest.mark.parametrize("weight", [1.0, -0.5])
+def test_a_dividend_is_paid_to_who_held_the_share_before_its_bar(apart: bool, weight: float) -> None:
+    close = prices([[10.0], [10.0], [9.0], [9.0]])
+    ledger = empty_ledger(4, 1, record=True)
+    terms, target = Execution(0.0, 0.0, 0.0, apart=apart), np.array([[weight], [NAN], [NAN], [NAN]])
+    held = prices_of(close, close, paid(4, 2, 0, 1.0))
+    assert simulate(held, target, np.zeros(4, np.bool_), 1, 1000.0, terms, ledger) == OK
+    assert ledger.equity == pytest.approx([1000.0] * 4, rel=1e-15)  # the price falls by what is paid
+    assert ledger.cash[2] == pytest.approx(ledger.cash[1] + weight * 100.0)
+
+
+@pytest.mark.parametrize("apart", [False, True])
+@pytest.mark.parametrize(("weight", "left"), [(0.5, 0.0), (0.5, 0.4), (-0.5, 0.0), (-0.5, 1.5)])
+def test_a_delisting_pays_what_is_left_and_closes_the_round_trip(apart: bool, weight: float, left: float) -> None:
+    close = prices([[10.0], [10.0], [NAN], [NAN]])
+    ledger = empty_ledger(4, 1, record=True)
+    terms, target = Execution(0.0, 0.0, 0.0, apart=apart), np.array([[weight], [weight], [weight], [NAN]])
+    gone = prices_of(close, close, paid(4, 2, 0, 10.0 * left, ends=True))
+    assert simulate(gone, target, np.ones(4, np.bool_), 1, 1000.0, terms, ledger) == OK
+    after = 1000.0 * (1.0 + weight * (left - 1.0))
+    assert ledger.equity == pytest.approx([1000.0, 1000.0, after, after], rel=1e-15)
+    assert ledger.cash[2:] == pytest.approx([after, after], rel=1e-15)
+    assert ledger.shares_held[:, 0].tolist() == [0.0, 100.0 * weight, 0.0, 0.0]
+    assert ledger.traded[2, 0] == -100.0 * weight
+    assert (ledger.cost.sum(), ledger.turnover[2]) == (0.0, 0.0)
+    found = trips(ledger)
+    assert (found["closed"], found["open"], found["bars_held"]) == (1.0, 0.0, 1.0)
+    assert found["gross_win"] + found["gross_loss"] == pytest.approx(after - 1000.0)
+
+
+def test_everything_in_an_asset_that_is_worth_nothing_is_ruin() -> None:
+    close = prices([[10.0], [10.0], [NAN], [NAN]])
+    ledger = empty_ledger(4, 1, record=True)
+    gone = prices_of(close, close, paid(4, 2, 0, 0.0, ends=True))
+    assert simulate(gone, np.ones((4, 1)), np.ones(4, np.bool_), 1, 1000.0, FREE, ledger) == BANKRUPT
+    assert ledger.equity.tolist() == [1000.0, 1000.0, 0.0, 0.0]
+
+
+def test_an_asset_cannot_end_at_a_bar_at_which_it_has_a_price() -> None:
+    for close in (prices([[1.0], [1.0]]), prices([[NAN], [1.0]])):
+        with pytest.raises(ValueError, match="ends at a bar at which it has a price"):
+            prices_of(close, close, paid(2, 1, 0, 1.0, ends=True))
