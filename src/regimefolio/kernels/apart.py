@@ -115,9 +115,10 @@ def _fill_marked(
 @piece
 def _accrue(t: int, terms: Execution, account: Account, out: Ledger) -> None:
     """Add interest to the cash of the previous close, and take the fee on what was held short."""
-    if terms.cash_rate != 0.0:
+    if terms.cash_rate != 0.0 or terms.financing_rate != 0.0:
         for n in range(account.cash.size):
-            account.cash[n] += terms.cash_rate * max(account.cash[n], 0.0)
+            owed = min(account.cash[n], 0.0) if account.value[n] != 0.0 else 0.0  # a closed account's debt rests
+            account.cash[n] += terms.cash_rate * max(account.cash[n], 0.0) + terms.financing_rate * owed
     if terms.borrow_rate != 0.0:
         out.cost[t] = borrow_fees(terms.borrow_rate, account.value, account.flow, account.order)
         for n in range(account.cash.size):

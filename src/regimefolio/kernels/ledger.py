@@ -25,6 +25,57 @@ TRIPS = ("closed", "wins", "gross_win", "gross_loss", "bars_held", "open", "loss
 """What `Ledger.trips` holds: numbers of trips and bars; money after costs, gross_loss ≤ 0."""
 
 
+class Frictions(NamedTuple):
+    """What makes a fill more than a cost in proportion to its value; docs/accounting.md has the rules.
+
+    Attributes
+    ----------
+    per_order, per_share : float
+        Fees in money, for an order and for each traded share.
+    impact : float
+        Coefficient of the square root of an order's part in the money traded at its bar, times the volatility.
+    participation : float
+        The largest part of the money traded at a bar that an order may take; inf = any.
+    carry : bool
+        Whether what is cut by it is ordered again at the following bars.
+    whole : bool
+        Whether orders are of whole traded shares.
+    min_value : float
+        Money below which there is no order.
+    band, relative_band : float
+        Distances between weight and target up to which there is no order: a fraction of equity, and one of the target.
+    step : float
+        The part of the way to the target that an order goes.
+    units : ndarray of shape (T, N), or (1, N) where it never changes
+        Traded shares in a unit, by which splits are adjusted for.
+    money : ndarray of shape (T, N), or (0, 0) where neither impact nor participation asks for it
+        Traded at each bar, at its fill price; NaN = unknown.
+    volatility : ndarray of shape (T, N), or (0, 0) where impact does not ask for it
+        Of one-bar returns, as known at each bar; NaN = unknown.
+    """
+
+    per_order: float
+    per_share: float
+    impact: float
+    participation: float
+    carry: bool
+    whole: bool
+    min_value: float
+    band: float
+    relative_band: float
+    step: float
+    units: Float
+    money: Float
+    volatility: Float
+
+
+NONE = np.zeros((0, 0))
+NONE.flags.writeable = False
+
+NO_FRICTIONS = Frictions(0.0, 0.0, 0.0, np.inf, False, False, 0.0, 0.0, 0.0, 1.0, NONE, NONE, NONE)
+"""Nothing but costs in proportion to value: the fast way."""
+
+
 class Execution(NamedTuple):
     """How orders are filled and what they cost.
 
@@ -41,6 +92,10 @@ class Execution(NamedTuple):
     apart : bool
         Whether every asset has an account of its own: an equal part of the capital, and its target a fraction of that.
         One whose equity is at or below 0 is closed; what it owes stays, without interest.
+    financing_rate : float
+        Per bar: interest on cash below 0.
+    frictions : Frictions
+        Of a shared account alone; without `units` there are none.
     """
 
     commission: float
@@ -50,6 +105,8 @@ class Execution(NamedTuple):
     delay: int = 0
     on_change: bool = False
     apart: bool = False
+    financing_rate: float = 0.0
+    frictions: Frictions = NO_FRICTIONS
 
 
 class Events(NamedTuple):

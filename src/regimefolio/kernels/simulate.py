@@ -167,7 +167,7 @@ def trade(
     The order that bar t fills is the one that was decided at t − 1 − delay.
     """
     for t in range(first, after):
-        account.cash[0] += terms.cash_rate * account.cash[0]
+        account.cash[0] += account.cash[0] * (terms.cash_rate if account.cash[0] > 0.0 else terms.financing_rate)
         if terms.borrow_rate != 0.0:
             out.cost[t] = borrow_fees(terms.borrow_rate, account.value, account.flow, account.order)
             account.cash[0] -= out.cost[t]
