@@ -17,6 +17,10 @@ DUST = 1e-10
 """A difference between target and holding below this fraction of equity is no order; such a profit is none."""
 
 
+ROUNDING = 1e-12
+"""Cash that would fall below zero by at most this fraction of equity is rounding, and set to 0."""
+
+
 @piece
 def row_due(t: int, orders: Orders, terms: Execution) -> int:
     """The row of the targets that bar `t` fills, or −1."""

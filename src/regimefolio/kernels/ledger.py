@@ -229,6 +229,11 @@ class Account(NamedTuple):
         Cash flow and first bar of each open round trip.
     held, order : ndarray of shape (N,)
         Memory of a fill: the holdings before it; the trades, in money.
+    linear, convex, aim, since : ndarray of shape (N,)
+        Memory of a fill with frictions: what an order costs, as parts of its size and of its power 3/2; the target, and
+        the bar at which it was decided.
+    carried : ndarray of shape (N,)
+        Targets of orders that were cut and go on; NaN = none.
     mark, at : ndarray of shape (N,), bool and uint64
         Memory of a fill: which assets need more than the others; their numbers.
     """
@@ -241,6 +246,11 @@ class Account(NamedTuple):
     opened: Float
     held: Float
     order: Float
+    linear: Float
+    convex: Float
+    aim: Float
+    since: Float
+    carried: Float
     mark: Bool
     at: Places
 
@@ -345,7 +355,7 @@ def ledger_of(books: Books, k: int) -> Ledger:
 
 
 class Accounts(NamedTuple):
-    """Those of K runs: cash (K, 1) or (K, N), other rows of `Account` (K, 7, N), and memory that all share, (N,)."""
+    """Those of K runs: cash (K, 1) or (K, N), other rows of `Account` (K, 12, N), and memory that all share, (N,)."""
 
     cash: Float
     rows: Float
@@ -357,16 +367,34 @@ class Accounts(NamedTuple):
 def account_of(accounts: Accounts, k: int) -> Account:
     """The account of one run."""
     row = accounts.rows[k]
-    return Account(accounts.cash[k], row[0], row[1], row[2], row[3], row[4], row[5], row[6], accounts.mark, accounts.at)
+    return Account(
+        accounts.cash[k],
+        row[0],
+        row[1],
+        row[2],
+        row[3],
+        row[4],
+        row[5],
+        row[6],
+        row[7],
+        row[8],
+        row[9],
+        row[10],
+        row[11],
+        accounts.mark,
+        accounts.at,
+    )
 
 
 @kernel
 def open_accounts(n_runs: int, n_assets: int, initial: float, apart: bool) -> Accounts:
     """Accounts that hold cash alone; `apart`, one an asset, each with its share of the capital."""
     n_accounts = n_assets if apart else 1
+    rows = np.zeros((n_runs, 12, n_assets))
+    rows[:, 11] = np.nan  # nothing is carried
     return Accounts(
         np.full((n_runs, n_accounts), initial / n_accounts),
-        np.zeros((n_runs, 7, n_assets)),
+        rows,
         np.zeros(n_assets, np.bool_),
         np.zeros(n_assets, np.uint64),
     )

@@ -19,6 +19,7 @@ from regimefolio.kernels._compile import kernel, lean, piece, summing
 from regimefolio.kernels.apart import trade_apart
 from regimefolio.kernels.fills import (
     DUST,
+    ROUNDING,
     add_shares,
     borrow_fees,
     keep_changed,
@@ -28,6 +29,7 @@ from regimefolio.kernels.fills import (
     turn,
     write_close,
 )
+from regimefolio.kernels.frictions import fill_with_frictions
 from regimefolio.kernels.ledger import (
     Account,
     Execution,
@@ -42,9 +44,6 @@ from regimefolio.kernels.ledger import (
 
 Float: TypeAlias = NDArray[np.float64]
 Bool: TypeAlias = NDArray[np.bool_]
-
-ROUNDING = 1e-12
-"""Cash that would fall below zero by at most this fraction of equity is rounding, and set to 0."""
 
 
 @summing
@@ -177,7 +176,11 @@ def trade(
         out.pre_fill[t] = equity
         if equity > 0.0:
             row = row_due(t, orders, terms)
-            if row >= 0:
+            if terms.frictions.units.size > 0:
+                if row >= 0 or terms.frictions.carry:
+                    decided, used = (t - 1 - terms.delay, row) if row >= 0 else (-1, 0)
+                    net, gross = fill_with_frictions(t, decided, orders.target[used], prices, terms, account, out)
+            elif row >= 0:
                 net, gross = _rebalance(t, orders.target[row], prices, terms, account, out)
             if prices.at_fill is not prices.at_close:
                 net, gross = _revalue(prices.at_close[t], account.shares, account.value)

@@ -1,0 +1,214 @@
+"""Fills of a shared account that cost more than a part of their value, or get less than they want.
+
+docs/accounting.md has the rules, step by step. Orders are looked at one by one here: who asks for none of this takes
+the fast way of kernels/simulate.py.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from regimefolio.kernels._compile import lean, piece
+from regimefolio.kernels.fills import DUST, ROUNDING, add_shares, keep_changed, list_marked, turn
+from regimefolio.kernels.ledger import Account, Execution, Frictions, Ledger, Prices
+
+Float: TypeAlias = NDArray[np.float64]
+
+A_SHARE = 1e-9
+"""Less of a traded share is rounding."""
+
+STEPS = 200
+"""Of Newton's method; a handful are needed."""
+
+
+@piece
+def _money(t: int, n: int, frictions: Frictions) -> float:
+    """What was traded at a bar; 0 where it is unknown."""
+    if frictions.money.size == 0:
+        return 0.0
+    money = frictions.money[t, n]
+    return money if money > 0.0 else 0.0
+
+
+@piece
+def _cost(d: float, n: int, frictions: Frictions, account: Account) -> float:
+    """What an order of money `d` costs; nothing where there is none."""
+    size = abs(d)
+    if size == 0.0:
+        return 0.0
+    return account.linear[n] * size + account.convex[n] * size * math.sqrt(size) + frictions.per_order
+
+
+@piece
+def _find_wishes(t: int, equity: float, prices: Prices, terms: Execution, account: Account) -> None:
+    """Mark the assets that have an order, and write what theirs costs: a part of its size, and of its power 3/2."""
+    f, rate, price = terms.frictions, terms.commission + terms.slippage, prices.fill[t]
+    units = f.units[min(t, f.units.shape[0] - 1)]
+    least = max(DUST * equity, f.min_value)
+    for n in range(price.size):
+        w, has = account.aim[n], account.value[n]
+        account.mark[n], account.order[n] = False, 0.0
+        if w != w or price[n] != price[n]:
+            continue
+        if w != 0.0 and abs(w - has / equity) <= max(f.band, f.relative_band * abs(w)):
+            continue
+        account.mark[n] = abs(f.step * (w * equity - has)) >= least
+        account.linear[n], account.convex[n] = rate + f.per_share * units[n] / price[n], 0.0
+        money = _money(t, n, f)
+        if f.impact > 0.0 and money > 0.0:
+            volatility = f.volatility[int(account.since[n]), n]
+            account.convex[n] = f.impact * volatility / math.sqrt(money) if volatility > 0.0 else 0.0
+
+
+@lean
+def _equity_after(equity: float, count: np.uint64, frictions: Frictions, account: Account) -> float:
+    """The root X of X + Σ cost(step·(w·X − h)) = equity over the listed orders, or 0.
+
+    The left side is convex, and at X = equity not below the right side: Newton's iterates fall to the root.
+    """
+    x, step = equity, frictions.step
+    for _ in range(STEPS):
+        excess, slope = x - equity, 1.0
+        for i in range(count):
+            n = account.at[i]
+            w = account.aim[n]
+            d = step * (w * x - account.value[n])
+            size = abs(d)
+            root = math.sqrt(size)
+            excess += account.linear[n] * size + account.convex[n] * size * root + frictions.per_order
+            steep = account.linear[n] + 1.5 * account.convex[n] * root
+            slope += steep * step * w if d > 0.0 else -steep * step * w
+        after = max(x - excess / slope, 0.0)
+        if not after < x:
+            break
+        x = after
+    return x
+
+
+@piece
+def _in_size(d: float, t: int, n: int, closes: bool, least: float, prices: Prices, frictions: Frictions) -> float:
+    """An order in whole shares, where they are asked for and it does not close a position, or 0 where it is small."""
+    size = abs(d)
+    if frictions.whole and not closes:
+        lot = prices.fill[t, n] / frictions.units[min(t, frictions.units.shape[0] - 1), n]
+        size = math.floor(size / lot + A_SHARE) * lot
+    if size < least:
+        return 0.0
+    return size if d > 0.0 else -size
+
+
+@piece
+def _write_orders(
+    t: int, x: float, least: float, count: np.uint64, prices: Prices, frictions: Frictions, account: Account
+) -> None:
+    """Write the orders that lead to the targets at the equity `x`, and carry the targets of those that are cut."""
+    for i in range(count):
+        n = account.at[i]
+        w = account.aim[n]
+        d = frictions.step * (w * x - account.value[n])
+        closes = w == 0.0 and frictions.step == 1.0
+        if frictions.participation < np.inf:
+            room = frictions.participation * _money(t, n, frictions)
+            if abs(d) > room:
+                closes = False
+                d = room if d > 0.0 else -room
+                if frictions.carry:
+                    account.carried[n] = w
+        account.order[n] = _in_size(d, t, n, closes, least, prices, frictions)
+
+
+@piece
+def _pay_from_cash(
+    t: int, equity: float, least: float, count: np.uint64, prices: Prices, terms: Execution, account: Account
+) -> None:
+    """Scale the purchases where the cash and what sales bring does not pay for them."""
+    f = terms.frictions
+    means, needs, fees = account.cash[0], 0.0, 0.0
+    for i in range(count):
+        n = account.at[i]
+        d = account.order[n]
+        cost = _cost(d, n, f, account)
+        if d > 0.0:
+            needs += d + cost
+            fees += f.per_order
+        else:
+            means -= d + cost
+    if needs <= means + ROUNDING * equity:
+        return
+    scale = max((means - fees) / (needs - fees), 0.0)
+    for i in range(count):
+        n = account.at[i]
+        if account.order[n] > 0.0:
+            account.order[n] = _in_size(account.order[n] * scale, t, n, False, least, prices, f)
+            if terms.on_change:
+                account.ordered[n] = np.nan
+
+
+@piece
+def _book_orders(
+    t: int, equity: float, count: np.uint64, prices: Prices, frictions: Frictions, account: Account, out: Ledger
+) -> None:
+    """Carry out the orders."""
+    cash, traded, costs = account.cash[0], 0.0, 0.0
+    for i in range(count):
+        n = account.at[i]
+        d, held = account.order[n], account.value[n]
+        if d == 0.0:
+            continue
+        cost = _cost(d, n, frictions, account)
+        after = held + d
+        account.flow[n] -= d + cost
+        if held * after <= 0.0:
+            turn(t, n, held, after, cost / abs(d), DUST * equity, account, out.trips)
+        account.value[n] = after
+        account.shares[n] = after / prices.fill[t, n]
+        cash -= d + cost
+        traded += abs(d)
+        costs += cost
+    account.cash[0] = max(cash, min(account.cash[0], 0.0))
+    out.cost[t] += costs
+    out.turnover[t] = 0.5 * traded / equity
+
+
+@piece
+def _take_aim(t: int, decided: int, target: Float, prices: Prices, terms: Execution, account: Account) -> None:
+    """Take over the targets of a decision, or where there is none (decided < 0) those that are carried."""
+    if decided >= 0:
+        if terms.on_change:
+            keep_changed(target, prices.fill[t], account.ordered)
+        for n in range(target.size):
+            account.aim[n], account.since[n] = target[n], decided
+    else:
+        for n in range(account.aim.size):
+            account.aim[n] = account.carried[n]
+    for n in range(account.carried.size):
+        account.carried[n] = np.nan
+
+
+@lean
+def fill_with_frictions(
+    t: int, decided: int, target: Float, prices: Prices, terms: Execution, account: Account, out: Ledger
+) -> tuple[float, float]:
+    """Fill the orders of a bar that has equity; returns the sum of the holdings, and that of their sizes.
+
+    `decided` is the bar of the decision whose `target` (N,) this is; below 0, what was cut at the bar before is filled.
+    """
+    equity, f = out.pre_fill[t], terms.frictions
+    least = max(DUST * equity, f.min_value)
+    _take_aim(t, decided, target, prices, terms, account)
+    _find_wishes(t, equity, prices, terms, account)
+    count = list_marked(account.mark, account.at)
+    _write_orders(t, _equity_after(equity, count, f, account), least, count, prices, f, account)
+    _pay_from_cash(t, equity, least, count, prices, terms, account)
+    add_shares(t, -1.0, account, out)
+    _book_orders(t, equity, count, prices, f, account, out)
+    add_shares(t, 1.0, account, out)
+    net, gross = 0.0, 0.0
+    for n in range(account.value.size):
+        net += account.value[n]
+        gross += abs(account.value[n])
+    return net, gross
