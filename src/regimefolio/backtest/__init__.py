@@ -3,7 +3,7 @@
 from regimefolio.backtest.executors import Died, in_order, in_processes
 from regimefolio.backtest.manager import BacktestManager, Trial, TrialResult
 from regimefolio.backtest.runner import BacktestRunner, Prepared, Run, prepare, run_backtest
-from regimefolio.backtest.spec import BacktestSpec, ExecutionSpec, StrategyEntry, load_market
+from regimefolio.backtest.spec import BacktestSpec, ExecutionSpec, StrategyEntry, load_market, rate_of_cash
 
 __all__ = [
     "BacktestManager",
@@ -20,5 +20,6 @@ __all__ = [
     "in_processes",
     "load_market",
     "prepare",
+    "rate_of_cash",
     "run_backtest",
 ]

@@ -56,6 +56,13 @@ class Run:
 class BacktestRunner:
     """Runs ensembles on one market with one portfolio rule, one set of costs and one capital.
 
+    Parameters
+    ----------
+    initial_capital : float
+        Money.
+    risk_free : float, optional
+        A year; the execution's `cash_rate` if not said, so that interest on cash is no gain for risk.
+
     Raises
     ------
     ConfigError
@@ -70,7 +77,7 @@ class BacktestRunner:
         portfolio: PortfolioSpec,
         execution: ExecutionSpec,
         initial_capital: float = 1_000_000.0,
-        risk_free: float = 0.0,
+        risk_free: float | None = None,
     ) -> None:
         panel = market.panel
         cost = (execution.commission_bps + execution.slippage_bps) * 1e-4
@@ -89,7 +96,7 @@ class BacktestRunner:
         self._prices = prices_of(opens, panel.close)
         self._benchmark = _returns(market.benchmark, panel.n_bars)
         self._per_year = panel.periods_per_year
-        self._risk_free = risk_free / self._per_year
+        self._risk_free = (execution.cash_rate if risk_free is None else risk_free) / self._per_year
         self._terms = Execution(
             commission=execution.commission_bps * 1e-4,
             slippage=execution.slippage_bps * 1e-4,

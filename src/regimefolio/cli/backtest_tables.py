@@ -54,6 +54,9 @@ def show(screen: Console, spec: BacktestSpec, outcome: Outcome, run: Run, orders
     screen.print(sides)
     for reason, names in _why(outcome.reasons).items():
         screen.print(f"– {', '.join(map(label, names))}: {reason}", style="dim", markup=False)
+    if spec.risk_free or spec.execution.cash_rate:
+        above = f"– Sharpe and Sortino ratios, alpha: above a risk-free rate of {minus(f'{spec.risk_free:.2%}')} a year"
+        screen.print(above, style="dim", markup=False)
     if run.conflicts is not None and run.conflicts.by_pair:
         screen.print(f"\n{conflict_sentence(run.conflicts, spec.portfolio.on_conflict)}", markup=False)
     if outcome.regime_metrics:

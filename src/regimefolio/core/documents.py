@@ -178,6 +178,8 @@ def _flatten(error: ValidationError) -> list[tuple[Place, str]]:
         place: Place = item["loc"]
         if item["type"] == "too_short" and any(place == other["loc"][: len(place)] != other["loc"] for other in items):
             continue  # only because of items that are mistakes themselves
+        if item["type"] == "default_factory_not_called":
+            continue  # only because of a mistake in what this default follows from
         context = item.get("ctx", {})
         inner = context.get("error")
         if isinstance(inner, ValidationError):

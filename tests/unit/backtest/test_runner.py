@@ -139,6 +139,18 @@ def test_the_risk_free_rate_is_a_year_s() -> None:
     assert dear.run(ensemble, 1).metrics["sharpe"] == pytest.approx((mean - 0.001) / deviation * 252**0.5, rel=1e-12)
 
 
+def test_interest_on_cash_is_no_gain_for_risk() -> None:
+    """The risk-free rate is the cash rate where it is not said, and what is said where it is."""
+    market, paid = written(CLOSE), TEN_BP.model_copy(update={"cash_rate": 0.252})
+    ensemble = Ensemble.static([ALL_A_THEN_HALVES_THEN_CASH], [1.0])
+
+    def sharpe(risk_free: float | None = None) -> float:
+        return BacktestRunner(market, DAILY, paid, 1000.0, risk_free).run(ensemble, 1).metrics["sharpe"]
+
+    assert sharpe() == sharpe(0.252)
+    assert sharpe(0.0) > sharpe() > sharpe(0.3)
+
+
 def test_a_missing_bar_freezes_an_asset() -> None:
     """B has no bar when it should be bought: its order lapses, and what is left stays in cash."""
     close = [[100.0, 50.0], [110.0, np.nan], [121.0, 45.0], [121.0, 54.0]]
