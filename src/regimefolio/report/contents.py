@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from regimefolio.core.types import Json
+from regimefolio.evaluation import NoBreakEven
 
 Number = float | None
 """A number, or None where it is undefined."""
@@ -268,11 +269,11 @@ class UnderCosts(Part):
 
 
 class BreakEven(Part):
-    """The multiple of costs at which something is gone; where there is none, `reason` says why."""
+    """The multiple of costs at which something is gone; None with the reason where there is none."""
 
     multiple: Number
     searched_to: float
-    reason: str
+    reason: NoBreakEven | None
 
 
 class BreakEvens(Part):
