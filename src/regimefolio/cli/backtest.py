@@ -36,15 +36,13 @@ def backtest(
     """Run one strategy file; show metrics and orders."""
     from regimefolio import api
     from regimefolio.cli import backtest_tables
-    from regimefolio.cli.display import console, tell_compiling, tell_data
+    from regimefolio.cli.display import console, display, tell_data
+    from regimefolio.cli.strategy_file import opened
     from regimefolio.core.files import json_text, jsonable
 
-    document = api.read_document(file)
-    spec = document.parse(api.BacktestSpec, "backtest")
     screen = console()
-    if not (quiet or json):
-        tell_compiling(screen.print)
-    with document.placing("backtest"):
+    say = display(screen, quiet or json).say
+    with opened(file, say) as spec:
         dataset, outcome, run = api.run_backtest(spec)
     if json:
         result = jsonable(outcome)
@@ -52,8 +50,7 @@ def backtest(
         extra = {"orders": orders_of(run.simulation), "conflicts": run.conflicts}
         typer.echo(json_text({**result, **extra}), nl=False)
         return
-    if not quiet:
-        tell_data(dataset, lambda text: screen.print(text, markup=False))
+    tell_data(dataset, say)
     backtest_tables.show(screen, spec, outcome, run, orders_of(run.simulation))
 
 

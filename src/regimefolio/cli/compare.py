@@ -43,23 +43,20 @@ def compare(
 ) -> None:
     """Compare combinations, and each strategy alone."""
     from regimefolio import api
-    from regimefolio.cli.display import console, tell_compiling, tell_data
+    from regimefolio.cli.display import console, display, tell_data
+    from regimefolio.cli.strategy_file import opened
     from regimefolio.core.files import json_text
 
-    document = api.read_document(file)
-    spec = document.parse(api.BacktestSpec, "backtest")
     screen = console()
-    if not (quiet or json):
-        tell_compiling(screen.print)
-    with document.placing("backtest"):
+    say = display(screen, quiet or json).say
+    with opened(file, say) as spec:
         dataset, market = api.load_market(spec.data, spec.benchmark)
         evaluator = api.PortfolioEvaluator(spec, market, seed)
         combinations, strategies = evaluator.compare_combinations(), evaluator.compare_strategies()
     if json:
         typer.echo(json_text(_described(spec, evaluator, combinations, strategies)), nl=False)
         return
-    if not quiet:
-        tell_data(dataset, lambda text: screen.print(text, markup=False))
+    tell_data(dataset, say)
     _show(screen, spec, evaluator, combinations, strategies)
 
 
