@@ -63,8 +63,8 @@ class PortfolioSpec(Model):
             if limits.max_gross > 1.0:
                 text = f"max_gross {limits.max_gross:g} would overdraw cash without shorts, {hint}, or at most 1"
                 raise placed_error(("constraints", "max_gross"), text)
-            if limits.max_net is not None and limits.max_net < 0.0:
-                text = f"max_net {limits.max_net:g} needs shorts, {hint}, or a max_net of at least 0"
+            if limits.max_net is not None and limits.max_net <= 0.0:
+                text = f"max_net {limits.max_net:g} leaves nothing to hold without shorts, {hint}, or a max_net above 0"
                 raise placed_error(("constraints", "max_net"), text)
         return self
 
