@@ -52,6 +52,21 @@ class Run:
             artifacts,
         )
 
+    def orders(self) -> dict[str, Json]:
+        """What stands to be filled after the last bar, of a recorded run, as it is written to JSON."""
+        simulation = self.simulation
+        return {
+            "decided_at": _second(simulation.timestamps[-1]),
+            "positions": [dict(each._asdict()) for each in simulation.positions()],
+            "in_flight": [
+                {**each._asdict(), "decided_at": _second(each.decided_at)} for each in simulation.in_flight()
+            ],
+        }
+
+
+def _second(timestamp: np.datetime64) -> str:
+    return str(timestamp.astype("datetime64[s]"))
+
 
 class BacktestRunner:
     """Runs ensembles on one market with one portfolio rule, one set of costs and one capital.
@@ -216,6 +231,7 @@ class BacktestRunner:
             shares=books.shares[k],
             pending=books.pending[k],
             weights=books.histories[k, 2] if recorded else None,
+            late=books.target[k, panel.n_bars - 1 - self._terms.delay : panel.n_bars - 1] if recorded else None,
             trades=self._trades(books.histories[k, 1]) if recorded else None,
             status="bankrupt" if books.status[k] == BANKRUPT else "ok",
         )

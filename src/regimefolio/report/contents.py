@@ -105,11 +105,21 @@ class Position(Part):
     target: Number
 
 
+class InFlight(Part):
+    """An order from before the last bar that is filled so many bars after it."""
+
+    symbol: str
+    decided_at: datetime.datetime
+    target: float
+    fills_in: int
+
+
 class Orders(Part):
-    """What was decided at the last bar."""
+    """What was decided at the last bar, and what a delay has kept from being filled."""
 
     decided_at: datetime.datetime
     positions: list[Position]
+    in_flight: list[InFlight]
 
 
 class Results(Part):

@@ -232,7 +232,7 @@ def _write(job: Job, done: Validated, checks: Sequence[Check], objective: str) -
         "probabilistic_sharpe_ratio": probabilistic_sharpe_ratio(*moments),
         "checks": checks,
         "regimes": {name: _regimes(path, start) for name, path in done.paths.items()},
-        "orders": _orders(chosen.simulation),
+        "orders": chosen.orders(),
     }
     curves = [run.simulation.equity[start:] for run in runs.values()]
     if done.index is not None:
@@ -294,16 +294,6 @@ def _index(job: Job, closes: Float) -> tuple[Float, dict[str, object]]:
     equity_metrics(equity, job.spec.initial_capital, 0, year, job.risk_free, values)
     metrics = {name: value for name, value in zip(NAMES, values.tolist(), strict=True) if not np.isnan(value)}
     return equity, {"status": "ok", "metrics": metrics, "reasons": {}, "regime_metrics": {}}
-
-
-def _orders(simulation: Simulation) -> dict[str, object]:
-    """What the strategy would hold next: decided at the last bar, to be filled at the one after it."""
-    return {
-        "decided_at": simulation.timestamps[-1].astype("datetime64[s]"),
-        "positions": [
-            {"symbol": symbol, "held": held, "target": target} for symbol, held, target in simulation.positions()
-        ],
-    }
 
 
 def _trades(simulation: Simulation, path: RegimePath, delay: int) -> Json:
