@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from regimefolio.backtest.spec import BacktestSpec, ExecutionSpec, load_market
 from regimefolio.core.component import fingerprint
-from regimefolio.core.errors import ConfigError, DataError
+from regimefolio.core.errors import ConfigError, DataError, must_be
 from regimefolio.core.types import TRADE, Bool, Float, Int, Json, Outcome, RegimePath, Simulation, read_only
 from regimefolio.kernels.ledger import BANKRUPT, Books, Execution, empty_books, prices_of
 from regimefolio.kernels.metrics import NAMES, REGIME_NAMES, metrics_of_books, reasons, regime_metrics
@@ -94,6 +94,9 @@ class BacktestRunner:
         initial_capital: float = 1_000_000.0,
         risk_free: float | None = None,
     ) -> None:
+        must_be(Market, market, "market", "load_market gives one, or Market(panel)")
+        must_be(PortfolioSpec, portfolio, "portfolio", "PortfolioSpec() has the defaults")
+        must_be(ExecutionSpec, execution, "execution", "ExecutionSpec() has the defaults")
         panel = market.panel
         cost = (execution.commission_bps + execution.slippage_bps) * 1e-4
         if cost * portfolio.constraints.max_gross >= 1.0:
@@ -124,6 +127,7 @@ class BacktestRunner:
 
     def signals(self, ensemble: Ensemble) -> SignalStack:
         """The signals of an ensemble's strategies on this market, each as if it had always run."""
+        must_be(Ensemble, ensemble, "ensemble", "Ensemble.static([strategy], [1.0]) makes one")
         return SignalStack.of([strategy.signals(self.market) for strategy in ensemble.strategies])
 
     def run(self, ensemble: Ensemble, start: int, regimes: RegimePath | None = None, record: bool = True) -> Run:
@@ -293,6 +297,7 @@ def run_backtest(spec: BacktestSpec, folder: Path = Path()) -> tuple[Dataset, Ou
     ConfigError, DataError, InfeasibleError
         Whatever is wrong with the file, the data, or both together.
     """
+    must_be(BacktestSpec, spec, "spec", "read_backtest(file) reads one")
     dataset, market = load_market(spec.data, spec.benchmark, folder)
     runner, ensemble, regimes, start = prepare(spec, market)
     run = runner.run(ensemble, start, regimes)

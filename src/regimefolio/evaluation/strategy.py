@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
+from regimefolio.core.errors import must_be
 from regimefolio.core.types import Bool, Float, Float32, Int, Panel, Signals
 from regimefolio.evaluation.alpha_decay import AlphaDecay, alpha_decay
 from regimefolio.evaluation.information_coefficient import (
@@ -130,6 +131,9 @@ class StrategyEvaluator:
     first: int = 0
     last: int | None = None
     lags: int = 21
+
+    def __post_init__(self) -> None:
+        must_be(Panel, self.panel, "panel", "market.panel is one")
 
     def evaluate(self, signals: Signals) -> StrategyEvaluation:
         """All measures of one strategy's signals, of shape (T, N).

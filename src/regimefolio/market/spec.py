@@ -14,7 +14,7 @@ from pydantic import Field, PlainSerializer, PlainValidator, ValidationError, mo
 from pydantic_core import PydanticCustomError
 
 from regimefolio.core.component import Component, Model, did_you_mean, registered
-from regimefolio.core.errors import ConfigError, MissingDataError
+from regimefolio.core.errors import ConfigError, MissingDataError, must_be
 from regimefolio.core.types import Float, Panel
 from regimefolio.market.sources.base import Dataset, OnBad, Source, data_fingerprint
 from regimefolio.market.sources.table import FORMATS
@@ -120,6 +120,7 @@ def load_data(spec: DataSpec, folder: Path = Path()) -> Dataset:
     DataError
         The prices cannot be used; the message names the place, the value and the remedy.
     """
+    must_be(DataSpec, spec, "spec", 'DataSpec(source="sample:us5") is one')
     data = source_of(spec.source).within(folder).load(spec.on_bad)
     days = data.panel.timestamps.astype("datetime64[D]")
     first = 0 if spec.start is None else int(np.searchsorted(days, np.datetime64(spec.start), side="left"))

@@ -10,7 +10,7 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from regimefolio.core.component import Model, Part, did_you_mean, placed_error
-from regimefolio.core.errors import ConfigError, DataError, ModelError
+from regimefolio.core.errors import ConfigError, DataError, ModelError, must_be
 from regimefolio.core.types import Bool, Float, Float32, Int, RegimePath, Signals, read_only
 from regimefolio.kernels import weights as rules
 from regimefolio.kernels.constraints import constrain_row
@@ -156,6 +156,8 @@ class PortfolioManager:
     """
 
     def __init__(self, spec: PortfolioSpec, market: Market, alone: bool = False) -> None:
+        must_be(PortfolioSpec, spec, "spec", "PortfolioSpec() has the defaults")
+        must_be(Market, market, "market", "load_market gives one, or Market(panel)")
         panel = market.panel
         if alone:
             must_work_alone(spec)
