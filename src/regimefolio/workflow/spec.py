@@ -43,6 +43,9 @@ class DiscoveryConfig(Model):
     parameter_space: dict[str, ParameterSpace]
     objective: Selection = "sharpe"
     capture_signals: Literal["all"] = "all"
+    time_limit: float | None = Field(
+        None, gt=0, description="seconds that a trial of a strategy of one's own may take in a process; none: no limit"
+    )
 
 
 class AnalysisConfig(Model):
