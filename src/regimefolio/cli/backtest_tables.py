@@ -12,7 +12,7 @@ from rich.text import Text
 from regimefolio.cli.tables import counted, label, minus, number, table
 
 if TYPE_CHECKING:
-    from regimefolio.api import BacktestSpec, Conflicts, ExecutionSpec, Outcome, Run
+    from regimefolio.api import BacktestSpec, Conflicts, ExecutionSpec, Outcome, Run, WorkflowSpec
 
 LEFT: dict[str, tuple[str, ...]] = {
     "Return": ("total_return", "cagr", "volatility", "exposure"),
@@ -54,9 +54,8 @@ def show(screen: Console, spec: BacktestSpec, outcome: Outcome, run: Run, orders
     screen.print(sides)
     for reason, names in _why(outcome.reasons).items():
         screen.print(f"– {', '.join(map(label, names))}: {reason}", style="dim", markup=False)
-    if spec.risk_free or spec.execution.cash_rate:
-        above = f"– Sharpe and Sortino ratios, alpha: above a risk-free rate of {minus(f'{spec.risk_free:.2%}')} a year"
-        screen.print(above, style="dim", markup=False)
+    for note in rate_notes(spec):
+        screen.print(f"– {note}", style="dim", markup=False)
     if run.conflicts is not None and run.conflicts.by_pair:
         screen.print(f"\n{conflict_sentence(run.conflicts, spec.portfolio.on_conflict)}", markup=False)
     if outcome.regime_metrics:
@@ -68,6 +67,15 @@ def show(screen: Console, spec: BacktestSpec, outcome: Outcome, run: Run, orders
         notes = ["hit rate: the share of bars with a gain; bars in cash count too"]
         screen.print(table("By the regime that was known when it was decided", columns, rows, notes))
     _show_orders(screen, orders, spec)
+
+
+def rate_notes(spec: BacktestSpec | WorkflowSpec) -> list[str]:
+    """What Sharpe ratios are measured above, where it is not plain 0."""
+    if not (spec.risk_free or spec.execution.cash_rate):
+        return []
+    return [
+        f"ratios of return to risk, and alpha, are above a risk-free rate of {minus(f'{spec.risk_free:.2%}')} a year"
+    ]
 
 
 def conflict_sentence(conflicts: Conflicts, on_conflict: str) -> str:

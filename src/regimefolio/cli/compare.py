@@ -100,7 +100,7 @@ def _show(
 ) -> None:
     from rich.text import Text
 
-    from regimefolio.cli.backtest_tables import conflict_sentence
+    from regimefolio.cli.backtest_tables import conflict_sentence, rate_notes
     from regimefolio.cli.tables import counted, number, table
 
     days, own = evaluator.bars.astype("datetime64[D]"), spec.portfolio.on_conflict
@@ -115,7 +115,8 @@ def _show(
     screen.print(table(title, ["combination", *heads, ">file's minus it"], rows))
     rows = [_row(Text("the portfolio"), evaluator.compared(), own=True)]
     rows += [_row(Text(row.strategy.kind), row.run, own=False) for row in strategies]
-    notes = ["minus: of Sharpe ratios, with the 95% interval of a paired stationary bootstrap"]
+    minus = "minus: of Sharpe ratios, with the 95% interval of a paired stationary bootstrap"
+    notes = [minus, *rate_notes(spec)]
     screen.print(table("Each strategy alone", ["strategy", *heads, ">portfolio's minus"], rows, notes))
     conflicts = evaluator.conflicts
     if not conflicts.conflicts:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import RenderableType
 from rich.text import Text
 
+from regimefolio.cli.backtest_tables import rate_notes
 from regimefolio.cli.results import ALL_BARS, STATIC, BestTrial, Results
 from regimefolio.cli.tables import counted, label, number, pair, parameters, table, verdict
 
@@ -126,10 +127,9 @@ def _validation(results: Results) -> list[RenderableType]:
                 number("max_drawdown", metrics.get("max_drawdown")),
             ]
         )
+    notes = [*_circumstances(results), *rate_notes(results.spec)]
     title = f"On {counted(window['bars'], 'test bar')}, {window['first'][:10]} to {window['last'][:10]}"
-    return [
-        table(title, ["run", ">Sharpe", ">95% interval", ">a year", ">worst drawdown"], rows, _circumstances(results))
-    ]
+    return [table(title, ["run", ">Sharpe", ">95% interval", ">a year", ">worst drawdown"], rows, notes)]
 
 
 def _circumstances(results: Results) -> list[str]:

@@ -81,10 +81,8 @@ def alpha_decay(
 
     Parameters
     ----------
-    signals : Signals
-        Of shape (T, N).
-    panel : Panel
-        The bars that the signals were made of.
+    signals, panel : Signals, Panel
+        Of shape (T, N); the panel is the one that the signals were made of.
     fill : str
         Prices that a decision is filled at.
     first, last : int

@@ -84,6 +84,15 @@ def test_orders_in_flight_are_shown(file: Path, call: Call) -> None:
     assert "those that do not differ from the order before them come to nothing" in text
 
 
+def test_the_rate_that_ratios_are_above_is_named(file: Path, call: Call) -> None:
+    assert "risk-free" not in call("backtest", "ranks.yaml").out
+    file.write_text(f"{BACKTEST}  execution: {{cash_rate: 0.02}}\n")
+    for command in ("backtest", "compare"):
+        assert "risk-free rate of 2.00% a year" in " ".join(call(command, "ranks.yaml").out.split())
+    file.write_text(f"{BACKTEST}  execution: {{cash_rate: 0.02}}\n  risk_free: 0\n")
+    assert "risk-free rate of 0.00% a year" in " ".join(call("backtest", "ranks.yaml").out.split())
+
+
 def test_undefined_metrics_come_with_their_reason(file: Path, call: Call) -> None:
     file.write_text(
         BACKTEST.replace("momentum_rank, lookback: 16, skip: 3", "bollinger_mean_reversion, width: 50")
