@@ -30,7 +30,7 @@ from regimefolio.evaluation import (
     StrategyEvaluator,
     StrategyRow,
 )
-from regimefolio.kernels.simulate import simulate
+from regimefolio.kernels.replay import replay
 from regimefolio.market import CheckReport, Dataset, DataSpec, DataWarning, Market, Source, load_data
 from regimefolio.market.view import View
 from regimefolio.portfolio import (
@@ -179,7 +179,7 @@ def us5_file() -> Path:
 
 def kernel_cache() -> Path | None:
     """The folder in which compiled kernels are kept; None where nothing can be written."""
-    dispatcher: Any = simulate  # numba carries no types
+    dispatcher: Any = replay  # numba carries no types
     folder = dispatcher.stats.cache_path
     return None if folder is None else Path(folder)
 
@@ -187,7 +187,7 @@ def kernel_cache() -> Path | None:
 def kernels_are_compiled() -> bool:
     """Whether an earlier process compiled the kernels and kept them; the first one on a machine must compile them."""
     folder = kernel_cache()
-    return folder is not None and any(folder.glob("simulate.*.nbi"))
+    return folder is not None and any(folder.glob("replay.replay-*.nbi"))
 
 
 def load_plugins() -> None:
