@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from regimefolio.backtest import load_market
 from regimefolio.core.files import sha256_of
 from regimefolio.core.progress import Progress
-from regimefolio.workflow import PHASES, Coordinator, WorkflowSpec, Workspace
+from regimefolio.workflow import PHASES, Coordinator, PhaseStep, WorkflowSpec, Workspace
 
 Changes: TypeAlias = Mapping[Any, object]
 """Values by their place in the workflow, such as ("phases", 2, "config", "objective")."""
@@ -99,3 +100,24 @@ def hashes(workspace: Workspace, folders: tuple[str, ...] = RESULTS) -> dict[str
     """SHA-256 of every file of some of a workspace's folders, hidden ones too."""
     found = (path for name in folders for path in sorted((workspace.root / name).rglob("*")) if path.is_file())
     return {workspace.relative(path): sha256_of(path) for path in found}
+
+
+def actions(steps: Sequence[PhaseStep]) -> str:
+    """One letter a phase: r for run, u for used again."""
+    return "".join("r" if step.action == "run" else "u" for step in steps)
+
+
+def audited(workspace: Workspace, event: str) -> list[dict[str, Any]]:
+    """The events of this name in the audit trail."""
+    lines = (workspace.metadata / "audit.jsonl").read_text("utf-8").splitlines()
+    return [entry for entry in map(json.loads, lines) if entry["event"] == event]
+
+
+class Said(Progress):
+    """Keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+
+    def say(self, text: str) -> None:
+        self.texts.append(text)

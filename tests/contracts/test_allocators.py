@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 from regimefolio.core.component import registered
-from regimefolio.core.errors import ModelError
 from regimefolio.core.types import Float, read_only
 from regimefolio.kernels.weights import PROPORTIONAL, RISK_PARITY
 from regimefolio.market.view import Market, View
 from regimefolio.portfolio import Allocator, CompiledAllocator, EqualWeight, Proportional, RiskParity
 from regimefolio.portfolio.allocators import Rule
 from regimefolio.testing.allocators import AllocatorContract
+from tests.contracts.biting import failures
 
 
 class TestProportional(AllocatorContract):
@@ -136,15 +136,7 @@ def verdicts(make: Callable[[View], Float], kind: type[Suspect] = Suspect) -> se
     """The contract's tests that an allocator fails."""
     suspect = kind()
     suspect._make = make
-    suite = type("Suite", (AllocatorContract,), {"allocator": suspect})()
-    failed = set()
-    for name in dir(suite):
-        if name.startswith("test_") and "description" not in name:
-            try:
-                getattr(suite, name)()
-            except (AssertionError, ModelError):
-                failed.add(name.removeprefix("test_"))
-    return failed
+    return failures(AllocatorContract, allocator=suspect)
 
 
 @pytest.mark.parametrize("kind", [Suspect, Compiled])

@@ -14,6 +14,7 @@ from regimefolio.core.types import SignalBuffer, Signals
 from regimefolio.market.view import Market
 from regimefolio.strategies import ConfidenceFloor, Normalise, Overlay, Smoothing
 from regimefolio.testing import OverlayContract
+from tests.contracts.biting import failures
 
 
 class TestSmoothing(OverlayContract):
@@ -126,15 +127,7 @@ def verdicts(rule: Rule) -> set[str]:
     """The contract's tests that an overlay fails."""
     suspect = Suspect()
     suspect._rule = rule
-    suite = type("Suite", (OverlayContract,), {"overlay": suspect})()
-    failed = set()
-    for name in dir(suite):
-        if name.startswith("test_") and "description" not in name:
-            try:
-                getattr(suite, name)()
-            except AssertionError:
-                failed.add(name.removeprefix("test_"))
-    return failed
+    return failures(OverlayContract, overlay=suspect)
 
 
 def test_an_honest_overlay_fails_nothing() -> None:

@@ -16,6 +16,7 @@ from regimefolio.core.types import Float, SignalBuffer, Signals
 from regimefolio.market.view import Market
 from regimefolio.strategies import BollingerMeanReversion, MacdRsiConfluence, MomentumRank, MovingAverageCross, Strategy
 from regimefolio.testing import StrategyContract, synthetic_market
+from tests.contracts.biting import failures
 
 
 class TestBollinger(StrategyContract):
@@ -221,15 +222,7 @@ def verdicts(make: Callable[[Market], SignalBuffer], fills: bool = True) -> set[
     """The contract's tests that a strategy fails."""
     suspect = Suspect()
     suspect._make, suspect._fills = make, fills
-    suite = type("Suite", (StrategyContract,), {"strategy": suspect})()
-    failed = set()
-    for name in dir(suite):
-        if name.startswith("test_") and "description" not in name:
-            try:
-                getattr(suite, name)()
-            except AssertionError:
-                failed.add(name.removeprefix("test_"))
-    return failed
+    return failures(StrategyContract, strategy=suspect)
 
 
 def test_an_honest_strategy_fails_nothing() -> None:

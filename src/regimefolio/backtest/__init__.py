@@ -1,9 +1,9 @@
 """From target weights to money: one complete backtest, or a batch of them that shares its indicators."""
 
-from regimefolio.backtest.executors import Died, in_order, in_processes
+from regimefolio.backtest.executors import Died, Overdue, in_order, in_processes
 from regimefolio.backtest.manager import BacktestManager, Trial, TrialResult
 from regimefolio.backtest.runner import BacktestRunner, Prepared, Run, prepare, run_backtest
-from regimefolio.backtest.spec import BacktestSpec, ExecutionSpec, StrategyEntry, load_market
+from regimefolio.backtest.spec import BacktestSpec, ExecutionSpec, StrategyEntry, load_market, rate_of_cash
 
 __all__ = [
     "BacktestManager",
@@ -11,6 +11,7 @@ __all__ = [
     "BacktestSpec",
     "Died",
     "ExecutionSpec",
+    "Overdue",
     "Prepared",
     "Run",
     "StrategyEntry",
@@ -20,5 +21,6 @@ __all__ = [
     "in_processes",
     "load_market",
     "prepare",
+    "rate_of_cash",
     "run_backtest",
 ]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import os
 import pickle
 import signal
 import subprocess
 import sys
 import threading
+import time
 import traceback
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
@@ -58,16 +60,25 @@ class Died:
     how: str
 
 
+@dataclass(frozen=True)
+class Overdue:
+    """An item that took longer than it may; its worker was stopped."""
+
+    limit: float
+
+
 def in_processes(
     begin: Callable[[S], Callable[[A], B]],
     setting: S,
     items: Sequence[A],
     workers: int,
     done: Callable[[], None] = lambda: None,
-) -> list[B | Died]:
+    limit: float | None = None,
+) -> list[B | Died | Overdue]:
     """Results in the order of the items, each made in a fresh interpreter, whatever the number of workers.
 
-    A worker that is killed is replaced, and its item tried once more. Workers end with this process, however it ends:
+    A worker that is killed is replaced, and its item tried once more; one whose item takes too long is stopped and
+    replaced, and its item given up. Workers end with this process, however it ends:
     each of them reads a pipe that breaks then. BLAS runs in one thread.
 
     Parameters
@@ -78,6 +89,8 @@ def in_processes(
         What `begin` is given; small, since it is pickled. Large arrays go by path.
     items : sequence
         Pickled one by one.
+    limit : float, optional
+        Seconds that an item may take.
 
     Raises
     ------
@@ -86,7 +99,7 @@ def in_processes(
     Exception
         What an item raises: it stops everything.
     """
-    pool = _Pool(begin, setting, items)
+    pool = _Pool(begin, setting, items, limit)
     try:
         return pool.run(workers, done)
     finally:
@@ -95,11 +108,15 @@ def in_processes(
 
 @dataclass(eq=False)
 class _Worker:
-    """A process, the line to it, and the position of the item that it works on; None while it starts."""
+    """A process, the line to it, and the position of the item that it works on; None while it starts.
+
+    `due` is the time, of the monotonic clock, at which the item must be over.
+    """
 
     process: subprocess.Popen[bytes]
     line: Connection[Any, Any]
     position: int | None = None
+    due: float = math.inf
 
     def send(self, value: object) -> None:
         """Put a question; that it is dead is noticed where its answer is read."""
@@ -121,9 +138,12 @@ class _Worker:
 class _Pool:
     """Workers, the items that wait for one, and the results."""
 
-    def __init__(self, begin: Callable[[S], Callable[[A], B]], setting: S, items: Sequence[A]) -> None:
+    def __init__(
+        self, begin: Callable[[S], Callable[[A], B]], setting: S, items: Sequence[A], limit: float | None
+    ) -> None:
         self._question = (begin, setting)
         self._items = items
+        self._limit = limit
         self._results: list[Any] = [None] * len(items)
         self._waiting = deque(range(len(items)))
         self._deaths: Counter[int | None] = Counter()  # by item; None: before the first one
@@ -135,11 +155,16 @@ class _Pool:
             busy = sum(worker.position is not None for worker in self._workers)
             while len(self._workers) < min(max(workers, 1), busy + len(self._waiting)):
                 self._start()
-            ready = wait([worker.line for worker in self._workers])
-            for worker in [each for each in self._workers if each.line in ready]:
-                if self._heard(worker):
+            ready = wait([worker.line for worker in self._workers], self._patience())
+            for worker in list(self._workers):
+                if self._heard(worker) if worker.line in ready else self._stopped(worker):
                     done()
         return self._results
+
+    def _patience(self) -> float | None:
+        """Seconds until the next item is overdue; None where none ever is."""
+        due = min(worker.due for worker in self._workers)
+        return None if due == math.inf else max(0.0, due - time.monotonic())
 
     def end(self) -> None:
         """Leave no worker behind."""
@@ -179,11 +204,21 @@ class _Pool:
             self._results[position] = answer
         if self._waiting:
             worker.position = self._waiting.popleft()
+            worker.due = math.inf if self._limit is None else time.monotonic() + self._limit
             worker.send(self._items[worker.position])
         else:
             self._workers.remove(worker)
             worker.end()
         return position is not None
+
+    def _stopped(self, worker: _Worker) -> bool:
+        """Stop a worker that has said nothing for too long; whether its item is given up."""
+        if self._limit is None or worker.position is None or time.monotonic() < worker.due:
+            return False
+        self._workers.remove(worker)
+        worker.end()
+        self._results[worker.position] = Overdue(self._limit)
+        return True
 
     def _buried(self, worker: _Worker) -> bool:
         """What becomes of the item of a worker that is dead; whether the item is given up."""

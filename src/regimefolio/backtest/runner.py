@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from regimefolio.backtest.spec import BacktestSpec, ExecutionSpec, load_market
 from regimefolio.core.component import fingerprint
-from regimefolio.core.errors import ConfigError, DataError
+from regimefolio.core.errors import ConfigError, DataError, must_be
 from regimefolio.core.types import TRADE, Bool, Float, Int, Json, Outcome, RegimePath, Simulation, read_only
 from regimefolio.kernels.ledger import BANKRUPT, Books, Execution, empty_books, prices_of
 from regimefolio.kernels.metrics import NAMES, REGIME_NAMES, metrics_of_books, reasons, regime_metrics
@@ -52,9 +52,31 @@ class Run:
             artifacts,
         )
 
+    def orders(self) -> dict[str, Json]:
+        """What stands to be filled after the last bar, of a recorded run, as it is written to JSON."""
+        simulation = self.simulation
+        return {
+            "decided_at": _second(simulation.timestamps[-1]),
+            "positions": [dict(each._asdict()) for each in simulation.positions()],
+            "in_flight": [
+                {**each._asdict(), "decided_at": _second(each.decided_at)} for each in simulation.in_flight()
+            ],
+        }
+
+
+def _second(timestamp: np.datetime64) -> str:
+    return str(timestamp.astype("datetime64[s]"))
+
 
 class BacktestRunner:
     """Runs ensembles on one market with one portfolio rule, one set of costs and one capital.
+
+    Parameters
+    ----------
+    initial_capital : float
+        Money.
+    risk_free : float, optional
+        A year; the execution's `cash_rate` if not said, so that interest on cash is no gain for risk.
 
     Raises
     ------
@@ -70,8 +92,11 @@ class BacktestRunner:
         portfolio: PortfolioSpec,
         execution: ExecutionSpec,
         initial_capital: float = 1_000_000.0,
-        risk_free: float = 0.0,
+        risk_free: float | None = None,
     ) -> None:
+        must_be(Market, market, "market", "load_market gives one, or Market(panel)")
+        must_be(PortfolioSpec, portfolio, "portfolio", "PortfolioSpec() has the defaults")
+        must_be(ExecutionSpec, execution, "execution", "ExecutionSpec() has the defaults")
         panel = market.panel
         cost = (execution.commission_bps + execution.slippage_bps) * 1e-4
         if cost * portfolio.constraints.max_gross >= 1.0:
@@ -89,7 +114,7 @@ class BacktestRunner:
         self._prices = prices_of(opens, panel.close)
         self._benchmark = _returns(market.benchmark, panel.n_bars)
         self._per_year = panel.periods_per_year
-        self._risk_free = risk_free / self._per_year
+        self._risk_free = (execution.cash_rate if risk_free is None else risk_free) / self._per_year
         self._terms = Execution(
             commission=execution.commission_bps * 1e-4,
             slippage=execution.slippage_bps * 1e-4,
@@ -102,6 +127,7 @@ class BacktestRunner:
 
     def signals(self, ensemble: Ensemble) -> SignalStack:
         """The signals of an ensemble's strategies on this market, each as if it had always run."""
+        must_be(Ensemble, ensemble, "ensemble", "Ensemble.static([strategy], [1.0]) makes one")
         return SignalStack.of([strategy.signals(self.market) for strategy in ensemble.strategies])
 
     def run(self, ensemble: Ensemble, start: int, regimes: RegimePath | None = None, record: bool = True) -> Run:
@@ -209,6 +235,7 @@ class BacktestRunner:
             shares=books.shares[k],
             pending=books.pending[k],
             weights=books.histories[k, 2] if recorded else None,
+            late=books.target[k, panel.n_bars - 1 - self._terms.delay : panel.n_bars - 1] if recorded else None,
             trades=self._trades(books.histories[k, 1]) if recorded else None,
             status="bankrupt" if books.status[k] == BANKRUPT else "ok",
         )
@@ -270,6 +297,7 @@ def run_backtest(spec: BacktestSpec, folder: Path = Path()) -> tuple[Dataset, Ou
     ConfigError, DataError, InfeasibleError
         Whatever is wrong with the file, the data, or both together.
     """
+    must_be(BacktestSpec, spec, "spec", "read_backtest(file) reads one")
     dataset, market = load_market(spec.data, spec.benchmark, folder)
     runner, ensemble, regimes, start = prepare(spec, market)
     run = runner.run(ensemble, start, regimes)

@@ -52,6 +52,12 @@ class ExecutionSpec(Model):
         return self.fill or ("next_open" if has_opens else "next_close")
 
 
+def rate_of_cash(known: Mapping[str, Any]) -> float:
+    """The risk-free rate where a file names none: the `cash_rate` of its execution, which is read before it."""
+    execution: ExecutionSpec = known["execution"]
+    return execution.cash_rate
+
+
 class StrategyEntry(Model):
     """A strategy and its weight in the ensemble; written `{kind: …, parameters, weight: 1}` or as a name."""
 
@@ -94,7 +100,7 @@ class BacktestSpec(Model):
     portfolio: PortfolioSpec = PortfolioSpec()
     execution: ExecutionSpec = ExecutionSpec()
     initial_capital: float = Field(1_000_000.0, gt=0)
-    risk_free: Rate = Field(0.0, description="a year: 0.02 is 2%")
+    risk_free: Rate = Field(default_factory=rate_of_cash, description="a year; execution.cash_rate if not said")
     regime_detector: Part[RegimeDetector] | None = None
     adaptive: dict[str, RegimeSettings] | None = None
 

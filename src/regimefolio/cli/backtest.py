@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from regimefolio.cli.door import Debug, Json, Quiet, door
 
 if TYPE_CHECKING:
-    from regimefolio.api import Simulation
-    from regimefolio.core.types import Json as Value
+    from regimefolio.api import Run
 
 EPILOG = """\b
 regimefolio backtest results/demo/analysis/adaptive_strategy.yaml
@@ -36,34 +35,26 @@ def backtest(
     """Run one strategy file; show metrics and orders."""
     from regimefolio import api
     from regimefolio.cli import backtest_tables
-    from regimefolio.cli.display import console, tell_compiling, tell_data
+    from regimefolio.cli.display import console, display, tell_data
+    from regimefolio.cli.strategy_file import opened
     from regimefolio.core.files import json_text, jsonable
 
-    document = api.read_document(file)
-    spec = document.parse(api.BacktestSpec, "backtest")
     screen = console()
-    if not (quiet or json):
-        tell_compiling(screen.print)
-    with document.placing("backtest"):
+    say = display(screen, quiet or json).say
+    with opened(file, say) as spec:
         dataset, outcome, run = api.run_backtest(spec)
     if json:
         result = jsonable(outcome)
         assert isinstance(result, dict)
-        extra = {"orders": orders_of(run.simulation), "conflicts": run.conflicts}
+        extra = {"orders": orders_of(run), "conflicts": run.conflicts}
         typer.echo(json_text({**result, **extra}), nl=False)
         return
-    if not quiet:
-        tell_data(dataset, lambda text: screen.print(text, markup=False))
-    backtest_tables.show(screen, spec, outcome, run, orders_of(run.simulation))
+    tell_data(dataset, say)
+    backtest_tables.show(screen, spec, outcome, run, orders_of(run))
 
 
-def orders_of(simulation: Simulation) -> dict[str, Value]:
-    """What was decided at the last bar, to be filled at the next one: weights held and wanted, of what has either."""
-    return {
-        "decided_at": str(simulation.timestamps[-1].astype("datetime64[s]")),
-        "positions": [
-            {"symbol": symbol, "held": held, "target": target}
-            for symbol, held, target in simulation.positions()
-            if held != 0 or target != 0
-        ],
-    }
+def orders_of(run: Run) -> dict[str, Any]:
+    """What stands to be filled after the last bar, without the symbols that are neither held nor wanted."""
+    orders: dict[str, Any] = run.orders()
+    positions = [each for each in orders["positions"] if each["held"] or each["target"]]
+    return {**orders, "positions": positions}

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from regimefolio.cli.tables import counted, label, minus, number, table
 
 if TYPE_CHECKING:
-    from regimefolio.api import BacktestSpec, Conflicts, Outcome, Run
+    from regimefolio.api import BacktestSpec, Conflicts, ExecutionSpec, Outcome, Run, WorkflowSpec
 
 LEFT: dict[str, tuple[str, ...]] = {
     "Return": ("total_return", "cagr", "volatility", "exposure"),
@@ -54,6 +54,8 @@ def show(screen: Console, spec: BacktestSpec, outcome: Outcome, run: Run, orders
     screen.print(sides)
     for reason, names in _why(outcome.reasons).items():
         screen.print(f"– {', '.join(map(label, names))}: {reason}", style="dim", markup=False)
+    for note in rate_notes(spec):
+        screen.print(f"– {note}", style="dim", markup=False)
     if run.conflicts is not None and run.conflicts.by_pair:
         screen.print(f"\n{conflict_sentence(run.conflicts, spec.portfolio.on_conflict)}", markup=False)
     if outcome.regime_metrics:
@@ -65,6 +67,15 @@ def show(screen: Console, spec: BacktestSpec, outcome: Outcome, run: Run, orders
         notes = ["hit rate: the share of bars with a gain; bars in cash count too"]
         screen.print(table("By the regime that was known when it was decided", columns, rows, notes))
     _show_orders(screen, orders, spec)
+
+
+def rate_notes(spec: BacktestSpec | WorkflowSpec) -> list[str]:
+    """What Sharpe ratios are measured above, where it is not plain 0."""
+    if not (spec.risk_free or spec.execution.cash_rate):
+        return []
+    return [
+        f"ratios of return to risk, and alpha, are above a risk-free rate of {minus(f'{spec.risk_free:.2%}')} a year"
+    ]
 
 
 def conflict_sentence(conflicts: Conflicts, on_conflict: str) -> str:
@@ -95,17 +106,37 @@ def _why(reasons: Mapping[str, str]) -> dict[str, list[str]]:
 def _show_orders(screen: Console, orders: Mapping[str, Any], spec: BacktestSpec) -> None:
     delay, daily = spec.execution.delay, spec.portfolio.plain()["rebalance"] in ("daily", {"every": 1})
     bar = f"{delay + 1} bars later, after those before it" if delay else "at the next bar"
-    day = orders["decided_at"].removesuffix("T00:00:00")
+    day = _day(orders["decided_at"])
     rows = []
     for each in orders["positions"]:
         held, target = each["held"], each["target"]
-        rows.append((each["symbol"], _weight(held), _weight(target), minus(f"{target - held:+.2%}")))
+        wanted = ("no order", "") if target is None else (_weight(target), minus(f"{target - held:+.2%}"))
+        rows.append((each["symbol"], _weight(held), *wanted))
     if rows:
         certain = f"filled {bar}" if daily else "ordered if the schedule or a change of regime asks for it"
         title = f"Pending: decided at {day}, {certain}"
         screen.print(table(title, ["symbol", ">held", ">target", ">change"], rows))
     else:
         screen.print(f"\nPending: nothing is held, and nothing was wanted at {day}.", markup=False)
+    if orders["in_flight"]:
+        screen.print(_in_flight(orders["in_flight"], spec.execution))
+
+
+def _in_flight(orders: Sequence[Mapping[str, Any]], execution: ExecutionSpec) -> RenderableType:
+    """What a delay keeps from being filled."""
+    whole = "the asset's own account" if execution.accounts == "per_asset" else "equity"
+    notes = [f"bars are counted from the last one; targets are fractions of {whole} at the fill"]
+    if execution.sizing == "on_change":
+        notes.append("those that do not differ from the order before them come to nothing")
+    rows = [
+        (each["symbol"], _day(each["decided_at"]), _weight(each["target"]), f"{each['fills_in']}") for each in orders
+    ]
+    return table("In flight", ["symbol", "decided at", ">target", ">filled at bar"], rows, notes)
+
+
+def _day(timestamp: str) -> str:
+    """A time as the data has it, to the day where it is a whole one."""
+    return timestamp.removesuffix("T00:00:00")
 
 
 def _weight(value: float) -> str:

@@ -43,23 +43,20 @@ def compare(
 ) -> None:
     """Compare combinations, and each strategy alone."""
     from regimefolio import api
-    from regimefolio.cli.display import console, tell_compiling, tell_data
+    from regimefolio.cli.display import console, display, tell_data
+    from regimefolio.cli.strategy_file import opened
     from regimefolio.core.files import json_text
 
-    document = api.read_document(file)
-    spec = document.parse(api.BacktestSpec, "backtest")
     screen = console()
-    if not (quiet or json):
-        tell_compiling(screen.print)
-    with document.placing("backtest"):
+    say = display(screen, quiet or json).say
+    with opened(file, say) as spec:
         dataset, market = api.load_market(spec.data, spec.benchmark)
         evaluator = api.PortfolioEvaluator(spec, market, seed)
         combinations, strategies = evaluator.compare_combinations(), evaluator.compare_strategies()
     if json:
         typer.echo(json_text(_described(spec, evaluator, combinations, strategies)), nl=False)
         return
-    if not quiet:
-        tell_data(dataset, lambda text: screen.print(text, markup=False))
+    tell_data(dataset, say)
     _show(screen, spec, evaluator, combinations, strategies)
 
 
@@ -103,7 +100,7 @@ def _show(
 ) -> None:
     from rich.text import Text
 
-    from regimefolio.cli.backtest_tables import conflict_sentence
+    from regimefolio.cli.backtest_tables import conflict_sentence, rate_notes
     from regimefolio.cli.tables import counted, number, table
 
     days, own = evaluator.bars.astype("datetime64[D]"), spec.portfolio.on_conflict
@@ -118,7 +115,8 @@ def _show(
     screen.print(table(title, ["combination", *heads, ">file's minus it"], rows))
     rows = [_row(Text("the portfolio"), evaluator.compared(), own=True)]
     rows += [_row(Text(row.strategy.kind), row.run, own=False) for row in strategies]
-    notes = ["minus: of Sharpe ratios, with the 95% interval of a paired stationary bootstrap"]
+    minus = "minus: of Sharpe ratios, with the 95% interval of a paired stationary bootstrap"
+    notes = [minus, *rate_notes(spec)]
     screen.print(table("Each strategy alone", ["strategy", *heads, ">portfolio's minus"], rows, notes))
     conflicts = evaluator.conflicts
     if not conflicts.conflicts:

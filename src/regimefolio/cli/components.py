@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
@@ -25,9 +25,11 @@ if TYPE_CHECKING:
 EPILOG = """\b
 regimefolio components
 regimefolio components strategy
+regimefolio components momentum_rank
 regimefolio components strategy momentum_rank --json
 
-A family is written as it is spoken, in the plural too: regime_detector, "regime detectors"."""
+A family is written as it is spoken, in the plural too: regime_detector, "regime detectors". The name
+of a part is enough to show it."""
 
 WORDS: Mapping[object, str] = {int: "integer", float: "number", str: "text", bool: "true or false", Path: "path"}
 """Types as people say them."""
@@ -69,7 +71,8 @@ def register(app: typer.Typer) -> None:
 @door
 def components(
     family: Annotated[
-        str | None, typer.Argument(metavar="FAMILY", help="Such as strategy; shows parameters.", show_default=False)
+        str | None,
+        typer.Argument(metavar="FAMILY", help="Such as strategy, or a part; shows parameters.", show_default=False),
     ] = None,
     kind: Annotated[
         str | None, typer.Argument(metavar="KIND", help="One part alone, such as momentum_rank.", show_default=False)
@@ -94,6 +97,8 @@ def components(
 def described(family: str | None = None, kind: str | None = None) -> list[Description]:
     """The registered parts, of one family or one kind if it is named, in the order of families and kinds.
 
+    A kind may stand in the place of its family.
+
     Raises
     ------
     ConfigError
@@ -103,9 +108,13 @@ def described(family: str | None = None, kind: str | None = None) -> list[Descri
     from regimefolio.core.component import did_you_mean
 
     api.load_plugins()
-    families = api.FAMILIES if family is None else (_family(family, api.FAMILIES),)
-    if kind is not None and kind not in (known := api.registered(families[0])):
-        raise api.ConfigError(f"unknown {families[0]} {kind!r}; {did_you_mean(kind, known)}")
+    families: Sequence[str] = [each for each in api.FAMILIES if kind is None and family in api.registered(each)]
+    if families:
+        kind = family
+    else:
+        families = api.FAMILIES if family is None else [_family(family, api.FAMILIES)]
+        if kind is not None and kind not in (known := api.registered(families[0])):
+            raise api.ConfigError(f"unknown {families[0]} {kind!r}; {did_you_mean(kind, known)}")
     return [
         describe(part)
         for each in families
@@ -123,9 +132,6 @@ def _family(word: str, families: Iterable[str]) -> str:
     for family in families:
         if spoken in (family, _plural(family)):
             return family
-        if word in api.registered(family):
-            typed = family.replace(" ", "_")
-            raise api.ConfigError(f"{word!r} is a {family}; use `regimefolio components {typed} {word}`")
     hint = did_you_mean(spoken.replace(" ", "_"), (family.replace(" ", "_") for family in families))
     raise api.ConfigError(f"unknown family {word!r}; {hint}")
 

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 from rich.console import RenderableType
 from rich.text import Text
 
+from regimefolio.cli.backtest_tables import rate_notes
 from regimefolio.cli.results import ALL_BARS, STATIC, BestTrial, Results
 from regimefolio.cli.tables import counted, label, number, pair, parameters, table, verdict
 
 if TYPE_CHECKING:
     from regimefolio.api import PhaseStep
+    from regimefolio.evaluation import NoBreakEven
 
 RUNS = {
     STATIC: "static ensemble",
@@ -125,10 +127,9 @@ def _validation(results: Results) -> list[RenderableType]:
                 number("max_drawdown", metrics.get("max_drawdown")),
             ]
         )
+    notes = [*_circumstances(results), *rate_notes(results.spec)]
     title = f"On {counted(window['bars'], 'test bar')}, {window['first'][:10]} to {window['last'][:10]}"
-    return [
-        table(title, ["run", ">Sharpe", ">95% interval", ">a year", ">worst drawdown"], rows, _circumstances(results))
-    ]
+    return [table(title, ["run", ">Sharpe", ">95% interval", ">a year", ">worst drawdown"], rows, notes)]
 
 
 def _circumstances(results: Results) -> list[str]:
@@ -138,14 +139,21 @@ def _circumstances(results: Results) -> list[str]:
     if placebo["p_value"] is not None:
         tried = counted(placebo["counted"], "shifted regime path")
         lines.append(f"placebo: {placebo['at_least_as_good']:,} of {tried} did as well, p = {placebo['p_value']:.3f}")
-    gone = {name: _gone(costs["break_even"][name]) for name in ("return", "advantage")}
-    lines.append(f"break-even costs: return {gone['return']}, lead over equal weight {gone['advantage']}")
+    lost = {name: gone(costs["break_even"][name]) for name in ("return", "advantage")}
+    lines.append(f"break-even costs: return {lost['return']}, lead over equal weight {lost['advantage']}")
     return lines
 
 
-def _gone(found: Mapping[str, Any]) -> str:
+def gone(found: Mapping[str, Any]) -> str:
     """The multiple of costs at which something is gone, or why there is none."""
-    return f"x{found['multiple']:.1f}" if found["multiple"] is not None else f"({found['reason']})"
+    if found["multiple"] is not None:
+        return f"x{found['multiple']:.1f}"
+    words: dict[NoBreakEven, str] = {
+        "no costs": "there are no costs to multiply",
+        "never ahead": "there is none even without costs",
+        "always ahead": f"none up to x{found['searched_to']:g}",
+    }
+    return f"({words[found['reason']]})"
 
 
 _TABLES: dict[str, Callable[[Results], list[RenderableType]]] = {

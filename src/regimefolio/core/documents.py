@@ -17,7 +17,7 @@ from pydantic import BaseModel, ValidationError
 from regimefolio.core.component import Model, Plugins, did_you_mean
 from regimefolio.core.errors import ConfigError, RegimefolioError
 from regimefolio.core.files import path_of
-from regimefolio.core.plugins import load_installed, load_plugin
+from regimefolio.core.plugins import lies_in, load_installed, load_plugin
 
 Place = tuple[str | int, ...]
 M = TypeVar("M", bound=BaseModel)
@@ -73,7 +73,18 @@ class Document:
             raise ConfigError(f"{self.path}:1:1: the file must consist of one section `{section}:`")
         if section != "system":
             load_system()
-        self._load_plugins(section)
+        try:
+            self._load_plugins(section)
+            return self._validated(model, section)
+        except ConfigError as error:
+            if home := self._project_elsewhere(section):
+                error.add_note(
+                    f"  plugins are looked for in {Path.cwd()}, where the command runs; this file's own are in {home}: "
+                    "run the command there"
+                )
+            raise
+
+    def _validated(self, model: type[M], section: str) -> M:
         try:
             return model.model_validate(self.data[section])
         except ValidationError as error:
@@ -85,14 +96,27 @@ class Document:
 
     def _load_plugins(self, section: str) -> None:
         """Import what the section names under `plugins:`, before its parts are looked at."""
+        for index, name in self._plugins(section):
+            try:
+                load_plugin(name)
+            except ConfigError as error:
+                raise self._place((section, "plugins", index)).error(str(error)) from error.__cause__
+
+    def _plugins(self, section: str) -> list[tuple[int, str]]:
+        """What stands in the list `plugins:` of the section, with its place in it; not checked yet."""
         values = self.data[section]
         names = values.get("plugins") if isinstance(values, dict) else None
-        for index, name in enumerate(names if isinstance(names, list) else ()):
-            if isinstance(name, str):
-                try:
-                    load_plugin(name)
-                except ConfigError as error:
-                    raise self._place((section, "plugins", index)).error(str(error)) from error.__cause__
+        listed = enumerate(names if isinstance(names, list) else ())
+        return [(index, name) for index, name in listed if isinstance(name, str)]
+
+    def _project_elsewhere(self, section: str) -> Path | None:
+        """The folder around the file in which its plugins lie, where that is not the present one."""
+        for folder in self.path.resolve().parents:
+            if folder == Path.cwd():
+                return None
+            if (folder / SYSTEM_FILE).is_file() or any(lies_in(folder, name) for _, name in self._plugins(section)):
+                return folder
+        return None
 
     @contextmanager
     def placing(self, section: str) -> Iterator[None]:
@@ -178,6 +202,8 @@ def _flatten(error: ValidationError) -> list[tuple[Place, str]]:
         place: Place = item["loc"]
         if item["type"] == "too_short" and any(place == other["loc"][: len(place)] != other["loc"] for other in items):
             continue  # only because of items that are mistakes themselves
+        if item["type"] == "default_factory_not_called":
+            continue  # only because of a mistake in what this default follows from
         context = item.get("ctx", {})
         inner = context.get("error")
         if isinstance(inner, ValidationError):

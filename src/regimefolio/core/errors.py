@@ -18,6 +18,8 @@ A message says what was found, where, what was expected and what to do next. Con
 
 from __future__ import annotations
 
+import reprlib
+
 
 class RegimefolioError(Exception):
     """Base of every error that regimefolio raises on purpose.
@@ -72,3 +74,16 @@ class LockedError(WorkspaceError):
 
 class StaleError(WorkspaceError):
     """A result belongs to other inputs than the present ones."""
+
+
+def must_be(kind: type[object], value: object, name: str, remedy: str) -> None:
+    """Refuse an argument of another type, where the Python API is entered; beyond that types are trusted.
+
+    Raises
+    ------
+    ConfigError
+        Names the argument, what was found, what was expected and what to do.
+    """
+    if not isinstance(value, kind):
+        article = "an" if kind.__name__[0] in "AEIOU" else "a"
+        raise ConfigError(f"{name} must be {article} {kind.__name__}, but this is {reprlib.repr(value)}; {remedy}")

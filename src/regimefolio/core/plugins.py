@@ -58,7 +58,7 @@ def load_plugin(name: str, folder: Path = Path()) -> ModuleType:
     ConfigError
         There is no such module or file, or importing it failed: with its file, line and error.
     """
-    if name.endswith(".py") or "/" in name or "\\" in name:
+    if _is_a_path(name):
         return _from_file(name, (folder / path_of(name)).resolve())
     _search_in(folder.resolve())
     known = f"plugin {name!r}"
@@ -75,6 +75,18 @@ def load_plugin(name: str, folder: Path = Path()) -> ModuleType:
         ) from None
     except (Exception, SystemExit) as error:  # a door: the user's code
         raise _failure(known, error) from error
+
+
+def lies_in(folder: Path, name: str) -> bool:
+    """Whether a folder holds what an item of a `plugins:` list names, by a relative path or as a module."""
+    if _is_a_path(name):
+        return (folder / path_of(name)).is_file()
+    place = folder.joinpath(*name.split("."))
+    return place.is_dir() or place.with_name(f"{place.name}.py").is_file()
+
+
+def _is_a_path(name: str) -> bool:
+    return name.endswith(".py") or "/" in name or "\\" in name
 
 
 def load_installed() -> None:
@@ -193,7 +205,9 @@ def _from_file(name: str, path: Path) -> ModuleType:
     except FileNotFoundError:
         near = [each.name for each in path.parent.glob("*.py")] if path.parent.is_dir() else []
         hint = f" ({did_you_mean(path.name, near)})" if near else ""
-        raise ConfigError(f"{known}: there is no file {path}{hint}; relative paths start at {Path.cwd()}") from None
+        raise ConfigError(
+            f"{known}: there is no file {path}{hint}; relative paths start at {Path.cwd()}, where the command runs"
+        ) from None
     except OSError as error:
         raise ConfigError(f"{known}: {path} cannot be read ({error.strerror}); name a .py file") from None
     except UnicodeDecodeError as error:

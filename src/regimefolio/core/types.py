@@ -5,6 +5,7 @@ T is the number of bars, N of assets, K of regimes. A NaN price means that there
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -241,6 +242,23 @@ TRADE = np.dtype([("bar", "i8"), ("asset", "i8"), ("shares", "f8"), ("price", "f
 """One filled order: value = shares · price, negative for a sale; cost is positive."""
 
 
+class Position(NamedTuple):
+    """One symbol after the last bar; weights are fractions of equity, and a target of None is no order."""
+
+    symbol: str
+    held: float
+    target: float | None
+
+
+class InFlight(NamedTuple):
+    """An order that a delay keeps from being filled: decided before the last bar, filled `fills_in` bars after it."""
+
+    symbol: str
+    decided_at: np.datetime64
+    target: float
+    fills_in: int
+
+
 @dataclass(frozen=True, eq=False)
 class Simulation:
     """What happened to the money, bar by bar.
@@ -267,6 +285,9 @@ class Simulation:
         In order of bar and asset; None where the run was not recorded.
     status : str
         `ok` or `bankrupt`.
+    late : ndarray of shape (delay, N), float64, or None
+        Target weights decided at the `delay` bars before the last one and not filled yet; NaN is no order. Where every
+        asset has an account of its own they are fractions of that. None where the run was not recorded.
     """
 
     timestamps: Times
@@ -283,21 +304,34 @@ class Simulation:
     weights: Float | None = None
     trades: NDArray[np.void] | None = None
     status: str = "ok"
+    late: Float | None = None
 
     def __post_init__(self) -> None:
         t, n = len(self.timestamps), len(self.symbols)
+        _set(self, "late", (0 if self.late is None else len(self.late), n), "float64")
         for name in ("equity", "cash", "turnover", "cost", "decision_return"):
             _set(self, name, (t,), "float64")
         _set(self, "weights", (t, n), "float64")
         for name in ("shares", "pending"):
             _set(self, name, (n,), "float64")
 
-    def positions(self) -> list[tuple[str, float, float]]:
-        """Every symbol with the weight held after the last bar and the one wanted next, of a recorded run."""
+    def positions(self) -> list[Position]:
+        """Every symbol with the weight held after the last bar and the one ordered there, of a recorded run."""
         assert self.weights is not None
-        held = self.weights[-1]
-        wanted = np.where(np.isnan(self.pending), held, self.pending)
-        return list(zip(self.symbols, held.tolist(), wanted.tolist(), strict=True))
+        rows = zip(self.symbols, self.weights[-1].tolist(), self.pending.tolist(), strict=True)
+        return [Position(symbol, held, None if math.isnan(target) else target) for symbol, held, target in rows]
+
+    def in_flight(self) -> list[InFlight]:
+        """What was ordered before the last bar and is filled after it, of a recorded run; the next to be filled first.
+
+        With sizing `on_change` those that do not differ from the order before them come to nothing.
+        """
+        assert self.late is not None
+        first = len(self.timestamps) - 1 - len(self.late)
+        return [
+            InFlight(self.symbols[n], self.timestamps[first + row], float(self.late[row, n]), int(row) + 1)
+            for row, n in np.argwhere(~np.isnan(self.late))
+        ]
 
     @property
     def returns(self) -> Float:

@@ -41,6 +41,7 @@ from regimefolio.evaluation.portfolio import (
 )
 from regimefolio.evaluation.robustness import (
     BreakEven,
+    NoBreakEven,
     Placebo,
     Replayable,
     break_even,
@@ -75,6 +76,7 @@ __all__ = [
     "persistence",
     "rank_correlation",
     "BreakEven",
+    "NoBreakEven",
     "Placebo",
     "Replayable",
     "break_even",

@@ -70,25 +70,27 @@ def alpha_decay(
     first: int = 0,
     last: int | None = None,
     lags: int = 21,
+    delay: int = 0,
 ) -> AlphaDecay:
     """Information coefficient of alpha with the one-bar return h bars after the fill, h = 1 … `lags`.
 
-    A decision at bar t is filled at t+1, so lag h is the return from fill prices at t+h to those at t+h+1. What counts
-    is as in `information_coefficient`. Coefficients of different lags that are of the same bar's return depend on each
-    other, since alphas last: the errors of the fit come from their joint covariance, by the delta method.
+    A decision at bar t is filled at t+1+delay, so lag h is the return from fill prices at t+h+delay to those one bar
+    later. What counts is as in `information_coefficient`. Coefficients of different lags that are of the same bar's
+    return depend on each other, since alphas last: the errors of the fit come from their joint covariance, by the delta
+    method.
 
     Parameters
     ----------
-    signals : Signals
-        Of shape (T, N).
-    panel : Panel
-        The bars that the signals were made of.
+    signals, panel : Signals, Panel
+        Of shape (T, N); the panel is the one that the signals were made of.
     fill : str
         Prices that a decision is filled at.
     first, last : int
         Decisions at bars first ≤ t; a label must end before bar `last`, the end of the panel by default.
     lags : int
         H, at least 3.
+    delay : int
+        Bars by which a fill comes later than the next bar.
 
     Raises
     ------
@@ -103,7 +105,7 @@ def alpha_decay(
     if lags < 3:
         raise ConfigError(f"a decay is fitted through at least 3 lags, but there are {lags}")
     last = window_end(signals, panel, first, last)
-    by_bar = _by_ending_bar(signals, panel, fill, first, last, lags)
+    by_bar = _by_ending_bar(signals, panel, fill, first, last, lags, delay)
     known = np.isfinite(by_bar)
     n = known.sum(axis=0)
     lag = np.arange(1, lags + 1)
@@ -123,12 +125,12 @@ def alpha_decay(
     return AlphaDecay(lag, ic, error, half_life, low, high, fit.initial)
 
 
-def _by_ending_bar(signals: Signals, panel: Panel, fill: str, first: int, last: int, lags: int) -> Float:
+def _by_ending_bar(signals: Signals, panel: Panel, fill: str, first: int, last: int, lags: int, delay: int) -> Float:
     """Coefficients (T, H) at the bar that ends the return which they are of, so that a row shares its return."""
     found = np.full((panel.n_bars, lags), np.nan)
     for h in range(1, lags + 1):
-        label = fill_returns(panel, fill, first, last, h, h + 1)
-        begin = first + h + 1
+        label = fill_returns(panel, fill, first, last, h + delay, h + delay + 1)
+        begin = first + h + delay + 1
         found[begin : begin + len(label), h - 1] = coefficients(signals, panel, label, first)[0]
     return found
 

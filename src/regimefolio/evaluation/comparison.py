@@ -10,6 +10,7 @@ from typing import get_args
 import numpy as np
 
 from regimefolio.backtest import BacktestRunner, BacktestSpec, Run, prepare
+from regimefolio.core.errors import must_be
 from regimefolio.core.types import Times
 from regimefolio.evaluation.overfitting import SharpeDifference, paired_sharpe_difference
 from regimefolio.market import Market
@@ -74,6 +75,8 @@ class PortfolioEvaluator:
     """
 
     def __init__(self, spec: BacktestSpec, market: Market, seed: int = 0) -> None:
+        must_be(BacktestSpec, spec, "spec", "read_backtest(file) reads one")
+        must_be(Market, market, "market", "load_market gives one")
         runner, self._ensemble, self._regimes, self._start = prepare(spec, market)
         self._spec, self._market, self._seed = spec, market, seed
         self._stack = runner.signals(self._ensemble)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -149,12 +149,16 @@ def greatest_multiple(execution: ExecutionSpec, most: float, gross: float = 1.0)
     return min(most, COARSEST_COST / unit) if unit > 0 else 0.0
 
 
+NoBreakEven = Literal["no costs", "never ahead", "always ahead"]
+"""Why there is no break-even: nothing to multiply, lost even without costs, or still there at the greatest multiple."""
+
+
 class BreakEven(NamedTuple):
     """The multiple at which an advantage is gone, NaN with the reason where there is none up to `searched_to`."""
 
     multiple: float
     searched_to: float
-    reason: str
+    reason: NoBreakEven | None = None
 
 
 def break_even(advantage: Callable[[float], float], most: float, tolerance: float = 0.01) -> BreakEven:
@@ -172,20 +176,20 @@ def break_even(advantage: Callable[[float], float], most: float, tolerance: floa
         The multiple is known to this.
     """
     if most <= 0.0:
-        return BreakEven(math.nan, most, "there are no costs to multiply")
+        return BreakEven(math.nan, most, "no costs")
 
     def left(multiple: float) -> bool:
         value = advantage(multiple)
         return math.isfinite(value) and value > 0.0
 
     if not left(0.0):
-        return BreakEven(math.nan, most, "there is none even without costs")
+        return BreakEven(math.nan, most, "never ahead")
     low, high = 0.0, min(1.0, most)
     while left(high):
         if high >= most:
-            return BreakEven(math.nan, most, f"none up to x{most:g}")
+            return BreakEven(math.nan, most, "always ahead")
         low, high = high, min(2.0 * high, most)
     while high - low > tolerance:
         middle = (low + high) / 2.0
         low, high = (middle, high) if left(middle) else (low, middle)
-    return BreakEven((low + high) / 2.0, most, "")
+    return BreakEven((low + high) / 2.0, most)

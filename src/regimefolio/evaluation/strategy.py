@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
+from regimefolio.core.errors import must_be
 from regimefolio.core.types import Bool, Float, Float32, Int, Panel, Signals
 from regimefolio.evaluation.alpha_decay import AlphaDecay, alpha_decay
 from regimefolio.evaluation.information_coefficient import (
@@ -123,6 +124,8 @@ class StrategyEvaluator:
         Decisions at bars first ≤ t; a label must end before bar `last`, the end of the panel by default.
     lags : int
         Bars after the fill over which the decay is followed, at least 3.
+    delay : int
+        Bars by which a fill comes later than the next bar, as an execution's `delay`.
     """
 
     panel: Panel
@@ -130,6 +133,10 @@ class StrategyEvaluator:
     first: int = 0
     last: int | None = None
     lags: int = 21
+    delay: int = 0
+
+    def __post_init__(self) -> None:
+        must_be(Panel, self.panel, "panel", "market.panel is one")
 
     def evaluate(self, signals: Signals) -> StrategyEvaluation:
         """All measures of one strategy's signals, of shape (T, N).
@@ -141,7 +148,7 @@ class StrategyEvaluator:
         """
         panel, first = self.panel, self.first
         last = window_end(signals, panel, first, self.last)
-        label = fill_returns(panel, self.fill, first, last, 1, 1 + signals.horizon)
+        label = fill_returns(panel, self.fill, first, last, 1 + self.delay, 1 + self.delay + signals.horizon)
         opinion = (signals.confidence[first:last] > 0.0) & panel.member[first:last]
         known = opinion[: len(label)] & np.isfinite(label)
         alpha, confidence = signals.alpha[first:last], signals.confidence[first:last]
@@ -151,8 +158,8 @@ class StrategyEvaluator:
             horizon=signals.horizon,
             opinions=int(opinion.sum()),
             labelled=int(known.sum()),
-            ic=information_coefficient(signals, panel, self.fill, first, last),
-            decay=alpha_decay(signals, panel, self.fill, first, last, self.lags),
+            ic=information_coefficient(signals, panel, self.fill, first, last, self.delay),
+            decay=alpha_decay(signals, panel, self.fill, first, last, self.lags, self.delay),
             alpha_histogram=_histogram(alpha[opinion], ALPHA_EDGES),
             confidence_histogram=_histogram(confidence[opinion], CONFIDENCE_EDGES),
             by_alpha=_by_alpha(given),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from difflib import get_close_matches
@@ -10,12 +11,15 @@ from pathlib import Path
 from typing import Annotated, Any, TypeAlias, get_args
 
 import numpy as np
-from pydantic import Field, PlainSerializer, PlainValidator, ValidationError, model_validator
+from pydantic import Field, PlainSerializer, PlainValidator, ValidationError, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from regimefolio.core.component import Component, Model, did_you_mean, registered
-from regimefolio.core.errors import ConfigError, MissingDataError
-from regimefolio.core.types import Float, Panel
+from regimefolio.core.errors import ConfigError, MissingDataError, RegimefolioError, must_be
+from regimefolio.core.files import path_of
+from regimefolio.core.types import Bool, Float, Int
+from regimefolio.market.calendar import periods_per_year
+from regimefolio.market.sectors import read_sectors
 from regimefolio.market.sources.base import Dataset, OnBad, Source, data_fingerprint
 from regimefolio.market.sources.table import FORMATS
 
@@ -88,6 +92,8 @@ class DataSpec(Model):
     source: AnySource = Field(
         description="kind:argument, such as sample:sp500_20, file:prices.csv or simulated:7, or {kind, …parameters}"
     )
+    symbols: tuple[str, ...] | None = Field(None, min_length=1, description="symbols to keep; all, if not said")
+    sectors: Path | None = Field(None, description="file with the columns symbol and sector, for every symbol kept")
     start: date | None = Field(None, description="first date; the prices before it are not known to the work at all")
     end: date | None = Field(None, description="last date, itself included")
     on_bad: OnBad = Field(
@@ -95,6 +101,14 @@ class DataSpec(Model):
         description="error: the first defect stops; mask: bad bars become missing ones, of a bar given twice "
         "the first stays, a row that stands too late is put in its place, and all are counted",
     )
+
+    @field_validator("symbols")
+    @classmethod
+    def _each_once(cls, symbols: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        twice = [symbol for symbol, count in Counter(symbols or ()).items() if count > 1]
+        if twice:
+            raise ValueError(f"{twice[0]!r} is listed twice")
+        return symbols
 
     @model_validator(mode="after")
     def _in_order(self) -> DataSpec:
@@ -104,7 +118,7 @@ class DataSpec(Model):
 
 
 def load_data(spec: DataSpec, folder: Path = Path()) -> Dataset:
-    """Fetch, check, adjust and cut prices.
+    """Fetch, check, adjust and cut prices; they are checked as a whole before any symbol is left out.
 
     Parameters
     ----------
@@ -114,13 +128,18 @@ def load_data(spec: DataSpec, folder: Path = Path()) -> Dataset:
     Raises
     ------
     ConfigError
-        The source is not known.
+        The source is not known, or has not a symbol that is to be kept.
     MissingDataError
-        There is nothing to read, or no bar lies between start and end.
+        There is nothing to read, a symbol has no sector, or no bar lies between start and end.
     DataError
         The prices cannot be used; the message names the place, the value and the remedy.
     """
+    must_be(DataSpec, spec, "spec", 'DataSpec(source="sample:us5") is one')
     data = source_of(spec.source).within(folder).load(spec.on_bad)
+    if spec.symbols is not None:
+        data = _kept(data, spec.symbols)
+    if spec.sectors is not None:
+        data = _with_sectors(data, folder / path_of(spec.sectors))
     days = data.panel.timestamps.astype("datetime64[D]")
     first = 0 if spec.start is None else int(np.searchsorted(days, np.datetime64(spec.start), side="left"))
     last = len(days) if spec.end is None else int(np.searchsorted(days, np.datetime64(spec.end), side="right"))
@@ -129,26 +148,63 @@ def load_data(spec: DataSpec, folder: Path = Path()) -> Dataset:
             f"{spec.source}: has no bar from {spec.start or days[0]} to {spec.end or days[-1]}; "
             f"its bars run from {days[0]} to {days[-1]}"
         )
-    if (first, last) == (0, len(days)):
-        return data
-    panel = _stretch(data.panel, first, last)
-    index: Float | None = None if data.index is None else data.index[first:last]
-    return replace(data, panel=panel, index=index, fingerprint=data_fingerprint(panel, index))
+    return data if (first, last) == (0, len(days)) else _cut(data, slice(first, last))
 
 
-def _stretch(panel: Panel, first: int, last: int) -> Panel:
-    """Some bars of a panel. Only here are bars cut off on the left: for the work they never existed."""
+def _kept(data: Dataset, symbols: Sequence[str]) -> Dataset:
+    """The prices of some symbols, in the data's order, at the times at which one of them has a bar."""
+    known = data.panel.symbols
+    for position, symbol in enumerate(symbols):
+        if symbol not in known:
+            raise ConfigError(f"unknown symbol {symbol!r}; {_near(symbol, known)}", ("data", "symbols", position))
+    columns = np.array([n for n, symbol in enumerate(known) if symbol in symbols])
+    bars: Bool = np.asarray(np.isfinite(data.panel.close[:, columns]).any(axis=1))
+    kept = _cut(data, bars, columns)
+    if not bars.all():  # the clock is another one
+        panel = replace(kept.panel, periods_per_year=periods_per_year(kept.panel.timestamps))
+        kept = replace(kept, panel=panel, fingerprint=data_fingerprint(panel, kept.index))
+    about = f"{data.about.rstrip('.')}. Kept: {len(symbols):,} of {len(known):,} symbols, {kept.panel.n_bars:,} bars."
+    return replace(
+        kept,
+        about=about,
+        defects=tuple(defect for defect in data.defects if not defect.symbol or defect.symbol in symbols),
+    )
+
+
+def _near(symbol: str, known: Sequence[str]) -> str:
+    """A hint at the symbol that is meant; how many there are where none is near."""
+    hint = did_you_mean(symbol, known)
+    return hint if hint.startswith("did") else f"none of the data's {len(known):,} is near it"
+
+
+def _with_sectors(data: Dataset, path: Path) -> Dataset:
+    try:
+        panel = replace(data.panel, sectors=read_sectors(path, data.panel.symbols))
+    except RegimefolioError as error:
+        error.place = ("data", "sectors")
+        raise
+    return replace(data, panel=panel, fingerprint=data_fingerprint(panel, data.index))
+
+
+def _cut(data: Dataset, bars: slice | Bool, columns: Int | slice = slice(None)) -> Dataset:
+    """Some bars of some symbols. Only here are bars cut off on the left: for the work they never existed."""
+    panel = data.panel
 
     def cut(array: Float | None) -> Float | None:
-        return None if array is None else array[first:last]
+        return None if array is None else np.ascontiguousarray(array[bars][:, columns])
 
-    return replace(
+    chosen = np.arange(panel.n_assets)[columns]
+    smaller = replace(
         panel,
-        timestamps=panel.timestamps[first:last],
-        close=panel.close[first:last],
-        member=panel.member[first:last],
+        timestamps=panel.timestamps[bars],
+        symbols=tuple(panel.symbols[n] for n in chosen),
+        close=np.ascontiguousarray(panel.close[bars][:, columns]),
+        member=np.ascontiguousarray(panel.member[bars][:, columns]),
         open=cut(panel.open),
         high=cut(panel.high),
         low=cut(panel.low),
         volume=cut(panel.volume),
+        sectors=None if panel.sectors is None else tuple(panel.sectors[n] for n in chosen),
     )
+    index = None if data.index is None else data.index[bars]
+    return replace(data, panel=smaller, index=index, fingerprint=data_fingerprint(smaller, index))

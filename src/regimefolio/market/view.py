@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from regimefolio.core.component import did_you_mean
-from regimefolio.core.errors import ConfigError, MissingDataError
+from regimefolio.core.errors import ConfigError, MissingDataError, must_be
 from regimefolio.core.types import Bool, Float, Float32, Int, Panel, Times, read_only
 from regimefolio.kernels import rolling
 
@@ -40,6 +40,7 @@ class Market:
     """
 
     def __init__(self, panel: Panel, index: Float | None = None, benchmark: Float | None = None) -> None:
+        must_be(Panel, panel, "panel", "load_market gives a Market, load_data(…).panel a Panel")
         self.panel = panel
         self.index = index
         self.benchmark = benchmark

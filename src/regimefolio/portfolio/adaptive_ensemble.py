@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import Field, ValidationError
 
 from regimefolio.core.component import Model, did_you_mean
-from regimefolio.core.errors import ConfigError
+from regimefolio.core.errors import ConfigError, must_be
 from regimefolio.core.types import Float32, Int, Json, RegimePath
 from regimefolio.strategies import Strategy
 
@@ -60,6 +60,8 @@ class Ensemble:
             A regime or strategy that is not there, a strategy named twice, parameters that it refuses, or weights
             that cannot be normalised.
         """
+        for position, strategy in enumerate(strategies):
+            must_be(Strategy, strategy, f"strategies[{position}]", "Strategy.of(name) makes one of its name")
         kinds = [strategy.kind for strategy in strategies]
         if len(set(kinds)) != len(kinds):
             raise ConfigError(f"every strategy of an ensemble must be of another kind, but these are {kinds}")

@@ -66,7 +66,8 @@ class Constraints(Model):
         """
         if self.max_sector is not None and panel.sectors is None:
             raise ConfigError(
-                "max_sector needs data with sectors, and this data names none; leave the limit out",
+                "max_sector needs data with sectors, and this data names none; name a file of them in data.sectors, or "
+                "leave the limit out",
                 (*PLACE, "max_sector"),
             )
         if self.min_positions is not None and self.min_positions > panel.n_assets:

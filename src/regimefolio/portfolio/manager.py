@@ -10,7 +10,7 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from regimefolio.core.component import Model, Part, did_you_mean, placed_error
-from regimefolio.core.errors import ConfigError, DataError, ModelError
+from regimefolio.core.errors import ConfigError, DataError, ModelError, must_be
 from regimefolio.core.types import Bool, Float, Float32, Int, RegimePath, Signals, read_only
 from regimefolio.kernels import weights as rules
 from regimefolio.kernels.constraints import constrain_row
@@ -63,8 +63,8 @@ class PortfolioSpec(Model):
             if limits.max_gross > 1.0:
                 text = f"max_gross {limits.max_gross:g} would overdraw cash without shorts, {hint}, or at most 1"
                 raise placed_error(("constraints", "max_gross"), text)
-            if limits.max_net is not None and limits.max_net < 0.0:
-                text = f"max_net {limits.max_net:g} needs shorts, {hint}, or a max_net of at least 0"
+            if limits.max_net is not None and limits.max_net <= 0.0:
+                text = f"max_net {limits.max_net:g} leaves nothing to hold without shorts, {hint}, or a max_net above 0"
                 raise placed_error(("constraints", "max_net"), text)
         return self
 
@@ -156,6 +156,8 @@ class PortfolioManager:
     """
 
     def __init__(self, spec: PortfolioSpec, market: Market, alone: bool = False) -> None:
+        must_be(PortfolioSpec, spec, "spec", "PortfolioSpec() has the defaults")
+        must_be(Market, market, "market", "load_market gives one, or Market(panel)")
         panel = market.panel
         if alone:
             must_work_alone(spec)

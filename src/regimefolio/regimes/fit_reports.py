@@ -9,9 +9,6 @@ import numpy as np
 
 from regimefolio.core.types import Float, Int, read_only
 
-Z95 = 1.959963984540054
-"""The 97.5% quantile of a standard normal."""
-
 
 @dataclass(frozen=True)
 class RegimeEstimate:

@@ -9,7 +9,8 @@ import numpy as np
 
 from regimefolio.core.types import Float
 from regimefolio.kernels import hmm
-from regimefolio.regimes.fit_reports import Z95, Agreement, FitReport, RegimeEstimate
+from regimefolio.kernels.metrics import Z95
+from regimefolio.regimes.fit_reports import Agreement, FitReport, RegimeEstimate
 
 SHORT_RUN = 15
 """Iterations that every restart gets; the best one alone goes on to convergence (Biernacki et al., 2003)."""

@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from regimefolio.core.types import Json
+from regimefolio.evaluation import NoBreakEven
 
 Number = float | None
 """A number, or None where it is undefined."""
@@ -104,11 +105,21 @@ class Position(Part):
     target: Number
 
 
+class InFlight(Part):
+    """An order from before the last bar that is filled so many bars after it."""
+
+    symbol: str
+    decided_at: datetime.datetime
+    target: float
+    fills_in: int
+
+
 class Orders(Part):
-    """What was decided at the last bar."""
+    """What was decided at the last bar, and what a delay has kept from being filled."""
 
     decided_at: datetime.datetime
     positions: list[Position]
+    in_flight: list[InFlight]
 
 
 class Results(Part):
@@ -268,11 +279,11 @@ class UnderCosts(Part):
 
 
 class BreakEven(Part):
-    """The multiple of costs at which something is gone; where there is none, `reason` says why."""
+    """The multiple of costs at which something is gone; None with the reason where there is none."""
 
     multiple: Number
     searched_to: float
-    reason: str
+    reason: NoBreakEven | None
 
 
 class BreakEvens(Part):

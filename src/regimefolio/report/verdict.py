@@ -131,7 +131,7 @@ def timing(record: Record) -> str:
 def costs(record: Record) -> str:
     """How much higher costs could be, in a sentence; empty where there are none."""
     gain, lead = record.robustness.costs.break_even.gain, record.robustness.costs.break_even.advantage
-    if gain.searched_to <= 0:
+    if gain.reason == "no costs":
         return ""
     own = _bearable(gain, "Its return is gone at", "Its return is not gone at", "It earned nothing even without costs")
     if lead.multiple is not None and lead.multiple < 1:
@@ -145,7 +145,7 @@ def costs(record: Record) -> str:
 def _bearable(found: BreakEven, gone: str, holds: str, never: str) -> str:
     if found.multiple is not None:
         return f"{gone} {number(found.multiple, 1)} times the costs"
-    return f"{holds} {found.searched_to:g} times the costs" if found.reason.startswith("none up to") else never
+    return f"{holds} {found.searched_to:g} times the costs" if found.reason == "always ahead" else never
 
 
 def later(record: Record) -> str:

@@ -16,7 +16,7 @@ import yaml
 from threadpoolctl import threadpool_limits
 
 from regimefolio.core.component import did_you_mean, fingerprint
-from regimefolio.core.errors import ConfigError, CorruptError
+from regimefolio.core.errors import ConfigError, CorruptError, must_be
 from regimefolio.core.files import jsonable, path_of, read_json, write_json, write_text
 from regimefolio.core.progress import Progress
 from regimefolio.core.types import Json
@@ -67,6 +67,7 @@ class Coordinator:
         progress: Progress | None = None,
         threads: int = 2,
     ) -> None:
+        must_be(WorkflowSpec, spec, "spec", "read_workflow(file) reads one")
         self.spec = spec
         self.phases = tuple(phases)
         self.workspace = Workspace(folder / path_of(spec.output_dir) / spec.name)

@@ -9,7 +9,7 @@ from typing import Annotated, Literal, Self, TypeAlias
 
 from pydantic import Field, field_validator, model_validator
 
-from regimefolio.backtest import ExecutionSpec
+from regimefolio.backtest import ExecutionSpec, rate_of_cash
 from regimefolio.core.component import FolderName, Model, Part, Plugins, Rate, did_you_mean, placed_error
 from regimefolio.core.errors import ConfigError
 from regimefolio.core.types import Json
@@ -43,6 +43,9 @@ class DiscoveryConfig(Model):
     parameter_space: dict[str, ParameterSpace]
     objective: Selection = "sharpe"
     capture_signals: Literal["all"] = "all"
+    time_limit: float | None = Field(
+        None, gt=0, description="seconds that a trial of a strategy of one's own may take in a process; none: no limit"
+    )
 
 
 class AnalysisConfig(Model):
@@ -136,7 +139,7 @@ class WorkflowSpec(Model):
     portfolio: PortfolioSpec = PortfolioSpec()
     execution: ExecutionSpec = ExecutionSpec()
     initial_capital: float = Field(1_000_000.0, gt=0)
-    risk_free: Rate = Field(0.0, description="a year: 0.02 is 2%")
+    risk_free: Rate = Field(default_factory=rate_of_cash, description="a year; execution.cash_rate if not said")
     regime_classifiers: tuple[Part[RegimeDetector], ...] = Field(min_length=1)
     phases: tuple[PhaseSpec, ...]
 

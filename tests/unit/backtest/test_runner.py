@@ -139,6 +139,18 @@ def test_the_risk_free_rate_is_a_year_s() -> None:
     assert dear.run(ensemble, 1).metrics["sharpe"] == pytest.approx((mean - 0.001) / deviation * 252**0.5, rel=1e-12)
 
 
+def test_interest_on_cash_is_no_gain_for_risk() -> None:
+    """The risk-free rate is the cash rate where it is not said, and what is said where it is."""
+    market, paid = written(CLOSE), TEN_BP.model_copy(update={"cash_rate": 0.252})
+    ensemble = Ensemble.static([ALL_A_THEN_HALVES_THEN_CASH], [1.0])
+
+    def sharpe(risk_free: float | None = None) -> float:
+        return BacktestRunner(market, DAILY, paid, 1000.0, risk_free).run(ensemble, 1).metrics["sharpe"]
+
+    assert sharpe() == sharpe(0.252)
+    assert sharpe(0.0) > sharpe() > sharpe(0.3)
+
+
 def test_a_missing_bar_freezes_an_asset() -> None:
     """B has no bar when it should be bought: its order lapses, and what is left stays in cash."""
     close = [[100.0, 50.0], [110.0, np.nan], [121.0, 45.0], [121.0, 54.0]]
@@ -439,10 +451,10 @@ def test_shares_move_only_where_a_target_changes() -> None:
     always = run(written(close), script, execution=free.model_copy(update={"sizing": "target_weight"}))
     assert always.simulation.trades is not None
     assert always.simulation.trades["bar"].tolist() == [1, 1, 2, 2, 3, 3]
-    # The last bar wants what was ordered last: nothing is left to order, and what is held is what is wanted.
+    # The last bar wants what was ordered last: nothing is left to order.
     assert np.isnan(found.simulation.pending).all()
-    assert [held - wanted for _, held, wanted in found.simulation.positions()] == [0.0, 0.0]
-    assert always.simulation.pending.tolist() == [1.0, 0.0]
+    assert found.simulation.positions() == [("A", 1.0, None), ("B", 0.0, None)]
+    assert always.simulation.positions() == [("A", 1.0, 1.0), ("B", 0.0, 0.0)]
 
 
 def test_an_account_an_asset_is_long_or_flat() -> None:
@@ -494,6 +506,25 @@ def test_a_late_fill_is_paid_for_by_the_decision_that_made_it() -> None:
     assert found.decision_return == pytest.approx([0.5, -0.5, np.nan, np.nan, np.nan], nan_ok=True)
     with pytest.raises(DataError, match="must be 2 … 3, but is 1"):
         run(written(close), Scripted(alpha=((1.0,),)), start=1, execution=late)
+
+
+def test_what_a_delay_keeps_from_being_filled_is_in_flight() -> None:
+    """Decided at bars 3 and 4, filled 1 and 2 bars after bar 5; what bar 5 decides is pending."""
+    late = ExecutionSpec(commission_bps=0, slippage_bps=0, delay=2)
+    halves = Scripted(alpha=((1.0, 0.0), (1.0, 0.0), (1.0, 0.0), (0.5, 0.5), (0.0, 1.0), (1.0, 0.0)))
+    close = [[10.0, 10.0]] * 4 + [[10.0, np.nan], [10.0, 10.0]]
+    made = runner(written(close), late)
+    recorded = made.run(Ensemble.static([halves], [1.0]), 3)
+    found = recorded.simulation
+    days = found.timestamps
+    assert found.in_flight() == [("A", days[3], 0.5, 1), ("B", days[3], 0.5, 1), ("A", days[4], 0.0, 2)]
+    assert [target for _, _, target in found.positions()] == [1.0, 0.0]
+    assert recorded.orders()["in_flight"] == [
+        {"symbol": order.symbol, "decided_at": f"{str(order.decided_at)[:10]}T00:00:00", **rest}
+        for order in found.in_flight()
+        for rest in ({"target": order.target, "fills_in": order.fills_in},)
+    ]
+    assert runner(written(close)).run(Ensemble.static([halves], [1.0]), 1).simulation.in_flight() == []
 
 
 def test_regimes_see_late_fills_in_the_bar_that_decided() -> None:

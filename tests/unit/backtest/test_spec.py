@@ -285,6 +285,28 @@ def test_rates_are_no_percentages(rate: str, folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("said", "rate"),
+    [
+        ("execution: {}", 0.0),
+        ("execution: {cash_rate: 0.03}", 0.03),
+        ("execution: {cash_rate: 0.03}\n  risk_free: 0.01", 0.01),
+    ],
+    ids=["nothing", "a cash rate", "both"],
+)
+def test_what_is_free_of_risk_is_what_cash_earns_unless_it_is_said(said: str, rate: float, folder: Path) -> None:
+    spec = read(folder, FILE.replace("execution: {commission_bps: 3, slippage_bps: 2}", said))
+    assert spec.risk_free == spec.plain()["risk_free"] == rate
+    assert BacktestSpec.model_validate(spec.plain()) == spec
+
+
+def test_a_mistake_in_the_execution_is_the_only_one(folder: Path) -> None:
+    """The risk-free rate, which follows from it, is not blamed too."""
+    with pytest.raises(ConfigError, match="cash_rate") as caught:
+        read(folder, FILE.replace("commission_bps: 3, slippage_bps: 2", "cash_rate: much"))
+    assert not hasattr(caught.value, "__notes__")
+
+
+@pytest.mark.parametrize(
     ("benchmark", "error", "message"),
     [
         ("AAB", ConfigError, "unknown series 'AAB'; did you mean 'AAA'"),

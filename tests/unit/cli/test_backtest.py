@@ -68,6 +68,31 @@ def test_json_is_the_outcome_and_its_orders(file: Path, call: Call) -> None:
     assert found["orders"]["positions"]
 
 
+def test_orders_in_flight_are_shown(file: Path, call: Call) -> None:
+    file.write_text(f"{BACKTEST}  portfolio: {{rebalance: daily}}\n  execution: {{delay: 2, sizing: on_change}}\n")
+    code, out, err = call("backtest", "ranks.yaml")
+    assert (code, err) == (0, "")
+    text = " ".join(out.split())
+    assert "In flight symbol decided at target filled at bar" in text
+    found = json.loads(call("backtest", "ranks.yaml", "--json").out)["orders"]["in_flight"]
+    assert {(each["decided_at"], each["fills_in"]) for each in found} == {
+        (f"{DAYS[-3]}T00:00:00", 1),
+        (f"{DAYS[-2]}T00:00:00", 2),
+    }
+    for each in found:
+        assert f"{each['symbol']} {each['decided_at'][:10]}" in text
+    assert "those that do not differ from the order before them come to nothing" in text
+
+
+def test_the_rate_that_ratios_are_above_is_named(file: Path, call: Call) -> None:
+    assert "risk-free" not in call("backtest", "ranks.yaml").out
+    file.write_text(f"{BACKTEST}  execution: {{cash_rate: 0.02}}\n")
+    for command in ("backtest", "compare"):
+        assert "risk-free rate of 2.00% a year" in " ".join(call(command, "ranks.yaml").out.split())
+    file.write_text(f"{BACKTEST}  execution: {{cash_rate: 0.02}}\n  risk_free: 0\n")
+    assert "risk-free rate of 0.00% a year" in " ".join(call("backtest", "ranks.yaml").out.split())
+
+
 def test_undefined_metrics_come_with_their_reason(file: Path, call: Call) -> None:
     file.write_text(
         BACKTEST.replace("momentum_rank, lookback: 16, skip: 3", "bollinger_mean_reversion, width: 50")

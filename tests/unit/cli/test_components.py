@@ -142,6 +142,11 @@ def test_required_and_no_parameters(call: Call) -> None:
     assert call("components", "allocator", "equal_weight").out.endswith("no parameters\n")
 
 
+def test_a_part_is_found_by_its_own_name(call: Call) -> None:
+    assert call("components", "trend") == call("components", "regime_detector", "trend")
+    assert call("components", "momentum_rank", "--json") == call("components", "strategy", "momentum_rank", "--json")
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -149,7 +154,10 @@ def test_required_and_no_parameters(call: Call) -> None:
         (("Regime-Detctor",), "unknown family 'Regime-Detctor'; did you mean 'regime_detector'?"),
         (("xyz",), "unknown family 'xyz'; known: allocator, overlay, regime_detector, sampler, source, strategy"),
         (("strategy", "momentum_rnk"), "unknown strategy 'momentum_rnk'; did you mean 'momentum_rank'?"),
-        (("trend",), "'trend' is a regime detector; use `regimefolio components regime_detector trend`"),
+        (
+            ("trend", "trend"),
+            "unknown family 'trend'; known: allocator, overlay, regime_detector, sampler, source, strategy",
+        ),
     ],
 )
 @pytest.mark.parametrize("options", [(), ("--json",)])
@@ -206,6 +214,6 @@ def test_every_default_is_one_that_the_part_takes() -> None:
 def test_help_has_true_examples(call: Call) -> None:
     out = call("components", "--help").out
     examples = [line.split()[1:] for line in out.splitlines() if line.startswith("  regimefolio ")]
-    assert len(examples) == 3
+    assert len(examples) == 4
     for example in examples:
         assert call(*example).code == 0

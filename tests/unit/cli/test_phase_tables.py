@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from pathlib import Path
+from typing import get_args
 
 import polars as pl
 import pytest
 from rich.console import Console
 
-from regimefolio.cli.phase_tables import tables_of
+from regimefolio.cli.phase_tables import gone, tables_of
 from regimefolio.cli.results import Results
+from regimefolio.evaluation import NoBreakEven
 from tests.workflows import spec
 
 NONE = float("nan")
@@ -48,3 +51,10 @@ def test_a_parameter_of_one_value_is_shown(tmp_path: Path) -> None:
     text = shown(tmp_path, ("ok", "ok"), (0.5, 0.4))
     assert "bollinger_mean_reversion 5 0 0.50 lookback momentum_rank 16 1 0.40 lookback" in text
     assert "defaults" not in text
+
+
+@pytest.mark.parametrize("reason", get_args(NoBreakEven))
+def test_every_reason_for_no_break_even_has_words(reason: str) -> None:
+    said = gone({"multiple": None, "searched_to": 50.0, "reason": reason})
+    assert re.fullmatch(r"\(.* costs.*\)|\(none up to x50\)", said)
+    assert gone({"multiple": 2.04, "searched_to": 50.0, "reason": None}) == "x2.0"

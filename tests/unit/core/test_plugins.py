@@ -128,6 +128,30 @@ def test_what_is_not_there(name: str, message: str, folder: Path) -> None:
         load_plugin(name)
 
 
+@pytest.mark.parametrize("name", ["mine.py", "mine"])
+def test_a_file_read_from_outside_its_project_says_where_its_plugins_are(
+    name: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project, away = folder / "project", folder / "away"
+    write(project / "mine.py", f"outsider_of_{name[-2:]}")
+    away.mkdir()
+    monkeypatch.chdir(away)
+    with pytest.raises(ConfigError) as caught:
+        bench(project, name, tool="box")
+    (note,) = caught.value.__notes__
+    assert note == (
+        f"  plugins are looked for in {away}, where the command runs; this file's own are in {project}: "
+        "run the command there"
+    )
+    (project / "config").mkdir()
+    (project / "config" / "system_config.yaml").write_text("system:\n  plugins: [mine.py]\n")
+    with pytest.raises(ConfigError, match=f"unknown test tool 'outsider_of_{name[-2:]}'") as caught:
+        bench(project, tool=f"outsider_of_{name[-2:]}")
+    assert caught.value.__notes__ == [note]
+    monkeypatch.chdir(project)
+    assert bench(project, tool=f"outsider_of_{name[-2:]}").tool.kind == f"outsider_of_{name[-2:]}"
+
+
 def test_the_same_file_read_twice_is_no_error_and_two_parts_of_one_kind_are(folder: Path) -> None:
     write(folder / "mine.py", "drill")
     once = bench(folder, "mine.py", tool="drill").tool

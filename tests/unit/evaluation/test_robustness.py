@@ -8,6 +8,7 @@ import pytest
 
 from regimefolio.backtest import BacktestRunner, ExecutionSpec
 from regimefolio.evaluation.robustness import (
+    NoBreakEven,
     Placebo,
     Replayable,
     break_even,
@@ -117,7 +118,7 @@ def test_an_advantage_that_comes_back_is_gone_where_it_is_lost_first() -> None:
 def test_the_break_even_is_where_the_advantage_ends() -> None:
     found = break_even(lambda multiple: 3.3 - multiple, 50.0)
     assert found.multiple == pytest.approx(3.3, abs=0.01)
-    assert found.reason == ""
+    assert found.reason is None
     made, dear = case(), ExecutionSpec(commission_bps=40, slippage_bps=60)
 
     def growth(multiple: float) -> float:
@@ -130,13 +131,13 @@ def test_the_break_even_is_where_the_advantage_ends() -> None:
 @pytest.mark.parametrize(
     ("advantage", "most", "reason"),
     [
-        (-1.0, 50.0, "there is none even without costs"),
-        (math.nan, 50.0, "there is none even without costs"),
-        (1.0, 50.0, "none up to x50"),
-        (1.0, 0.0, "there are no costs to multiply"),
+        (-1.0, 50.0, "never ahead"),
+        (math.nan, 50.0, "never ahead"),
+        (1.0, 50.0, "always ahead"),
+        (1.0, 0.0, "no costs"),
     ],
 )
-def test_where_there_is_no_break_even_it_says_why(advantage: float, most: float, reason: str) -> None:
+def test_where_there_is_no_break_even_it_says_why(advantage: float, most: float, reason: NoBreakEven) -> None:
     found = break_even(lambda multiple: advantage, most)
     assert math.isnan(found.multiple)
     assert found.reason == reason

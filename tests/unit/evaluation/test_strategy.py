@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -140,6 +141,23 @@ def test_it_holds_the_coefficient_and_the_decay_of_the_same_window() -> None:
     assert found.ic.mean == information_coefficient(signals, panel, "next_open", 20, 140).mean
     np.testing.assert_array_equal(found.decay.ic, alpha_decay(signals, panel, "next_open", 20, 140, 5).ic)
     assert (found.strategy, found.horizon) == ("hand_made", 2)
+
+
+def test_a_delay_is_the_same_opinions_so_many_bars_later() -> None:
+    """Coefficient, decay and tables are measured from the fill that a delay gives."""
+    signals, panel = random_case(t=150, horizon=2)
+    later = np.zeros_like(signals.alpha), np.zeros_like(signals.confidence)
+    later[0][3:], later[1][3:] = signals.alpha[:-3], signals.confidence[:-3]
+    member = panel.member.copy()
+    member[3:] = panel.member[:-3]
+    moved = replace(panel, member=member)
+    found = StrategyEvaluator(panel, "next_open", 20, 140, lags=5, delay=3).evaluate(signals)
+    same = StrategyEvaluator(moved, "next_open", 23, 140, lags=5).evaluate(signals_of(moved, later[0], 2, later[1]))
+    for name in ("by_alpha", "reliability", "decay"):
+        assert json_text(getattr(found, name)) == json_text(getattr(same, name))
+    assert (found.ic.mean, found.ic.t_value, found.labelled) == (same.ic.mean, same.ic.t_value, same.labelled)
+    prompt = StrategyEvaluator(panel, "next_open", 20, 140, lags=5).evaluate(signals)
+    np.testing.assert_array_equal(found.decay.ic[:2], prompt.decay.ic[3:])  # of the same returns
 
 
 def test_bars_after_the_window_change_nothing() -> None:

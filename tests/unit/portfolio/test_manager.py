@@ -382,7 +382,14 @@ def test_what_a_portfolio_cannot_be(portfolio: dict[str, object]) -> None:
             {"allocator": LONG_SHORT, "constraints": {"max_net": -0.9, "max_gross": 0.8}},
             "max_net -0.9 asks for more shorts than max_gross 0.8 allows; raise max_net to -0.8",
         ),
-        ({"constraints": {"max_net": -0.1}}, "max_net -0.1 needs shorts, and proportional is long-only"),
+        (
+            {"constraints": {"max_net": -0.1}},
+            "max_net -0.1 leaves nothing to hold without shorts, and proportional is long-only",
+        ),
+        (
+            {"constraints": {"min_net": 0, "max_net": 0}, "allocator": "equal_weight"},
+            "max_net 0 leaves nothing to hold without shorts, and equal_weight is long-only",
+        ),
         ({"constraints": {"max_gross": 1.2}}, "max_gross 1.2 would overdraw cash without shorts, and proportional is"),
         ({"top_n": 3, "constraints": {"min_positions": 5}}, "top_n 3 keeps fewer assets than min_positions 5"),
     ],

@@ -65,7 +65,7 @@ def test_a_decay_is_drawn_with_its_fit(record: Record) -> None:
     decay, _, _ = panels(judged(record))
     dots, fit = spec(decay)["data"]
     assert (dots["x"], dots["y"]) == ([1, 2, 3], [0.08, 0.04, 0.02])
-    assert dots["error_y"]["array"] == pytest.approx([0.0196] * 3)
+    assert dots["error_y"]["array"] == pytest.approx([0.0195996] * 3)
     assert fit["y"][0] == 0.08
     assert fit["y"][-1] == pytest.approx(0.01)  # three bars later, at a half-life of one
     assert decay.reading == "The first bar’s coefficient is 0.080; it halves in 1.0 bars, 0.8 to 1.3 at 95%."

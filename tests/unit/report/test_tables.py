@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import datetime
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -9,7 +10,7 @@ import pytest
 
 from regimefolio.core.files import read_json, write_json
 from regimefolio.report import tables
-from regimefolio.report.contents import Position
+from regimefolio.report.contents import InFlight, Position
 from regimefolio.report.record import EQUAL_WEIGHT, INDEX, STATIC, Record, read_record
 from regimefolio.report.tables import Cell, Table
 
@@ -156,9 +157,20 @@ def test_orders_lead_from_what_is_held_to_what_is_wanted(record: Record) -> None
     assert table is not None
     assert [row.head for row in table.groups[0].rows] == ["B", "A", "D", "E", "Cash"]
     assert [cell.text for cell in cells(table, "A").values()] == ["50.0%", "10.0%", "−40.0%"]
-    assert [cell.text for cell in cells(table, "D").values()] == ["20.0%", "20.0%", "0.0%"]
+    assert [cell.text for cell in cells(table, "D").values()] == ["20.0%", "no order", ""]
     assert [cell.text for cell in cells(table, "Cash").values()] == ["29.9%", "14.9%", "−15.0%"]
     assert table.notes[0].startswith("Fractions of equity. Left out, neither held nor wanted: 1 symbol.")
+
+
+def test_orders_in_flight_say_when_they_are_filled(record: Record) -> None:
+    assert record.results.orders.in_flight == []
+    assert tables.in_flight(record) is None
+    when = datetime.datetime(2020, 1, 2)
+    late = [InFlight(symbol="A", decided_at=when, target=0.25, fills_in=1)]
+    orders = record.results.orders.model_copy(update={"in_flight": late})
+    table = tables.in_flight(replace(record, results=record.results.model_copy(update={"orders": orders})))
+    assert table is not None
+    assert [cell.text for cell in cells(table, "A").values()] == ["2020-01-02", "25.0%", "1"]
 
 
 def test_orders_say_how_they_are_sized(record: Record) -> None:

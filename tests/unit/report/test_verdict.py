@@ -212,8 +212,8 @@ def test_the_placebo_is_told_with_its_number(record: Record) -> None:
     assert timing(with_placebo(record, 34)) == holds_up(with_placebo(record, 34))[-1]
 
 
-NONE_UP_TO = BreakEven(multiple=None, searched_to=50.0, reason="none up to x50")
-NEVER = BreakEven(multiple=None, searched_to=50.0, reason="there is none even without costs")
+NONE_UP_TO = BreakEven(multiple=None, searched_to=50.0, reason="always ahead")
+NEVER = BreakEven(multiple=None, searched_to=50.0, reason="never ahead")
 
 
 @pytest.mark.parametrize(
@@ -241,14 +241,14 @@ def test_costs_are_told_by_what_can_be_borne(
     record: Record, gain: float | BreakEven, advantage: float | BreakEven, says: str
 ) -> None:
     found = [
-        each if isinstance(each, BreakEven) else BreakEven(multiple=each, searched_to=50.0, reason="")
+        each if isinstance(each, BreakEven) else BreakEven(multiple=each, searched_to=50.0, reason=None)
         for each in (gain, advantage)
     ]
     assert costs(with_break_even(record, *found)).endswith(says)
 
 
 def test_no_costs_are_not_spoken_of(record: Record) -> None:
-    free = BreakEven(multiple=None, searched_to=0.0, reason="there are no costs to multiply")
+    free = BreakEven(multiple=None, searched_to=0.0, reason="no costs")
     assert costs(with_break_even(record, free, free)) == ""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 
 import numpy as np
@@ -12,12 +13,12 @@ from regimefolio.backtest import BacktestRunner, Run
 from regimefolio.core.errors import ConfigError, CorruptError
 from regimefolio.core.files import read_json
 from regimefolio.core.types import RegimePath, SignalBuffer, Signals
-from regimefolio.evaluation import return_moments, sharpe_interval
+from regimefolio.evaluation import Interval, return_moments, sharpe_interval
 from regimefolio.market import Market
 from regimefolio.portfolio import Ensemble
 from regimefolio.strategies import Strategy
 from regimefolio.testing import synthetic_market
-from regimefolio.workflow.phases.checks import future_is_unseen
+from regimefolio.workflow.phases.checks import future_is_unseen, holds_up
 from tests.workflows import EMBARGO, TRAIN, coordinator, spec
 
 
@@ -102,6 +103,21 @@ def test_every_sharpe_ratio_is_of_excess_returns(folder: Path) -> None:
     assert held["numbers"]["quantile_5"] == expected.low
     assert return_moments(training, 0.05 / 252).sharpe == overfitting["sharpe_per_bar"]
     assert results["window"]["first_test_bar"] == TRAIN + EMBARGO
+
+
+def test_an_undefined_sharpe_ratio_says_why_and_holds_nothing_up() -> None:
+    why = "undefined (fewer than 2 bars, or the returns do not vary)"
+    known, unknown = Interval(1.0, 0.25, 1.8, 0.9), Interval(math.nan, math.nan, math.nan, 0.9)
+    never_traded, nothing_to_compare = holds_up(math.nan, known), holds_up(0.5, unknown)
+    assert not never_traded.passed
+    assert never_traded.details == (
+        f"test Sharpe {why}; training Sharpe 1.00, 5% quantile of 1,000 block resamples 0.25"
+    )
+    assert not nothing_to_compare.passed
+    assert nothing_to_compare.details == (
+        f"test Sharpe 0.50; training Sharpe {why}, 5% quantile of 1,000 block resamples {why}"
+    )
+    assert holds_up(0.5, known).passed
 
 
 @pytest.mark.parametrize("trial", [-1, 999])

@@ -1,11 +1,9 @@
-"""What runs again and what is reused; edits, deletions, other data, two processes."""
+"""What runs again and what is reused; plans, deletions, other data, two processes."""
 
 from __future__ import annotations
 
 import importlib
-import json
 import linecache
-import re
 import shutil
 import subprocess
 import sys
@@ -19,29 +17,28 @@ import pytest
 from regimefolio.backtest import load_market
 from regimefolio.core import files
 from regimefolio.core.component import fingerprint
-from regimefolio.core.errors import ConfigError, CorruptError, LockedError, ModelError, WorkspaceError
-from regimefolio.core.progress import Progress
-from regimefolio.core.types import Json, SignalBuffer, Signals
-from regimefolio.market.view import Market
-from regimefolio.strategies import Strategy
+from regimefolio.core.errors import ConfigError, CorruptError, LockedError, ModelError
+from regimefolio.core.types import Json
 from regimefolio.workflow import Coordinator, WorkflowSpec, Workspace
 from regimefolio.workflow.phases import Job, Phase
 from regimefolio.workflow.phases.base import trial_parameters
 from regimefolio.workflow.workspace import code_of, code_version
-from tests.workflows import BARS, NAMES, SYMBOLS, Changes, closes, coordinator, hashes, spec, write_prices
+from tests.workflows import (
+    BARS,
+    NAMES,
+    SYMBOLS,
+    Changes,
+    actions,
+    audited,
+    closes,
+    coordinator,
+    hashes,
+    spec,
+    write_prices,
+)
 
 DISCOVERY, ANALYSIS, ENSEMBLE, VALIDATION = NAMES
 EVERYTHING = ("signals", "performance", "analysis", "checkpoints", "metadata")
-
-
-def actions(steps: Sequence[Any]) -> str:
-    """One letter a phase: r for run, u for used again."""
-    return "".join("r" if step.action == "run" else "u" for step in steps)
-
-
-def audited(workspace: Workspace, event: str) -> list[dict[str, Any]]:
-    lines = (workspace.metadata / "audit.jsonl").read_text("utf-8").splitlines()
-    return [entry for entry in map(json.loads, lines) if entry["event"] == event]
 
 
 # What runs
@@ -283,254 +280,6 @@ def test_what_a_plan_promises_to_reuse_is_reused(finished: Path) -> None:
         for planned, step in zip(plan, steps, strict=True):
             if not planned.reason.startswith("if "):
                 assert (planned.phase, planned.action, planned.reason) == (step.phase, step.action, step.reason)
-
-
-# Edits by hand
-
-
-def test_an_edited_signal_is_noticed_recorded_and_used(finished: Path) -> None:
-    made = coordinator(finished)
-    workspace, said = made.workspace, Said()
-    before = hashes(workspace)
-    path = workspace.signal_file(2)
-    panel = np.load(path)
-    panel[0] = np.where(panel[0] > 0, -panel[0], panel[0])  # momentum never buys again
-    np.save(path, panel)
-    steps = coordinator(finished, progress=said).run()
-    assert actions(steps) == "uurr"
-    assert steps[2].reason == "signals/trial_2.npy changed"
-    (entry,) = audited(workspace, "edited")
-    assert entry["file"] == "signals/trial_2.npy"
-    assert entry["phase"] == DISCOVERY
-    assert entry["before"] == before["signals/trial_2.npy"] != entry["after"] == files.sha256_of(path)
-    assert any("signals/trial_2.npy was edited since parameter_discovery wrote it; it is used" in t for t in said.texts)
-    after = hashes(workspace)
-    assert after["performance/ensemble_returns.npy"] != before["performance/ensemble_returns.npy"]
-    weights = files.read_json(workspace.analysis / "ensemble_weights.json")
-    assert weights["classifiers"]["static"]["replay_equals_full_run"] is False
-    assert sum("saved signals differ" in text for text in said.texts) == 1
-    assert actions(coordinator(finished).run()) == "uuuu"
-    assert len(audited(workspace, "edited")) == 1  # once
-
-
-def test_an_edit_that_a_phase_writes_over_is_recorded(finished: Path) -> None:
-    made, said = coordinator(finished), Said()
-    path = made.workspace.signal_file(1)
-    before = files.sha256_of(path)
-    np.save(path, np.load(path)[::-1])
-    edited = files.sha256_of(path)
-    coordinator(finished, progress=said).run(DISCOVERY)
-    (entry,) = audited(made.workspace, "edit overwritten")
-    assert (entry["file"], entry["before"], entry["after"]) == ("signals/trial_1.npy", before, edited)
-    assert any("signals/trial_1.npy was edited" in text and "writes it anew" in text for text in said.texts)
-    assert files.sha256_of(path) == before
-    assert not audited(made.workspace, "edited")
-
-
-def test_every_phase_is_told_when_it_is_over(folder: Path) -> None:
-    made = coordinator(folder)
-    told = []
-    steps = made.run(finished=lambda step: told.append((step, made.workspace.checkpoint(step.phase) is not None)))
-    assert told == [(step, True) for step in steps]
-    again = coordinator(folder)
-    told.clear()
-    again.run(finished=lambda step: told.append((step, True)))
-    assert [step.action for step, _ in told] == ["reuse"] * 4
-
-
-def test_an_edited_choice_is_used_by_both_phases_after_it(finished: Path) -> None:
-    made = coordinator(finished)
-    workspace = made.workspace
-    path = workspace.analysis / "regime_optimal_params.json"
-    choices = files.read_json(path)
-    chosen = choices["trend"]["bear"]["momentum_rank"]
-    other = 5 - chosen["trial"]  # trials 2 and 3 are momentum's
-    chosen["trial"] = other
-    chosen["parameters"] = {k: v for k, v in _parameters(workspace, other).items() if k != "kind"}
-    path.write_text(json.dumps(choices))
-    steps = made.run()
-    assert actions(steps) == "uurr"
-    assert steps[2].reason == "analysis/regime_optimal_params.json changed"
-    assert [entry["file"] for entry in audited(workspace, "edited")] == ["analysis/regime_optimal_params.json"]
-    strategy = (workspace.analysis / "adaptive_strategy.yaml").read_text()
-    weights = files.read_json(workspace.analysis / "ensemble_weights.json")
-    assert weights["selected"] == "trend"
-    from regimefolio.backtest import BacktestSpec
-    from regimefolio.core.documents import read_document
-
-    described = read_document(workspace.analysis / "adaptive_strategy.yaml").parse(BacktestSpec, "backtest")
-    assert described.adaptive is not None
-    assert described.adaptive["bear"].strategies["momentum_rank"] == chosen["parameters"], strategy
-    assert weights["classifiers"]["trend"]["replay_equals_full_run"] is True  # the saved signals are its own
-
-
-def test_parameters_that_are_not_their_trials_are_refused(finished: Path) -> None:
-    made = coordinator(finished)
-    path = made.workspace.analysis / "regime_optimal_params.json"
-    choices = files.read_json(path)
-    choices["trend"]["bear"]["momentum_rank"]["parameters"]["lookback"] = 99
-    path.write_text(json.dumps(choices))
-    with pytest.raises(ConfigError) as caught:
-        made.run()
-    assert str(path) in str(caught.value)
-    assert "trend / bear / momentum_rank has the parameters {'lookback': 99" in str(caught.value)
-    assert str(caught.value).endswith("name the trial whose signals belong to the parameters")
-
-
-@pytest.mark.parametrize("content", ["[]", '{"trend": 3}', '{"trend": {"bear": {"momentum_rank": {"trial": 2}}}}'])
-def test_choices_of_another_form_are_refused(content: str, finished: Path) -> None:
-    made = coordinator(finished)
-    (made.workspace.analysis / "regime_optimal_params.json").write_text(content)
-    with pytest.raises(CorruptError, match="has not the form classifier → regime → strategy → choice"):
-        made.run()
-
-
-def test_edited_weights_are_validated(finished: Path) -> None:
-    made = coordinator(finished)
-    path = made.workspace.analysis / "ensemble_weights.json"
-    weights = files.read_json(path)
-    weights["selected"] = "gaussian_hmm"
-    path.write_text(json.dumps(weights))
-    assert actions(made.run()) == "uuur"
-    results = files.read_json(made.workspace.performance / "validation_results.json")
-    assert results["selected"] == "gaussian_hmm"
-    assert next(iter(results["runs"])) == "gaussian_hmm"
-
-
-def test_an_edited_last_file_is_recorded_though_nothing_reads_it(finished: Path) -> None:
-    made = coordinator(finished)
-    (made.workspace.analysis / "validation_trades.json").write_text("{}")
-    assert actions(made.run()) == "uuuu"
-    assert [entry["file"] for entry in audited(made.workspace, "edited")] == ["analysis/validation_trades.json"]
-
-
-class Said(Progress):
-    """Keeps what it is told."""
-
-    def __init__(self) -> None:
-        self.texts: list[str] = []
-
-    def say(self, text: str) -> None:
-        self.texts.append(text)
-
-
-def _parameters(workspace: Workspace, trial: int) -> dict[str, Any]:
-    found: dict[str, Any] = files.read_json(workspace.trial_file(trial))["parameters"]
-    return found
-
-
-# Files that are not what was written
-
-
-def test_a_truncated_signal_stops_with_the_remedy(finished: Path) -> None:
-    made = coordinator(finished)
-    path = made.workspace.signal_file(1)
-    path.write_bytes(path.read_bytes()[:-100])
-    with pytest.raises(CorruptError, match=r"trial_1\.npy: is not a whole \.npy file .* run its phase again"):
-        made.run()
-    assert actions(made.run(DISCOVERY)) == "rrrr"
-
-
-def test_a_signal_of_another_shape_stops_with_the_remedy(finished: Path) -> None:
-    made = coordinator(finished)
-    path = made.workspace.signal_file(1)
-    np.save(path, np.load(path)[:, :-1])
-    with pytest.raises(
-        CorruptError, match=r"trial_1\.npy: is float32 of shape \(2, 599, 4\), .*--from parameter_discov"
-    ):
-        made.run()
-
-
-@pytest.mark.parametrize(
-    "name", ["analysis/regime_optimal_params.json", "analysis/ensemble_weights.json", "performance/trial_0.json"]
-)
-def test_truncated_json_stops_with_the_remedy(name: str, finished: Path) -> None:
-    made = coordinator(finished)
-    path = made.workspace.root / name
-    path.write_text(path.read_text()[:-20])
-    with pytest.raises(CorruptError) as caught:
-        made.run()
-    assert str(caught.value).startswith(f"{path}: is not JSON")
-    assert str(caught.value).endswith("restore it or run its phase again")
-
-
-@pytest.mark.parametrize("content", ["", '{"phase": "x"', "[]", '{"phase": 1}'])
-def test_a_broken_checkpoint_stops_and_asking_for_the_phase_mends_it(content: str, finished: Path) -> None:
-    made = coordinator(finished)
-    (made.workspace.checkpoints / f"{DISCOVERY}.json").write_text(content)
-    with pytest.raises(CorruptError, match=rf"{DISCOVERY}\.json"):
-        made.run()
-    assert actions(made.run(DISCOVERY)) == "rrrr"
-    assert actions(made.run()) == "uuuu"
-
-
-def test_a_full_disk_stops_the_run_and_is_no_failed_trial(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from regimefolio.workflow.phases import trials
-
-    write = files.write_npy
-
-    def full(path: Path, array: np.ndarray[Any, Any]) -> None:
-        if path.name == "trial_1.npy":
-            raise WorkspaceError(f"{path}: cannot be written (No space left on device)")
-        write(path, array)
-
-    made = coordinator(folder)
-    with monkeypatch.context() as patch:
-        patch.setattr(trials, "write_npy", full)
-        with pytest.raises(WorkspaceError, match="No space left"):
-            made.run()
-    assert not list(made.workspace.checkpoints.glob("*"))
-    assert actions(made.run()) == "rrrr"
-
-
-class Moody(Strategy, kind="scripted_moody"):
-    """Fails for some parameters."""
-
-    limit: int = 0
-
-    @property
-    def warmup(self) -> int:
-        return 0
-
-    def signals(self, market: Market, out: SignalBuffer | None = None) -> Signals:
-        if self.limit > 0:
-            raise ZeroDivisionError("by zero")
-        panels = self.buffer(market, out)
-        panels.alpha[:], panels.confidence[:] = 0.5, 0.5
-        return self.emit(market, panels, horizon=1)
-
-
-def moody(limits: list[int]) -> Changes:
-    return {
-        ("strategies",): ["scripted_moody", {"kind": "momentum_rank", "skip": 1}],
-        ("phases", 0, "config", "parameter_space"): {
-            "scripted_moody": {"limit": limits},
-            "momentum_rank": {"lookback": [16]},
-        },
-    }
-
-
-def test_a_failed_trial_is_a_failed_result(folder: Path) -> None:
-    said = Said()
-    made = coordinator(folder, moody([1, 0]), said)
-    made.run()
-    failed = files.read_json(made.workspace.trial_file(0))
-    assert (failed["status"], failed["message"]) == ("failed", "ZeroDivisionError: by zero")
-    assert failed["artifacts"] == []
-    assert not made.workspace.signal_file(0).exists()
-    (entry,) = audited(made.workspace, "failed trial")
-    assert "raise ZeroDivisionError" in entry["details"]
-    (told,) = [text for text in said.texts if text.startswith("trial 0 (scripted_moody) failed: ")]
-    assert re.search(r": ZeroDivisionError: by zero \(.*test_coordinator\.py:\d+\)$", told)
-    choices = files.read_json(made.workspace.analysis / "regime_optimal_params.json")
-    assert {kinds["scripted_moody"]["trial"] for regimes in choices.values() for kinds in regimes.values()} == {1}
-
-
-def test_a_strategy_without_a_single_result_stops_the_run(folder: Path) -> None:
-    with pytest.raises(
-        ModelError, match=r"all 2 trials of scripted_moody failed; the first one: ZeroDivisionError: by"
-    ):
-        coordinator(folder, moody([1, 2])).run()
 
 
 # Two processes

@@ -144,7 +144,7 @@ def test_an_allocator_that_ignores_alpha_leaves_all_unattributed(folder: Path) -
     assert parts["by_strategy"]["unattributed"] == pytest.approx(parts["total"], rel=1e-9)
     found = read_json(made.workspace.analysis / "robustness.json")
     assert [each["multiple"] for each in found["costs"]["multiples"]] == [0.0, 1.0]
-    assert found["costs"]["break_even"]["return"]["reason"] == "there are no costs to multiply"
+    assert found["costs"]["break_even"]["return"]["reason"] == "no costs"
 
 
 def test_a_replay_of_another_form_is_corrupt(finished: Path) -> None:

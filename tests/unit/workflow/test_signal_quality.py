@@ -54,3 +54,13 @@ def test_numbers_are_those_of_the_test_bars(found: Any, finished: Path) -> None:
                 expected = {key: None if value != value else value for key, value in ours._asdict().items()}
                 assert theirs == expected
         assert sum(each["opinions"] for each in row["reliability"]) == row["labelled"] < row["opinions"]
+
+
+def test_opinions_are_judged_from_the_fill_that_a_delay_gives(folder: Path) -> None:
+    made = coordinator(folder, {("execution", "delay"): 2})
+    made.run()
+    market = load_market(spec().data, spec().benchmark, folder)[1]
+    prompt, late = (StrategyEvaluator(market.panel, "next_close", TEST, delay=delay) for delay in (0, 2))
+    for row in read_json(made.workspace.analysis / "signal_quality.json")["strategies"]:
+        signals = Strategy.of({"kind": row["strategy"], **row["parameters"]}).signals(market)
+        assert row["labelled"] == late.evaluate(signals).labelled < prompt.evaluate(signals).labelled

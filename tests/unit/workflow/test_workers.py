@@ -212,6 +212,32 @@ def test_a_trial_that_kills_its_worker_twice_is_a_failed_one_that_is_named(folde
     assert any(line.startswith("trial 1 (own_deadly) failed: its worker process ended twice") for line in told.said)
 
 
+def test_a_trial_that_hangs_is_a_failed_one_that_is_named(folder: Path) -> None:
+    write_project(folder, "hanging", f"{LOG}\n        if self.lookback == 3: time.sleep(600)")
+    text = (folder / "own.yaml").read_text()
+    described = yaml.safe_load(text)
+    described["workflow"]["phases"][0]["config"]["time_limit"] = 5
+    (folder / "own.yaml").write_text(yaml.safe_dump(described))
+    told = Told()
+    work = made(folder, 2, told)
+    work.run()
+    (hung,) = pids(folder, 3)  # once, and no more
+    assert not alive(hung)
+    assert [work.workspace.signal_file(n).exists() for n in range(6)] == [True, False, True, True, True, True]
+    outcome = json.loads(work.workspace.trial_file(1).read_text())
+    message = "it took longer than the time_limit of 5 seconds, and its worker process was stopped"
+    assert (outcome["status"], outcome["message"]) == ("failed", message)
+    assert f"trial 1 (own_hanging) failed: {message}" in told.said
+    assert told.steps == 6
+    (folder / "own.py").write_text((folder / "own.py").read_text().replace("time.sleep(600)", "pass"))
+    alone = Told()
+    made(folder, 1, alone).run()
+    assert alone.said[1] == (
+        "time_limit 5 does not hold for own_hanging: trials that run in the command itself cannot be stopped; "
+        "use more than one thread"
+    )
+
+
 def alive(pid: int) -> bool:
     try:
         return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"

@@ -9,13 +9,13 @@ from itertools import pairwise
 import numpy as np
 
 from regimefolio.core.types import Json
+from regimefolio.kernels.metrics import Z95
 from regimefolio.report.contents import Number
 from regimefolio.report.figures.drawing import Figure, axis, layout_of, six
 from regimefolio.report.measured import AlphaBin, ConfidenceBin, Histogram, Opinions
 from regimefolio.report.record import SIGNAL_QUALITY, STATIC, Record
 from regimefolio.report.words import counted, number, percent
 
-NORMAL_95 = 1.96
 HEIGHT = 250
 
 
@@ -50,7 +50,7 @@ def _decay(found: Opinions) -> Figure:
     dots = _dots(
         [h for h, _, _ in points],
         [ic for _, ic, _ in points],
-        [None if error is None else NORMAL_95 * error for _, _, error in points],
+        [None if error is None else Z95 * error for _, _, error in points],
         "after %{x} bars: %{y:.3f}",
     )
     data: list[Json] = [dots]

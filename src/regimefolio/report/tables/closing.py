@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from regimefolio.report.record import Record
 from regimefolio.report.tables.cells import Cell, Group, Row, Table, points, words
-from regimefolio.report.words import counted, percent
+from regimefolio.report.words import count, counted, day, percent
 
 DUST = 5e-5
 """A weight below this is shown as 0.0%; a row of such weights is left out."""
@@ -35,8 +35,15 @@ def orders(record: Record) -> Table | None:
     if record.settings.execution.sizing == "on_change":
         notes.append("Only symbols whose target differs from that of their last order are traded (sizing: on_change).")
     rows = [
-        Row(each.symbol, [Cell(percent(each.held)), Cell(percent(target)), Cell(points(target - each.held))])
-        for each, target in moved
+        Row(
+            each.symbol,
+            [
+                Cell(percent(each.held)),
+                Cell("no order" if each.target is None else percent(each.target)),
+                Cell("" if each.target is None else points(each.target - each.held)),
+            ],
+        )
+        for each, _ in moved
     ]
     held, target = sum(each.held for each, _ in moved), sum(target for _, target in moved)
     cash = Row("Cash", [Cell(percent(1 - held)), Cell(percent(1 - target)), Cell(points(held - target))], tone="strong")
@@ -45,6 +52,23 @@ def orders(record: Record) -> Table | None:
         ["Symbol", "Held", "Target", "Order"],
         [Group([*rows, cash])],
         notes,
+    )
+
+
+def in_flight(record: Record) -> Table | None:
+    """What was ordered before the last bar and is filled after it; None where nothing was."""
+    late = record.results.orders.in_flight
+    rows = [
+        Row(each.symbol, [words(day(each.decided_at)), Cell(percent(each.target)), Cell(count(each.fills_in))])
+        for each in late
+    ]
+    if not rows:
+        return None
+    return Table(
+        "Orders in flight at the last bar",
+        ["Symbol", "Decided at", "Target", "Bars until filled"],
+        [Group(rows)],
+        text_columns=frozenset({1}),
     )
 
 

@@ -135,11 +135,15 @@ def all_metrics(record: Record) -> Table:
     rows = [Row(title, [metric_of(record, run, name, shown) for run in record.runs]) for title, name, shown in _ALL]
     benchmark = record.settings.benchmark
     known = record.title(benchmark).lower()
+    free = percent(record.settings.risk_free, 2)
     return Table(
         "All metrics on the test bars",
         ["Metric", *(record.title(name) for name in record.runs)],
         [Group(rows)],
-        [f"Alpha, beta and information ratio are against {known}. Average wins and losses are money, after costs."],
+        [
+            f"Sharpe, Sortino and alpha are above a risk-free rate of {free} a year. Alpha, beta and information ratio "
+            f"are against {known}. Average wins and losses are money, after costs."
+        ],
     )
 
 

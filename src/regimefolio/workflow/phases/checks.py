@@ -9,6 +9,8 @@ import numpy as np
 
 from regimefolio.backtest import BacktestRunner, Run, in_order
 from regimefolio.core.types import Bool, Float, RegimePath
+from regimefolio.evaluation import Interval
+from regimefolio.kernels.metrics import reason
 from regimefolio.market import Market
 from regimefolio.portfolio import Ensemble
 
@@ -85,6 +87,25 @@ def future_is_unseen(
             )
         )
     return checks
+
+
+def holds_up(test: float, training: Interval) -> Check:
+    """Whether the test Sharpe is above the 5% quantile of what resampling the training bars shows.
+
+    `training` is the 90% interval under the bootstrap. What is undefined is above nothing, and nothing is above it.
+    """
+    return Check(
+        "test Sharpe above the 5% quantile of the training Sharpe",
+        bool(test > training.low),
+        f"test Sharpe {_stated(test)}; training Sharpe {_stated(training.point)}, 5% quantile of 1,000 block resamples "
+        f"{_stated(training.low)}",
+        {"test": test, "training": training.point, "quantile_5": training.low},
+    )
+
+
+def _stated(sharpe: float) -> str:
+    """A Sharpe ratio as a sentence says it, with the reason where it is undefined."""
+    return f"undefined ({reason('sharpe')})" if np.isnan(sharpe) else f"{sharpe:.2f}"
 
 
 def _differ(ours: Float, theirs: Float) -> Bool:

@@ -18,6 +18,7 @@ import polars as pl
 from regimefolio.backtest import Trial, TrialResult
 from regimefolio.core.errors import ConfigError, ModelError
 from regimefolio.core.files import jsonable, write_bytes, write_json, write_npy
+from regimefolio.core.plugins import homes
 from regimefolio.core.progress import Progress
 from regimefolio.core.types import Float, Json, Outcome
 from regimefolio.evaluation import InformationCoefficient
@@ -98,6 +99,12 @@ class ParameterDiscovery(Phase):
         if foreign:
             text += f"{' and' if ours else ','} {foreign} of strategies of your own, in processes"
         job.progress.say(text)
+        limit, here = job.spec.discovery.time_limit, [each.strategy.kind for each in ours if homes(each.strategy)]
+        if limit is not None and here:
+            job.progress.say(
+                f"time_limit {limit:g} does not hold for {', '.join(dict.fromkeys(here))}: trials that run in the "
+                "command itself cannot be stopped; use more than one thread"
+            )
 
     def _write(self, job: Job, trials: list[Trial], outcomes: list[Outcome], results: list[TrialResult]) -> None:
         workspace = job.workspace

@@ -34,7 +34,7 @@ def signal_quality(job: Job, rows: Sequence[Ensemble], places: Sequence[str]) ->
         Their names.
     """
     panel, start, fill = job.market.panel, job.test_start, job.runner(job.market).fill
-    evaluator = StrategyEvaluator(panel, fill, start, lags=LAGS)
+    evaluator = StrategyEvaluator(panel, fill, start, lags=LAGS, delay=job.spec.execution.delay)
     variants = _variants(rows, places)
     job.progress.stage("signals", len(variants))
     found = in_order(

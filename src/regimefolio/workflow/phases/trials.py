@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from regimefolio.backtest import BacktestManager, Died, Trial, TrialResult, in_processes
+from regimefolio.backtest import BacktestManager, Died, Overdue, Trial, TrialResult, in_processes
 from regimefolio.core.component import fingerprint
 from regimefolio.core.files import read_npy, remove, sweep_temporaries, write_npy
 from regimefolio.core.plugins import Origin, load_origin, origins
@@ -57,10 +57,11 @@ def run_trials(job: Job, trials: Sequence[Trial], start: int) -> list[Scored]:
     if foreign:
         with _assigned(job, foreign, start) as assignment:
             described = [(trial.number, trial.strategy.spec()) for trial in foreign]
-            done = in_processes(begin, assignment, described, job.threads, job.progress.advance)
+            limit = job.spec.discovery.time_limit
+            done = in_processes(begin, assignment, described, job.threads, job.progress.advance, limit)
         sweep_temporaries(job.workspace.signals)  # of workers that were killed
         found = {
-            trial.number: _buried(job, trial, scored.how) if isinstance(scored, Died) else scored
+            trial.number: scored if isinstance(scored, Scored) else _given_up(job, trial, scored)
             for trial, scored in zip(foreign, done, strict=True)
         }
     ours = [trial for trial in trials if trial.number not in found]
@@ -129,12 +130,15 @@ def _assigned(job: Job, trials: Sequence[Trial], start: int) -> Iterator[Assignm
             remove(path)
 
 
-def _buried(job: Job, trial: Trial, how: str) -> Scored:
-    """The result of a trial that ended its worker twice; nothing of it is kept."""
+def _given_up(job: Job, trial: Trial, why: Died | Overdue) -> Scored:
+    """The result of a trial that ended its worker twice, or took too long; nothing of it is kept."""
     remove(job.workspace.signal_file(trial.number))
-    text = (
-        f"its worker process ended twice while it worked on this trial ({how}): the strategy crashed it, "
-        "or the machine ran out of memory"
-    )
+    if isinstance(why, Overdue):
+        text = f"it took longer than the time_limit of {why.limit:g} seconds, and its worker process was stopped"
+    else:
+        text = (
+            f"its worker process ended twice while it worked on this trial ({why.how}): the strategy crashed it, "
+            "or the machine ran out of memory"
+        )
     failed = Outcome(fingerprint(trial.parameters), "failed", trial.parameters, {}, message=text)
     return Scored(TrialResult(failed, details=text))

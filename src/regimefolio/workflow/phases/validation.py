@@ -26,7 +26,7 @@ from regimefolio.portfolio import Ensemble
 from regimefolio.regimes import RegimeDetector, episodes, transition_counts
 from regimefolio.strategies import Strategy
 from regimefolio.workflow.phases.base import Job, Phase
-from regimefolio.workflow.phases.checks import Check, future_is_unseen, switches_with_regimes
+from regimefolio.workflow.phases.checks import Check, future_is_unseen, holds_up, switches_with_regimes
 from regimefolio.workflow.phases.choices import (
     STATIC,
     Choices,
@@ -159,7 +159,9 @@ class Validation(Phase):
 
         checks += future_is_unseen(market, run, done.paths[done.selected], start, rerun, job.spec.seed, job.threads)
         job.progress.advance(2)
-        checks.append(_holds_up(job, run, training))
+        year = job.dataset.panel.periods_per_year
+        interval = sharpe_interval(training, year, job.spec.seed, level=0.9, risk_free=job.risk_free)
+        checks.append(holds_up(run.metrics["sharpe"], interval))
         checks.append(_is_the_file(job, ensemble, detector))
         return checks
 
@@ -187,20 +189,6 @@ def _best_trial(job: Job) -> Strategy:
         return -np.inf if value is None else float(value)
 
     return trials[max(range(len(trials)), key=score)].strategy
-
-
-def _holds_up(job: Job, run: Run, training: Float) -> Check:
-    """Whether the test Sharpe is above the 5% quantile of what resampling the training bars shows."""
-    year = job.dataset.panel.periods_per_year
-    interval = sharpe_interval(training, year, job.spec.seed, level=0.9, risk_free=job.risk_free)
-    test = run.metrics["sharpe"]
-    return Check(
-        "test Sharpe above the 5% quantile of the training Sharpe",
-        bool(test > interval.low),
-        f"test Sharpe {test:.2f}; training Sharpe {interval.point:.2f}, 5% quantile of 1,000 block resamples "
-        f"{interval.low:.2f}",
-        {"test": test, "training": interval.point, "quantile_5": interval.low},
-    )
 
 
 def _is_the_file(job: Job, ensemble: Ensemble, detector: RegimeDetector) -> Check:
@@ -244,7 +232,7 @@ def _write(job: Job, done: Validated, checks: Sequence[Check], objective: str) -
         "probabilistic_sharpe_ratio": probabilistic_sharpe_ratio(*moments),
         "checks": checks,
         "regimes": {name: _regimes(path, start) for name, path in done.paths.items()},
-        "orders": _orders(chosen.simulation),
+        "orders": chosen.orders(),
     }
     curves = [run.simulation.equity[start:] for run in runs.values()]
     if done.index is not None:
@@ -306,16 +294,6 @@ def _index(job: Job, closes: Float) -> tuple[Float, dict[str, object]]:
     equity_metrics(equity, job.spec.initial_capital, 0, year, job.risk_free, values)
     metrics = {name: value for name, value in zip(NAMES, values.tolist(), strict=True) if not np.isnan(value)}
     return equity, {"status": "ok", "metrics": metrics, "reasons": {}, "regime_metrics": {}}
-
-
-def _orders(simulation: Simulation) -> dict[str, object]:
-    """What the strategy would hold next: decided at the last bar, to be filled at the one after it."""
-    return {
-        "decided_at": simulation.timestamps[-1].astype("datetime64[s]"),
-        "positions": [
-            {"symbol": symbol, "held": held, "target": target} for symbol, held, target in simulation.positions()
-        ],
-    }
 
 
 def _trades(simulation: Simulation, path: RegimePath, delay: int) -> Json:
