@@ -225,17 +225,22 @@ def read_backtest(path: str | Path) -> BacktestSpec:
     return read_document(path).parse(BacktestSpec, "backtest")
 
 
-def check_file(path: str | Path) -> CheckReport:
+def check_file(path: str | Path, actions: str | Path | None = None) -> CheckReport:
     """Find every mistake in a file of prices, and what is doubtful.
+
+    Parameters
+    ----------
+    actions : str or Path or None
+        A file of the splits and dividends of raw prices.
 
     Raises
     ------
     MissingDataError
         There is no such file.
     DataError
-        It is no table of bars at all.
+        It is no table of bars at all, or the file of actions cannot be used.
     """
-    return market.check_file(path_of(path))
+    return market.check_file(path_of(path), market.Reading(None if actions is None else path_of(actions)))
 
 
 def workspace_of(folder: str | Path) -> Workspace:

@@ -35,6 +35,7 @@ MEANING = {
     "mixed time zones": "offsets from UTC differ; write all times in one zone",
     "few bars": "fewer than 30: most indicators never start",
     "far from its five bars": "over 2.7 times off their median: a slipped decimal, or a real crash",
+    "split-like jump": "prices go on at a ratio that companies split by: a split not adjusted for, or news",
     "coarse prices": "closes move in steps over 5 bp: small returns are rounding",
     "missing session": "other symbols have a bar, this one none: its orders lapse",
     "zero volume": "nothing was traded, or the volume is not known",
@@ -52,6 +53,10 @@ def register(app: typer.Typer) -> None:
 @door
 def check(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A .csv, .csv.gz or .parquet file of bars.")],
+    actions: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Splits and dividends of these bars: symbol, date, split, dividend."),
+    ] = None,
     json: Json = False,
     debug: Debug = False,
 ) -> None:
@@ -62,12 +67,12 @@ def check(
     the order of time. A run stops at the first, or masks all.
 
     Warnings are about what may be right: mixed time zones; symbols with fewer than 30 bars; prices more than 2.7 times
-    off the median of their five bars, or in steps coarser than 5 bp; sessions that a symbol lacks and others have;
-    zero volume. A run uses these bars as they are.
+    off the median of their five bars, or in steps coarser than 5 bp; jumps that look like a split; sessions that a
+    symbol lacks and others have; zero volume. A run uses these bars as they are.
     """
     from regimefolio import api
 
-    found = api.check_file(file)
+    found = api.check_file(file, actions=actions)
     if json:
         from regimefolio.core.files import json_text
 
@@ -92,6 +97,8 @@ def _show(file: Path, found: CheckReport) -> None:
     spread = f"{found.most:,}" if found.fewest == found.most else f"{found.fewest:,} to {found.most:,}"
     year = f"; taken as {found.periods_per_year:.4g} bars a year" if found.most else ""
     screen.print(f"usable bars a symbol: {spread}{year}", soft_wrap=True)
+    for note in found.notes:
+        screen.print(note, markup=False, highlight=False, soft_wrap=True)
     _show_defects(screen, found)
     _show_warnings(screen, found)
 

@@ -26,6 +26,9 @@ Json: TypeAlias = JsonValue
 
 A = TypeVar("A", bound=np.generic)
 
+BY_BAR = ("timestamps", "close", "open", "high", "low", "volume", "member", "split", "dividend")
+"""The arrays of a Panel that have a row a bar."""
+
 UNKNOWN = -1
 """The regime label of a bar before the first fit."""
 
@@ -74,6 +77,11 @@ class Panel:
     open, high, low, volume : ndarray of shape (T, N), float64, or None
         Absent as a whole in close-only data.
     sectors : tuple of N str, or None
+    split, dividend : ndarray of shape (T, N), float64, or None
+        Corporate actions that took effect before a bar's open: shares after per share before, 1 where none; and
+        cash per share as of that bar's shares, 0 where none. None on an asset's first bar. Prices and volumes are
+        adjusted for them, forward from an asset's first bar; `adjustment` leads back to the raw ones. None where
+        they are not known.
 
     Raises
     ------
@@ -91,11 +99,13 @@ class Panel:
     low: Float | None = None
     volume: Float | None = None
     sectors: tuple[str, ...] | None = None
+    split: Float | None = None
+    dividend: Float | None = None
 
     def __post_init__(self) -> None:
         t, n = self.close.shape
         _set(self, "timestamps", (t,), "datetime64[ns]")
-        for name in ("close", "open", "high", "low", "volume"):
+        for name in ("close", "open", "high", "low", "volume", "split", "dividend"):
             _set(self, name, (t, n), "float64")
         _set(self, "member", (t, n), "bool")
         if t > 1 and not (self.timestamps[1:] > self.timestamps[:-1]).all():
@@ -115,12 +125,43 @@ class Panel:
 
     def until(self, n_bars: int) -> Panel:
         """The first `n_bars` bars: what was known when the last of them closed."""
-        cut = {
-            name: None if array is None else array[:n_bars]
-            for name in ("timestamps", "close", "open", "high", "low", "volume", "member")
-            for array in (getattr(self, name),)
-        }
+        cut = {name: None if array is None else array[:n_bars] for name in BY_BAR for array in (getattr(self, name),)}
         return replace(self, **cut)  # type: ignore[arg-type]
+
+    @property
+    def adjustment(self) -> Adjustment:
+        """What prices and volumes were adjusted by; all ones where no corporate action is known.
+
+        With s the product of the splits so far and d a dividend, the factor of prices is s / (1 - Σ s·d / p), p the
+        adjusted close before the dividend's bar.
+        """
+        if self.split is None or self.dividend is None:
+            return Adjustment(np.ones(self.close.shape), np.ones(self.close.shape))
+        shares: Float = np.multiply.accumulate(self.split, axis=0)
+        paid = np.zeros(self.close.shape)
+        np.divide(shares[1:] * self.dividend[1:], last_seen(self.close)[:-1], out=paid[1:], where=self.dividend[1:] > 0)
+        price: Float = shares / (1.0 - np.cumsum(paid, axis=0))
+        return Adjustment(price, shares)
+
+
+class Adjustment(NamedTuple):
+    """What raw prices were multiplied by, and raw volumes divided by, for corporate actions.
+
+    Parameters
+    ----------
+    price, shares : ndarray of shape (T, N), float64
+        1 at an asset's first bar. `close / price` is the close as it was traded at, `volume * shares` the volume.
+    """
+
+    price: Float
+    shares: Float
+
+
+def last_seen(prices: Float) -> Float:
+    """The last price up to each bar that is not NaN, of shape (T, N); NaN before the first."""
+    rows = np.where(np.isfinite(prices), np.arange(len(prices))[:, None], 0)
+    seen: Float = np.take_along_axis(prices, np.maximum.accumulate(rows, axis=0), axis=0)
+    return seen
 
 
 class StrategySignal(NamedTuple):

@@ -15,8 +15,10 @@ from pydantic_core import PydanticCustomError
 
 from regimefolio.core.component import Component, Model, did_you_mean, registered
 from regimefolio.core.errors import ConfigError, MissingDataError
-from regimefolio.core.types import Float, Panel
-from regimefolio.market.sources.base import Dataset, OnBad, Source, data_fingerprint
+from regimefolio.core.files import path_of
+from regimefolio.core.types import BY_BAR, Adjustment, Float, Panel
+from regimefolio.market.actions import restart
+from regimefolio.market.sources.base import Dataset, OnBad, Reading, Source, data_fingerprint
 from regimefolio.market.sources.table import FORMATS
 
 
@@ -96,6 +98,10 @@ class DataSpec(Model):
         "the first stays, a row that stands too late is put in its place, and all are counted",
     )
 
+    actions: Path | None = Field(
+        None, description="file of splits and dividends (symbol, date, split, dividend) for raw prices"
+    )
+
     @model_validator(mode="after")
     def _in_order(self) -> DataSpec:
         if self.start is not None and self.end is not None and self.start > self.end:
@@ -120,7 +126,8 @@ def load_data(spec: DataSpec, folder: Path = Path()) -> Dataset:
     DataError
         The prices cannot be used; the message names the place, the value and the remedy.
     """
-    data = source_of(spec.source).within(folder).load(spec.on_bad)
+    reading = Reading(None if spec.actions is None else folder / path_of(spec.actions))
+    data = source_of(spec.source).within(folder).load_as(reading, spec.on_bad)
     days = data.panel.timestamps.astype("datetime64[D]")
     first = 0 if spec.start is None else int(np.searchsorted(days, np.datetime64(spec.start), side="left"))
     last = len(days) if spec.end is None else int(np.searchsorted(days, np.datetime64(spec.end), side="right"))
@@ -138,17 +145,7 @@ def load_data(spec: DataSpec, folder: Path = Path()) -> Dataset:
 
 def _stretch(panel: Panel, first: int, last: int) -> Panel:
     """Some bars of a panel. Only here are bars cut off on the left: for the work they never existed."""
-
-    def cut(array: Float | None) -> Float | None:
-        return None if array is None else array[first:last]
-
-    return replace(
-        panel,
-        timestamps=panel.timestamps[first:last],
-        close=panel.close[first:last],
-        member=panel.member[first:last],
-        open=cut(panel.open),
-        high=cut(panel.high),
-        low=cut(panel.low),
-        volume=cut(panel.volume),
-    )
+    rows = slice(first, last)
+    cut = {name: None if array is None else array[rows] for name in BY_BAR for array in (getattr(panel, name),)}
+    price, shares = panel.adjustment
+    return restart(replace(panel, **cut), Adjustment(price[rows], shares[rows]))  # type: ignore[arg-type]

@@ -113,6 +113,23 @@ def test_warnings_stand_in_groups_and_do_not_fail(tmp_path: Path, call: Call) ->
     }
 
 
+def test_raw_prices_are_checked_with_their_actions(tmp_path: Path, call: Call) -> None:
+    closes = [100 + 0.01 * (n % 9) for n in range(20)] + [50 + 0.01 * (n % 9) for n in range(20)]
+    rows = [f"2020-{1 + n // 28:02}-{1 + n % 28:02},A,{close:.2f}" for n, close in enumerate(closes)]
+    (tmp_path / "prices.csv").write_text("\n".join(["date,symbol,close", *rows]) + "\n")
+    code, out, _ = call("data", "check", "prices.csv")
+    assert code == 0
+    assert "if it is a split, add split 2 on 2020-01-21 to the actions" in " ".join(out.split())
+    (tmp_path / "actions.csv").write_text("symbol,date,split\nA,2020-01-21,2\n")
+    code, out, _ = call("data", "check", "prices.csv", "--actions", "actions.csv")
+    assert code == 0
+    assert "actions.csv: 1 split and 0 dividends\nno defects\nno warnings\n" in out
+    (tmp_path / "actions.csv").write_text("symbol,date,split\nA,2020-01-21,-2\n")
+    code, out, err = call("data", "check", "prices.csv", "--actions", "actions.csv")
+    assert (code, out) == (2, "")
+    assert err == "error: actions.csv: line 2, column split: negative split, found '-2' for A; mend the file\n"
+
+
 def test_every_kind_of_warning_is_explained() -> None:
     kinds = {value for name, value in vars(warnings).items() if name.isupper() and not name.startswith("_")}
     assert set(MEANING) == {kind for kind in kinds if isinstance(kind, str)}

@@ -73,6 +73,22 @@ def test_a_panel_is_cut_on_the_right() -> None:
     assert (cut.symbols, cut.periods_per_year) == (made.symbols, made.periods_per_year)
 
 
+def test_corporate_actions_are_cut_on_the_right_and_lead_back_to_raw_prices() -> None:
+    close = np.array([[np.nan, 4.0], [10.0, 4.0], [np.nan, 4.0], [30.0, 4.0]])
+    split, dividend = np.ones((4, 2)), np.zeros((4, 2))
+    split[3, 0], dividend[3, 0] = 2.0, 1.0  # 10 became two of 5, which paid 1 each: 1 is worth 5/4 in two shares
+    made = panel(close=close, split=split, dividend=dividend)
+    assert made.adjustment.price[:, 0] == pytest.approx([1, 1, 1, 2 * 5 / 4])
+    assert made.adjustment.shares[:, 0].tolist() == [1, 1, 1, 2]
+    assert (made.adjustment.price[:, 1] == 1).all()
+    cut = made.until(3)
+    assert cut.split is not None
+    assert cut.split.shape == (3, 2)
+    assert (cut.adjustment.price == 1).all()
+    with pytest.raises(DataError, match=r"Panel\.dividend must be float64"):
+        panel(dividend=np.zeros((4, 2), np.float32))
+
+
 def test_the_records_of_a_bar() -> None:
     alpha = np.array([[0.5, -1.0]] * 4, np.float32)
     signals = Signals(DAYS, ("A", "B"), "some", alpha, np.abs(alpha), horizon=5, volatility_adjusted=True)

@@ -11,7 +11,16 @@ from pydantic import Field
 from regimefolio.core.files import path_of
 from regimefolio.market.calendar import periods_per_year
 from regimefolio.market.sources.bars import Bars, read_bars
-from regimefolio.market.sources.base import Dataset, DataWarning, Defect, OnBad, Source, data_fingerprint
+from regimefolio.market.sources.base import (
+    AS_IT_IS,
+    Dataset,
+    DataWarning,
+    Defect,
+    OnBad,
+    Reading,
+    Source,
+    data_fingerprint,
+)
 from regimefolio.market.sources.table import read_table
 from regimefolio.market.sources.warnings import count_warnings, find_warnings
 
@@ -25,12 +34,17 @@ class File(Source, kind="file"):
         return File(path=folder / path_of(self.path))
 
     def load(self, on_bad: OnBad = "error") -> Dataset:
-        bars = read_bars(read_table(path_of(self.path)))
+        return self.load_as(AS_IT_IS, on_bad)
+
+    def load_as(self, reading: Reading, on_bad: OnBad = "error") -> Dataset:
+        """Load prices, raw ones adjusted by the splits and dividends that their columns, or a file of actions, hold."""
+        bars = read_bars(read_table(path_of(self.path)), reading)
         panel = bars.panel(on_bad)
         about = (
             f"{self.path.name}: {panel.n_assets:,} symbols, {panel.n_bars:,} bars, "
             f"{bars.time(0)} to {bars.time(-1)} ({_form(bars)})"
         )
+        about = "; ".join([about, *bars.notes])
         if bars.defects:
             about += f"; defects masked or put in place: {len(bars.defects):,}"
         mark, doubtful = data_fingerprint(panel, None), count_warnings(bars)
@@ -62,6 +76,8 @@ class CheckReport:
         Every mistake, in the order of the file.
     warnings : tuple of DataWarning
         Everything doubtful, by kind, and within each in the order of the file.
+    notes : tuple of str
+        What is done to sound bars when they are loaded, such as adjusting them for splits and dividends.
     """
 
     rows: int
@@ -74,9 +90,10 @@ class CheckReport:
     most: int
     defects: tuple[Defect, ...]
     warnings: tuple[DataWarning, ...]
+    notes: tuple[str, ...] = ()
 
 
-def check_file(path: Path) -> CheckReport:
+def check_file(path: Path, reading: Reading = AS_IT_IS) -> CheckReport:
     """Find every mistake in a file of prices, and what is doubtful.
 
     Raises
@@ -84,9 +101,10 @@ def check_file(path: Path) -> CheckReport:
     MissingDataError
         There is no such file.
     DataError
-        The file is no table of bars at all: of another kind, empty, torn, or without the columns of bars.
+        The file is no table of bars at all: of another kind, empty, torn, or without the columns of bars. Or the
+        file of actions cannot be used.
     """
-    bars = read_bars(read_table(path_of(path)))
+    bars = read_bars(read_table(path_of(path)), reading)
     counts = np.isfinite(bars.fields["close"]).sum(axis=0)
     return CheckReport(
         rows=bars.table.n_rows,
@@ -99,6 +117,7 @@ def check_file(path: Path) -> CheckReport:
         most=int(counts.max(initial=0)),
         defects=bars.defects,
         warnings=find_warnings(bars),
+        notes=bars.notes,
     )
 
 

@@ -69,6 +69,37 @@ class Table:
         value = self.columns[column][row]
         return "" if value is None else str(value)
 
+    def numbers(self, column: int) -> tuple[Float, Bool]:
+        """A column's numbers, and where a cell is none, as `read_numbers` says; any other type is a DataError."""
+        try:
+            return read_numbers(self.columns[column])
+        except TypeError as error:
+            raise DataError(f"{self.path}: column {self.header[column]} {error}") from error
+
+    def times(self, column: int) -> Times:
+        """A column's times, as `read_times` says; any other type is a DataError."""
+        try:
+            return read_times(self.columns[column])
+        except TypeError as error:
+            raise DataError(f"{self.path}: column {self.header[column]} {error}") from error
+
+    def symbols(self, column: int) -> tuple[Int, tuple[str, ...]]:
+        """Each row's symbol as a number, -1 where there is none, and the names in order."""
+        import polars as pl
+
+        texts = self.columns[column]
+        if not isinstance(texts.dtype, pl.String | pl.Categorical | pl.Enum):
+            raise DataError(f"{self.path}: column {self.header[column]} holds {texts.dtype}, not text")
+        texts = texts.cast(pl.String)
+        written = texts.drop_nulls().unique()
+        if written.is_empty():  # polars would hand the texts back
+            return np.full(len(texts), -1), ()
+        stripped = written.str.strip_chars().to_list()
+        symbols = tuple(sorted(set(stripped) - {""}))
+        number = {symbol: at for at, symbol in enumerate(symbols)}
+        codes = pl.Series([number.get(symbol, -1) for symbol in stripped], dtype=pl.Int64)
+        return texts.replace_strict(written, codes, return_dtype=pl.Int64).fill_null(-1).to_numpy(), symbols
+
 
 def read_table(path: Path) -> Table:
     """Read all cells of a file.

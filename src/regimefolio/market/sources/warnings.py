@@ -11,10 +11,12 @@ import numpy as np
 from regimefolio.core.types import Int
 from regimefolio.market.quality import (
     FEW_BARS,
+    SPLITS,
     coarse_blocks,
     far_from_five_bars,
     is_price,
     missing_sessions,
+    split_like_jumps,
 )
 from regimefolio.market.sources.bars import Bars, Cells
 from regimefolio.market.sources.base import DataWarning
@@ -25,6 +27,7 @@ FAR_OFF = "far from its five bars"
 COARSE = "coarse prices"
 MISSING = "missing session"
 ZERO_VOLUME = "zero volume"
+SPLIT_LIKE = "split-like jump"
 
 _NO_ZONE = "no zone (read as UTC)"
 _ZONE = r"[T ]\d{2}\S*?([zZ]|[+-]\d{2}(?::?\d{2})?)\s*$"
@@ -48,6 +51,8 @@ def find_warnings(bars: Bars) -> tuple[DataWarning, ...]:
         A symbol with fewer than 30 usable bars.
     far from its five bars
         A price more than 2.7 times above or below the median of the same column in the five bars around it.
+    split-like jump
+        A change by a ratio that companies split by, which lasts, in prices adjusted for all that is known.
     coarse prices
         A symbol of which no two different closes, in some 252 bars, are nearer than 5 bp of their median.
     missing session
@@ -55,7 +60,7 @@ def find_warnings(bars: Bars) -> tuple[DataWarning, ...]:
     zero volume
         A bar in which nothing was traded.
 
-    Bars are looked at as they were delivered, defects among them, before any adjustment.
+    But for jumps, bars are looked at as they were delivered, defects among them, before any adjustment.
     """
     return tuple(
         warning for group in _groups(bars) for warning in sorted(group.warnings, key=lambda each: each.row or 0)
@@ -69,7 +74,13 @@ def count_warnings(bars: Bars) -> dict[str, int]:
 
 def _groups(bars: Bars) -> Iterator[Group]:
     cells = _in_order(bars.cells)
-    for kind, rule in ((MIXED_ZONES, _mixed_zones), (FEW, _few_bars), (FAR_OFF, _far_off), (COARSE, _coarse)):
+    for kind, rule in (
+        (MIXED_ZONES, _mixed_zones),
+        (FEW, _few_bars),
+        (FAR_OFF, _far_off),
+        (SPLIT_LIKE, _split_like),
+        (COARSE, _coarse),
+    ):
         found = list(rule(bars, cells))
         yield Group(kind, len(found), found)
     # There can be millions of these, as where no volume is known at all.
@@ -158,6 +169,20 @@ def _far_off(bars: Bars, cells: Cells) -> Iterator[DataWarning]:
             times, side = max((price / median, "above"), (median / price, "below"))
             value = f"{price:.10g}, {times:.3g} times {side} the median {median:.5g}"
             yield _about(bars, cells, FAR_OFF, name, cell, value)
+
+
+def _split_like(bars: Bars, cells: Cells) -> Iterator[DataWarning]:
+    close, known = bars.fields["close"], bars.fields.get("split")
+    jumps = split_like_jumps(close, bars.fields.get("volume"))
+    key = cells.asset * len(bars.timestamps) + cells.bar
+    for bar, asset, ratio in zip(*(array.tolist() for array in jumps), strict=True):
+        cell, date = int(np.searchsorted(key, asset * len(bars.timestamps) + bar)), bars.time(bar)
+        split = min((*SPLITS, *(1.0 / each for each in SPLITS)), key=lambda each: abs(np.log(each / ratio)))
+        if known is not None and known[bar, asset] != 1.0:
+            advice = f"the prices seem to be adjusted for the split {known[bar, asset]:.4g} at this bar: take it out"
+        else:
+            advice = f"if it is a split, add split {split:.4g} on {date} to the actions"
+        yield _about(bars, cells, SPLIT_LIKE, "close", cell, f"close before over close {ratio:.4g}: {advice}")
 
 
 def _coarse(bars: Bars, cells: Cells) -> Iterator[DataWarning]:
