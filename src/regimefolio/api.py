@@ -225,22 +225,28 @@ def read_backtest(path: str | Path) -> BacktestSpec:
     return read_document(path).parse(BacktestSpec, "backtest")
 
 
-def check_file(path: str | Path, actions: str | Path | None = None) -> CheckReport:
+def check_file(
+    path: str | Path,
+    actions: str | Path | None = None,
+    max_gap: int | None = None,
+    delistings: str | Path | None = None,
+) -> CheckReport:
     """Find every mistake in a file of prices, and what is doubtful.
 
     Parameters
     ----------
-    actions : str or Path or None
-        A file of the splits and dividends of raw prices.
+    actions, max_gap, delistings
+        What is known beside it, as under `data` of a configuration.
 
     Raises
     ------
     MissingDataError
         There is no such file.
     DataError
-        It is no table of bars at all, or the file of actions cannot be used.
+        It is no table of bars at all, or a file beside it cannot be used.
     """
-    return market.check_file(path_of(path), market.Reading(None if actions is None else path_of(actions)))
+    beside = {"actions": actions, "max_gap": max_gap, "delistings": delistings}
+    return market.check_data(DataSpec.model_validate({"source": market.File(path=path_of(path)), **beside}))
 
 
 def workspace_of(folder: str | Path) -> Workspace:

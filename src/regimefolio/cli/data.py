@@ -29,7 +29,10 @@ EPILOG = """\b
 regimefolio data check prices.csv
 regimefolio data check prices.parquet --json
 
-Exit codes: 0 no defect, with warnings or without, 1 defects, 2 no table of bars at all."""
+regimefolio data check raw.csv --actions actions.csv --max-gap 21
+
+Exit codes: 0 no defect, with warnings or without, 1 defects, 2 no table of bars at all, or a file beside it cannot
+be used."""
 
 MEANING = {
     "mixed time zones": "offsets from UTC differ; write all times in one zone",
@@ -37,6 +40,7 @@ MEANING = {
     "far from its five bars": "over 2.7 times off their median: a slipped decimal, or a real crash",
     "split-like jump": "prices go on at a ratio that companies split by: a split not adjusted for, or news",
     "coarse prices": "closes move in steps over 5 bp: small returns are rounding",
+    "long gap": "a halt, or another company under the same symbol: `max_gap: 21` makes it a new asset",
     "missing session": "other symbols have a bar, this one none: its orders lapse",
     "zero volume": "nothing was traded, or the volume is not known",
 }
@@ -57,6 +61,10 @@ def check(
         Path | None,
         typer.Option(metavar="FILE", help="Splits and dividends of these bars: symbol, date, split, dividend."),
     ] = None,
+    max_gap: Annotated[
+        int | None, typer.Option(min=1, metavar="BARS", help="Missing bars after which a symbol is another asset.")
+    ] = None,
+    delistings: Annotated[Path | None, typer.Option(metavar="FILE", help="Delistings: symbol, date, return.")] = None,
     json: Json = False,
     debug: Debug = False,
 ) -> None:
@@ -67,12 +75,14 @@ def check(
     the order of time. A run stops at the first, or masks all.
 
     Warnings are about what may be right: mixed time zones; symbols with fewer than 30 bars; prices more than 2.7 times
-    off the median of their five bars, or in steps coarser than 5 bp; jumps that look like a split; sessions that a
-    symbol lacks and others have; zero volume. A run uses these bars as they are.
+    off the median of their five bars, or in steps coarser than 5 bp; jumps that look like a split; gaps of more
+    than 21 bars; sessions that a symbol lacks and others have; zero volume. A run uses these bars as they are.
+
+    What a run would do to the bars is said too, with all that stands beside the file under `data` of a configuration.
     """
     from regimefolio import api
 
-    found = api.check_file(file, actions=actions)
+    found = api.check_file(file, actions, max_gap, delistings)
     if json:
         from regimefolio.core.files import json_text
 

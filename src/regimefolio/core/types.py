@@ -101,6 +101,8 @@ class Panel:
     sectors: tuple[str, ...] | None = None
     split: Float | None = None
     dividend: Float | None = None
+    delisted_at: Int | None = None
+    delisting_return: Float | None = None
 
     def __post_init__(self) -> None:
         t, n = self.close.shape
@@ -108,12 +110,29 @@ class Panel:
         for name in ("close", "open", "high", "low", "volume", "split", "dividend"):
             _set(self, name, (t, n), "float64")
         _set(self, "member", (t, n), "bool")
+        _set(self, "delisted_at", (n,), "int64")
+        _set(self, "delisting_return", (n,), "float64")
         if t > 1 and not (self.timestamps[1:] > self.timestamps[:-1]).all():
             raise DataError("Panel.timestamps must be strictly increasing")
         if len(self.symbols) != n or len(set(self.symbols)) != n:
             raise DataError(f"Panel.symbols must be {n} different names, but are {self.symbols}")
         if self.sectors is not None and len(self.sectors) != n:
             raise DataError(f"Panel.sectors must name {n} sectors, but names {len(self.sectors)}")
+        self._check_pairs()
+
+    def _check_pairs(self) -> None:
+        """Splits come with dividends, and a delisting's bar with its return."""
+        if (self.split is None) != (self.dividend is None):
+            raise DataError("Panel.split and Panel.dividend must be known together")
+        if (self.delisted_at is None) != (self.delisting_return is None):
+            raise DataError("Panel.delisted_at and Panel.delisting_return must be known together")
+        if self.delisted_at is not None and self.delisting_return is not None:
+            if not ((self.delisted_at >= -1) & (self.delisted_at < self.n_bars)).all():
+                raise DataError(f"Panel.delisted_at must lie in -1 … {self.n_bars - 1}")
+            if not np.array_equal(self.delisted_at >= 0, self.delisting_return >= -1.0):
+                raise DataError(
+                    "Panel.delisting_return must be at least -1 where there is a delisting, and NaN elsewhere"
+                )
 
     @property
     def n_bars(self) -> int:
@@ -126,7 +145,17 @@ class Panel:
     def until(self, n_bars: int) -> Panel:
         """The first `n_bars` bars: what was known when the last of them closed."""
         cut = {name: None if array is None else array[:n_bars] for name in BY_BAR for array in (getattr(self, name),)}
-        return replace(self, **cut)  # type: ignore[arg-type]
+        return replace(self, **cut, **self.delistings(0, n_bars))  # type: ignore[arg-type]
+
+    def delistings(self, first: int, last: int) -> dict[str, NDArray[Any]]:
+        """Those that are known from the bar `first` on, before the bar `last`, counted from the former."""
+        if self.delisted_at is None or self.delisting_return is None:
+            return {}
+        known = (self.delisted_at >= first) & (self.delisted_at < last)
+        return {
+            "delisted_at": np.where(known, self.delisted_at - first, -1),
+            "delisting_return": np.where(known, self.delisting_return, np.nan),
+        }
 
     @property
     def adjustment(self) -> Adjustment:

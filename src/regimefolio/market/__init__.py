@@ -4,18 +4,16 @@
 """
 
 from regimefolio.market.calendar import Every, Rebalance, decision_bars, periods_per_year, quarter_starts
+from regimefolio.market.check import CheckReport, check_data, check_file
 from regimefolio.market.sources import (
-    CheckReport,
     Dataset,
     DataWarning,
     Defect,
     File,
     OnBad,
-    Reading,
     Sample,
     Simulated,
     Source,
-    check_file,
 )
 from regimefolio.market.spec import DataSpec, load_data, source_of
 from regimefolio.market.view import Market
@@ -28,11 +26,11 @@ __all__ = [
     "DataWarning",
     "Defect",
     "OnBad",
-    "Reading",
     "Source",
     "Sample",
     "Simulated",
     "File",
+    "check_data",
     "check_file",
     "CheckReport",
     "Rebalance",

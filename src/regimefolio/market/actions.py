@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from regimefolio.core.types import Adjustment, Bool, Float, Int, Panel, Times, last_seen
+from regimefolio.market.notes import counted, used
 from regimefolio.market.quality import Problem
 
 ACTIONS = ("split", "dividend")
@@ -174,8 +175,8 @@ def restart(panel: Panel, adjusted: Adjustment) -> Panel:
 def told(actions: Actions, placed: Placed) -> str:
     """How many there are, and how many have no effect, in words."""
     splits, dividends = int((actions.split != 1.0).sum()), int((actions.dividend != 0.0).sum())
-    unknown, outside = int((actions.asset < 0).sum()), int(((actions.asset >= 0) & (placed.bar < 0)).sum())
-    words = f"{splits:,} split{'s' * (splits != 1)} and {dividends:,} dividend{'s' * (dividends != 1)}"
-    ignored = [f"{unknown:,} of symbols without prices"] * (unknown > 0)
-    ignored += [f"{outside:,} not between the first and the last bar of their symbol"] * (outside > 0)
-    return f"{words} (ignored: {', '.join(ignored)})" if ignored else words
+    ignored = {
+        "of symbols without prices": int((actions.asset < 0).sum()),
+        "not between the first and the last bar of their symbol": int(((actions.asset >= 0) & (placed.bar < 0)).sum()),
+    }
+    return used(f"{counted(splits, 'split')} and {counted(dividends, 'dividend')}", ignored)

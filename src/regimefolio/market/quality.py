@@ -26,6 +26,9 @@ BLOCK = 252
 COARSE_BP = 5.0
 """Basis points of the price above which its smallest step is coarse."""
 
+LONG = 21
+"""Missing bars from which on a symbol that resumes may be another company's."""
+
 FEW_BARS = 30
 """Bars below which a symbol can say nothing."""
 

@@ -18,8 +18,10 @@ from regimefolio.core.errors import ConfigError, MissingDataError
 from regimefolio.core.files import path_of
 from regimefolio.core.types import BY_BAR, Adjustment, Float, Panel
 from regimefolio.market.actions import restart
+from regimefolio.market.listings import Listed, add_delistings, separate_tickers
 from regimefolio.market.sources.base import Dataset, OnBad, Reading, Source, data_fingerprint
 from regimefolio.market.sources.table import FORMATS
+from regimefolio.market.sources.warnings import LONG_GAP
 
 
 def source_of(value: Source | str | Mapping[str, Any]) -> Source:
@@ -101,6 +103,10 @@ class DataSpec(Model):
     actions: Path | None = Field(
         None, description="file of splits and dividends (symbol, date, split, dividend) for raw prices"
     )
+    max_gap: int | None = Field(
+        None, ge=1, description="missing bars after which a symbol that resumes is another asset; none: never"
+    )
+    delistings: Path | None = Field(None, description="file of delistings (symbol, date, return)")
 
     @model_validator(mode="after")
     def _in_order(self) -> DataSpec:
@@ -126,9 +132,39 @@ def load_data(spec: DataSpec, folder: Path = Path()) -> Dataset:
     DataError
         The prices cannot be used; the message names the place, the value and the remedy.
     """
-    reading = Reading(None if spec.actions is None else folder / path_of(spec.actions))
-    data = source_of(spec.source).within(folder).load_as(reading, spec.on_bad)
-    days = data.panel.timestamps.astype("datetime64[D]")
+    data = source_of(spec.source).within(folder).load_as(reading_of(spec, folder), spec.on_bad)
+    first, last = _span(spec, data.panel)
+    whole = (first, last) == (0, data.panel.n_bars)
+    prepared = prepare(spec, data.panel if whole else _stretch(data.panel, first, last), folder)
+    doubtful = {kind: count for kind, count in data.doubtful.items() if not is_answered(kind, spec)}
+    data = replace(data, about="; ".join([data.about, *prepared.notes]), doubtful=doubtful)
+    if prepared.panel is data.panel:
+        return data
+    index: Float | None = None if data.index is None else data.index[first:last]
+    return replace(data, panel=prepared.panel, index=index, fingerprint=data_fingerprint(prepared.panel, index))
+
+
+def prepare(spec: DataSpec, panel: Panel, folder: Path) -> Listed:
+    """What is done to the bars of any source: tickers told apart, delistings read."""
+    listed = Listed(panel, panel.symbols) if spec.max_gap is None else separate_tickers(panel, spec.max_gap)
+    if spec.delistings is not None:
+        listed = add_delistings(listed, folder / path_of(spec.delistings))
+    return listed
+
+
+def reading_of(spec: DataSpec, folder: Path) -> Reading:
+    """How a file of prices is read."""
+    return Reading(None if spec.actions is None else folder / path_of(spec.actions))
+
+
+def is_answered(kind: str, spec: DataSpec) -> bool:
+    """Whether a kind of warning asks what the configuration says."""
+    return kind == LONG_GAP and spec.max_gap is not None
+
+
+def _span(spec: DataSpec, panel: Panel) -> tuple[int, int]:
+    """The first bar from `start` on, and the one after the last up to `end`."""
+    days = panel.timestamps.astype("datetime64[D]")
     first = 0 if spec.start is None else int(np.searchsorted(days, np.datetime64(spec.start), side="left"))
     last = len(days) if spec.end is None else int(np.searchsorted(days, np.datetime64(spec.end), side="right"))
     if first >= last:
@@ -136,11 +172,7 @@ def load_data(spec: DataSpec, folder: Path = Path()) -> Dataset:
             f"{spec.source}: has no bar from {spec.start or days[0]} to {spec.end or days[-1]}; "
             f"its bars run from {days[0]} to {days[-1]}"
         )
-    if (first, last) == (0, len(days)):
-        return data
-    panel = _stretch(data.panel, first, last)
-    index: Float | None = None if data.index is None else data.index[first:last]
-    return replace(data, panel=panel, index=index, fingerprint=data_fingerprint(panel, index))
+    return first, last
 
 
 def _stretch(panel: Panel, first: int, last: int) -> Panel:
@@ -148,4 +180,5 @@ def _stretch(panel: Panel, first: int, last: int) -> Panel:
     rows = slice(first, last)
     cut = {name: None if array is None else array[rows] for name in BY_BAR for array in (getattr(panel, name),)}
     price, shares = panel.adjustment
-    return restart(replace(panel, **cut), Adjustment(price[rows], shares[rows]))  # type: ignore[arg-type]
+    panel = replace(panel, **cut, **panel.delistings(first, last))  # type: ignore[arg-type]
+    return restart(panel, Adjustment(price[rows], shares[rows]))

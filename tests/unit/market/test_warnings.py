@@ -11,9 +11,8 @@ import polars as pl
 import pytest
 
 from regimefolio.core.types import Float
-from regimefolio.market import File, check_file
+from regimefolio.market import DataSpec, File, check_data, check_file, load_data
 from regimefolio.market.quality import coarse_blocks, far_from_five_bars, missing_sessions, split_like_jumps
-from regimefolio.market.sources import Reading
 
 DAYS = [str(day) for day in np.busday_offset("2020-01-02", np.arange(400), roll="forward")]
 FINE = [100.0 + 0.01 * (7 * n % 31) for n in range(400)]
@@ -344,14 +343,14 @@ class TestSplitLikeJumps:
         assert File(path=path).load().doubtful == {"split-like jump": 1}
         actions = path.with_name("actions.csv")
         actions.write_text(f"symbol,date,split\nB,{DAYS[200]},2\n")
-        assert check_file(path, Reading(actions=actions)).warnings == ()
-        assert File(path=path).load_as(Reading(actions=actions)).doubtful == {}
+        assert check_data(DataSpec(source=File(path=path), actions=actions)).warnings == ()
+        assert load_data(DataSpec(source=File(path=path), actions=actions)).doubtful == {}
 
     def test_an_action_for_which_the_prices_are_adjusted_already(self, path: Path) -> None:
         write(path, {"A": FINE, "B": FINE})
         actions = path.with_name("actions.csv")
         actions.write_text(f"symbol,date,split\nB,{DAYS[200]},4\n")
-        (each,) = check_file(path, Reading(actions=actions)).warnings
+        (each,) = check_data(DataSpec(source=File(path=path), actions=actions)).warnings
         assert each.value.endswith("the prices seem to be adjusted for the split 4 at this bar: take it out")
 
     @pytest.mark.shared

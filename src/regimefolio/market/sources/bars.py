@@ -100,6 +100,11 @@ class Bars:
     cells: Cells
     notes: tuple[str, ...] = ()
 
+    @property
+    def form(self) -> str:
+        """Kind and layout of the file, such as `csv.gz, long`."""
+        return f"{self.table.format}, {self.layout}"
+
     def time(self, bar: int) -> str:
         """A bar's time: the date alone where it is midnight."""
         return str(self.timestamps[bar].astype("datetime64[s]")).removesuffix("T00:00:00")

@@ -173,6 +173,8 @@ def data_fingerprint(panel: Panel, index: Float | None) -> str:
         "volume": panel.volume,
         "split": panel.split,
         "dividend": panel.dividend,
+        "delisted_at": panel.delisted_at,
+        "delisting_return": panel.delisting_return,
         "index": index,
     }
     head = fingerprint(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -98,6 +98,12 @@ class DatedTable:
     def rows(self) -> Int:
         return np.arange(self.n_rows)
 
+    def refuse_strangers(self, known: Iterable[str]) -> None:
+        """Raise an error where none of its symbols is known."""
+        if not any(True for _ in known):
+            few = f"{', '.join(self.symbols[:3])}{', …' * (len(self.symbols) > 3)}"
+            raise DataError(f"{self.path}: the prices have none of its symbols ({few})")
+
     def refuse(self, rows: Bool, name: str, problem: str) -> None:
         """Raise an error that names the first of these rows, if there is any, and how many more there are."""
         found = np.flatnonzero(rows).tolist()
@@ -131,9 +137,7 @@ def read_actions(path: Path, symbols: Sequence[str]) -> tuple[Actions, DatedTabl
         table.refuse(problem.rows, problem.column, problem.text)
     number = {symbol: at for at, symbol in enumerate(symbols)}
     asset = np.array([number.get(symbol, -1) for symbol in table.symbols])[table.asset]
-    if not (asset >= 0).any():
-        few = ", ".join(table.symbols[:3])
-        raise DataError(f"{path}: the prices have none of its symbols ({few}{', …' * (len(table.symbols) > 3)})")
+    table.refuse_strangers(symbol for symbol in table.symbols if symbol in number)
     found = actions_of(Actions(table.rows, asset, table.times("date"), values["split"], values["dividend"]))
     splits = found.where(found.split != 1.0)
     again = np.zeros(table.n_rows, dtype=bool)

@@ -11,6 +11,7 @@ import numpy as np
 from regimefolio.core.types import Int
 from regimefolio.market.quality import (
     FEW_BARS,
+    LONG,
     SPLITS,
     coarse_blocks,
     far_from_five_bars,
@@ -27,6 +28,7 @@ FAR_OFF = "far from its five bars"
 COARSE = "coarse prices"
 MISSING = "missing session"
 ZERO_VOLUME = "zero volume"
+LONG_GAP = "long gap"
 SPLIT_LIKE = "split-like jump"
 
 _NO_ZONE = "no zone (read as UTC)"
@@ -55,6 +57,8 @@ def find_warnings(bars: Bars) -> tuple[DataWarning, ...]:
         A change by a ratio that companies split by, which lasts, in prices adjusted for all that is known.
     coarse prices
         A symbol of which no two different closes, in some 252 bars, are nearer than 5 bp of their median.
+    long gap
+        A symbol that resumes after more than 21 bars at which others have one.
     missing session
         A bar's time at which a symbol has none, between its first and its last one, though another symbol has.
     zero volume
@@ -80,6 +84,7 @@ def _groups(bars: Bars) -> Iterator[Group]:
         (FAR_OFF, _far_off),
         (SPLIT_LIKE, _split_like),
         (COARSE, _coarse),
+        (LONG_GAP, _long_gaps),
     ):
         found = list(rule(bars, cells))
         yield Group(kind, len(found), found)
@@ -202,6 +207,15 @@ def _coarse(bars: Bars, cells: Cells) -> Iterator[DataWarning]:
             f"coarse in {coarse.sum():,} of {end - start:,} bars"
         )
         yield _about(bars, cells, COARSE, "close", int(at[start + worst.first]), value)
+
+
+def _long_gaps(bars: Bars, cells: Cells) -> Iterator[DataWarning]:
+    missing = np.diff(cells.bar) - 1
+    table, column = bars.table, bars.table.header[cells.stamp].strip()
+    for cell in (np.flatnonzero((missing > LONG) & (np.diff(cells.asset) == 0)) + 1).tolist():
+        row, symbol = int(cells.row[cell]), bars.symbols[cells.asset[cell]]
+        value = f"resumes after {missing[cell - 1]:,} missing bars"
+        yield DataWarning(LONG_GAP, table.place(row), column, symbol, table.text(row, cells.stamp), value)
 
 
 def _missing(bars: Bars, cells: Cells) -> Group:
