@@ -230,12 +230,13 @@ def check_file(
     actions: str | Path | None = None,
     max_gap: int | None = None,
     delistings: str | Path | None = None,
+    universe: str | Path | None = None,
 ) -> CheckReport:
     """Find every mistake in a file of prices, and what is doubtful.
 
     Parameters
     ----------
-    actions, max_gap, delistings
+    actions, max_gap, delistings, universe
         What is known beside it, as under `data` of a configuration.
 
     Raises
@@ -245,7 +246,7 @@ def check_file(
     DataError
         It is no table of bars at all, or a file beside it cannot be used.
     """
-    beside = {"actions": actions, "max_gap": max_gap, "delistings": delistings}
+    beside = {"actions": actions, "max_gap": max_gap, "delistings": delistings, "universe": universe}
     return market.check_data(DataSpec.model_validate({"source": market.File(path=path_of(path)), **beside}))
 
 

@@ -65,6 +65,7 @@ def check(
         int | None, typer.Option(min=1, metavar="BARS", help="Missing bars after which a symbol is another asset.")
     ] = None,
     delistings: Annotated[Path | None, typer.Option(metavar="FILE", help="Delistings: symbol, date, return.")] = None,
+    universe: Annotated[Path | None, typer.Option(metavar="FILE", help="Members: symbol, from, to.")] = None,
     json: Json = False,
     debug: Debug = False,
 ) -> None:
@@ -82,7 +83,7 @@ def check(
     """
     from regimefolio import api
 
-    found = api.check_file(file, actions, max_gap, delistings)
+    found = api.check_file(file, actions, max_gap, delistings, universe)
     if json:
         from regimefolio.core.files import json_text
 

@@ -22,6 +22,7 @@ from regimefolio.market.listings import Listed, add_delistings, separate_tickers
 from regimefolio.market.sources.base import Dataset, OnBad, Reading, Source, data_fingerprint
 from regimefolio.market.sources.table import FORMATS
 from regimefolio.market.sources.warnings import LONG_GAP
+from regimefolio.market.universe import Universe, with_members
 
 
 def source_of(value: Source | str | Mapping[str, Any]) -> Source:
@@ -107,6 +108,9 @@ class DataSpec(Model):
         None, ge=1, description="missing bars after which a symbol that resumes is another asset; none: never"
     )
     delistings: Path | None = Field(None, description="file of delistings (symbol, date, return)")
+    universe: Universe | None = Field(
+        None, description="who is a member when: a file (symbol, from, to), or {min_bars, min_value, window}; none: all"
+    )
 
     @model_validator(mode="after")
     def _in_order(self) -> DataSpec:
@@ -137,7 +141,8 @@ def load_data(spec: DataSpec, folder: Path = Path()) -> Dataset:
     whole = (first, last) == (0, data.panel.n_bars)
     prepared = prepare(spec, data.panel if whole else _stretch(data.panel, first, last), folder)
     doubtful = {kind: count for kind, count in data.doubtful.items() if not is_answered(kind, spec)}
-    data = replace(data, about="; ".join([data.about, *prepared.notes]), doubtful=doubtful)
+    about = "; ".join([data.about.rstrip("."), *prepared.notes]) if prepared.notes else data.about
+    data = replace(data, about=about, doubtful=doubtful)
     if prepared.panel is data.panel:
         return data
     index: Float | None = None if data.index is None else data.index[first:last]
@@ -145,10 +150,14 @@ def load_data(spec: DataSpec, folder: Path = Path()) -> Dataset:
 
 
 def prepare(spec: DataSpec, panel: Panel, folder: Path) -> Listed:
-    """What is done to the bars of any source: tickers told apart, delistings read."""
+    """What is done to the bars of any source: tickers told apart, delistings and members read."""
     listed = Listed(panel, panel.symbols) if spec.max_gap is None else separate_tickers(panel, spec.max_gap)
     if spec.delistings is not None:
         listed = add_delistings(listed, folder / path_of(spec.delistings))
+    if isinstance(spec.universe, Path):
+        listed = with_members(listed, folder / path_of(spec.universe))
+    elif spec.universe is not None:
+        listed = with_members(listed, spec.universe)
     return listed
 
 

@@ -375,7 +375,7 @@ class TestNoTable:
     @pytest.mark.parametrize("text", ["", "\n", "date,symbol,close", "date,symbol,close\n\n"])
     def test_empty(self, tmp_path: Path, text: str) -> None:
         path = write(tmp_path, text)
-        expected = "the file is empty; line 1 must name the columns, and bars must follow it"
+        expected = "the file is empty; line 1 must name the columns, and rows must follow it"
         assert refusal(path) == expected
         with pytest.raises(DataError, match="the file is empty"):
             check_file(path)
@@ -383,7 +383,7 @@ class TestNoTable:
     def test_empty_parquet(self, tmp_path: Path) -> None:
         path = tmp_path / "prices.parquet"
         pl.DataFrame({"date": [], "A": []}).write_parquet(path)
-        assert refusal(path) == "the file is empty; it must hold at least one bar"
+        assert refusal(path) == "the file is empty; it must hold at least one row"
 
     def test_torn_files(self, tmp_path: Path) -> None:
         whole = write(tmp_path, GOOD, "whole.csv.gz").read_bytes()

@@ -113,12 +113,12 @@ def read_table(path: Path) -> Table:
     """
     form = next((form for form in FORMATS if path.name.lower().endswith(f".{form}")), None)
     if form is None:
-        raise DataError(f"{path}: prices are read from files named .csv, .csv.gz or .parquet")
+        raise DataError(f"{path}: tables are read from files named .csv, .csv.gz or .parquet")
     if path.is_dir():
         raise DataError(f"{path}: is a folder; name a file in it")
     if not path.is_file():
         near = [file.name for file in path.parent.glob("*") if file.name.lower().endswith(FORMATS) and file.is_file()]
-        hint = f"; {did_you_mean(path.name, near)}" if near else f"; there are no prices in {path.parent}"
+        hint = f"; {did_you_mean(path.name, near)}" if near else f"; there is no table in {path.parent}"
         raise MissingDataError(f"{path}: there is no such file{hint}")
     return _read_parquet(path) if form == "parquet" else _read_csv(path, form)
 
@@ -131,7 +131,7 @@ def _read_parquet(path: Path) -> Table:
     except (pl.exceptions.PolarsError, OSError) as error:
         raise DataError(f"{path}: is not a whole Parquet file ({error}); write it again") from error
     if not frame.height:
-        raise DataError(f"{path}: the file is empty; it must hold at least one bar")
+        raise DataError(f"{path}: the file is empty; it must hold at least one row")
     return Table(path, "parquet", tuple(frame.columns), tuple(frame.get_columns()))
 
 
@@ -146,7 +146,7 @@ def _read_csv(path: Path, form: str) -> Table:
         raise DataError(f"{path}: columns are separated by {other}: write them with commas (and decimals with points)")
     body = body.rstrip(b"\r\n")
     if not any(name.strip() for name in header) or not body:
-        raise DataError(f"{path}: the file is empty; line 1 must name the columns, and bars must follow it")
+        raise DataError(f"{path}: the file is empty; line 1 must name the columns, and rows must follow it")
     if b'"' not in body:
         columns = _columns(body, len(header), body.count(b"\n") + 1)
         # Polars refuses a line that is too long and fills up one that is too short, so the commas' total tells.
