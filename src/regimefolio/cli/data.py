@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from regimefolio.api import CheckReport, DataWarning
 
+CONFIGURATIONS = (".yaml", ".yml")
+
 SHOWN = 20
 """Defects in the table; `--json` lists all."""
 
@@ -29,7 +31,7 @@ EPILOG = """\b
 regimefolio data check prices.csv
 regimefolio data check prices.parquet --json
 
-regimefolio data check raw.csv --actions actions.csv --max-gap 21
+regimefolio data check my_backtest.yaml
 
 Exit codes: 0 no defect, with warnings or without, 1 defects, 2 no table of bars at all, or a file beside it cannot
 be used."""
@@ -56,16 +58,12 @@ def register(app: typer.Typer) -> None:
 
 @door
 def check(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A .csv, .csv.gz or .parquet file of bars.")],
-    actions: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Splits and dividends of these bars: symbol, date, split, dividend."),
-    ] = None,
-    max_gap: Annotated[
-        int | None, typer.Option(min=1, metavar="BARS", help="Missing bars after which a symbol is another asset.")
-    ] = None,
-    delistings: Annotated[Path | None, typer.Option(metavar="FILE", help="Delistings: symbol, date, return.")] = None,
-    universe: Annotated[Path | None, typer.Option(metavar="FILE", help="Members: symbol, from, to.")] = None,
+    file: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FILE", help="A .csv, .csv.gz or .parquet file of bars, or a .yaml file whose `data:` names one."
+        ),
+    ],
     json: Json = False,
     debug: Debug = False,
 ) -> None:
@@ -79,29 +77,30 @@ def check(
     off the median of their five bars, or in steps coarser than 5 bp; jumps that look like a split; gaps of more
     than 21 bars; sessions that a symbol lacks and others have; zero volume. A run uses these bars as they are.
 
-    What a run would do to the bars is said too, with all that stands beside the file under `data` of a configuration.
+    Of a configuration (a backtest, a workflow, or `data:` alone) all that its `data:` says is applied and checked too:
+    actions, deliveries, tickers, delistings and members.
     """
     from regimefolio import api
 
-    found = api.check_file(file, actions, max_gap, delistings, universe)
+    found = api.check_data(api.read_data(file)) if file.suffix in CONFIGURATIONS else api.check_file(file)
     if json:
         from regimefolio.core.files import json_text
 
-        typer.echo(json_text({"file": str(file), **asdict(found)}), nl=False)
+        typer.echo(json_text({"file": str(found.path), **asdict(found), "path": str(found.path)}), nl=False)
     else:
-        _show(file, found)
+        _show(found)
     if found.defects:
         raise typer.Exit(DEFECTS_FOUND)
 
 
-def _show(file: Path, found: CheckReport) -> None:
+def _show(found: CheckReport) -> None:
     from regimefolio.cli.display import console
     from regimefolio.cli.tables import counted
 
     screen = console()
     span = f", {found.first} to {found.last}" if found.first else ""
     screen.print(
-        f"{file}: {found.format}; {counted(found.rows, 'row')}, {counted(found.symbols, 'symbol')}{span}",
+        f"{found.path}: {found.format}; {counted(found.rows, 'row')}, {counted(found.symbols, 'symbol')}{span}",
         markup=False,
         soft_wrap=True,
     )

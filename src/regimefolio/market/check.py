@@ -25,6 +25,8 @@ class CheckReport:
 
     Parameters
     ----------
+    path : Path
+        The file of prices.
     rows : int
         Rows that could be read as such, good or bad.
     symbols : int
@@ -44,6 +46,7 @@ class CheckReport:
         What is done to sound bars when they are loaded, such as adjusting them for splits and dividends.
     """
 
+    path: Path
     rows: int
     symbols: int
     first: str
@@ -84,6 +87,7 @@ def check_data(spec: DataSpec, folder: Path = Path()) -> CheckReport:
     counts = np.isfinite(bars.fields["close"]).sum(axis=0)
     usable = bool(counts.any())
     return CheckReport(
+        path=source.path,
         rows=bars.table.n_rows,
         symbols=len(bars.symbols),
         first=bars.time(0) if len(bars.timestamps) else "",
