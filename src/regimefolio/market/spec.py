@@ -108,6 +108,10 @@ class DataSpec(Model):
         None, ge=1, description="missing bars after which a symbol that resumes is another asset; none: never"
     )
     delistings: Path | None = Field(None, description="file of delistings (symbol, date, return)")
+    as_of: date | None = Field(
+        None,
+        description="what a file with a column `delivered` got after this date does not exist; none: its last word",
+    )
     universe: Universe | None = Field(
         None, description="who is a member when: a file (symbol, from, to), or {min_bars, min_value, window}; none: all"
     )
@@ -163,7 +167,7 @@ def prepare(spec: DataSpec, panel: Panel, folder: Path) -> Listed:
 
 def reading_of(spec: DataSpec, folder: Path) -> Reading:
     """How a file of prices is read."""
-    return Reading(None if spec.actions is None else folder / path_of(spec.actions))
+    return Reading(None if spec.actions is None else folder / path_of(spec.actions), spec.as_of)
 
 
 def is_answered(kind: str, spec: DataSpec) -> bool:

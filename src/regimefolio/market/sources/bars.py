@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from datetime import date
 from difflib import get_close_matches
 from pathlib import Path
 from typing import NamedTuple, NoReturn
 
 import numpy as np
 
-from regimefolio.core.errors import DataError
+from regimefolio.core.errors import DataError, MissingDataError
 from regimefolio.core.types import Bool, Float, Int, Panel, Times
 from regimefolio.market.actions import (
     ACTIONS,
@@ -25,6 +26,7 @@ from regimefolio.market.actions import (
     unpayable,
 )
 from regimefolio.market.calendar import periods_per_year
+from regimefolio.market.deliveries import last_deliveries
 from regimefolio.market.quality import Problem, bar_order, bar_problems, is_price
 from regimefolio.market.sources.base import AS_IT_IS, LATE, Defect, OnBad, Reading, refusal
 from regimefolio.market.sources.dated import read_actions
@@ -32,7 +34,8 @@ from regimefolio.market.sources.table import Table
 
 TIMES = ("date", "timestamp")
 FIELDS = ("open", "high", "low", "close", "volume", "adj_close")
-LONG = (*TIMES, "symbol", *FIELDS, *ACTIONS)
+DELIVERED = "delivered"
+LONG = (*TIMES, "symbol", *FIELDS, *ACTIONS, DELIVERED)
 ELSEWHERE = {
     "ticker": "symbol",
     "time": "timestamp",
@@ -43,6 +46,7 @@ ELSEWHERE = {
     "splits": "split",
     "stock_splits": "split",
     "dividends": "dividend",
+    "delivered_at": "delivered",
 }
 """What others call these columns."""
 
@@ -171,11 +175,12 @@ def read_bars(table: Table, reading: Reading = AS_IT_IS) -> Bars:
     """Check every bar of a table, long or wide, and put the sound ones on one clock.
 
     A table with a `symbol` or a `close` is long: date or timestamp, symbol, close, and where they are known
-    open, high and low (together), volume, adj_close, split, dividend. Any other is wide: date or timestamp, and a
-    close for every symbol. Names are read in any case, with spaces, underscores or neither. Bars are checked as
+    open, high and low (together), volume, adj_close, split, dividend, delivered. Any other is wide: date or timestamp,
+    and a close for every symbol. Names are read in any case, with spaces, underscores or neither. Bars are checked as
     delivered and then adjusted: with an adj_close, prices times adj_close/close, volume divided by it; with splits and
     dividends, of the table or of a file of their own, forward. A row whose numbers of a bar are all empty is no bar,
-    nor is an empty cell of a wide table. Symbols are in the order of their names.
+    nor is an empty cell of a wide table. Of a bar with several times in `delivered` the last one counts, and rows stand
+    in any order. Symbols are in the order of their names.
 
     Raises
     ------
@@ -188,7 +193,11 @@ def read_bars(table: Table, reading: Reading = AS_IT_IS) -> Bars:
         bars = _read_wide(table, at)
     else:
         at = _long_columns(table, names)
-        bars = _read_long(table, at)
+        bars = _read_long(table, at, reading.as_of)
+    if reading.as_of is not None and DELIVERED not in at:
+        raise DataError(
+            f"{table.path}: `as_of` asks when each bar was delivered, and there is no column `delivered`; take it out"
+        )
     if not len(bars.timestamps) and not bars.defects:
         raise DataError(f"{table.path}: holds no bar: no row has a number; fetch or write the file again")
     if reading.actions is None:
@@ -303,8 +312,9 @@ def _wide_columns(table: Table, names: list[str]) -> dict[str, int]:
     return {"": stamp, **dict(sorted(places.items()))}
 
 
-def _read_long(table: Table, at: Mapping[str, int]) -> Bars:
+def _read_long(table: Table, at: Mapping[str, int], as_of: date | None) -> Bars:
     stamp = at["date"] if "date" in at else at["timestamp"]
+    table, notes = _that_count(table, at, stamp, as_of)
     time, (asset, symbols) = table.times(stamp), table.symbols(at["symbol"])
     fields: dict[str, Float] = {}
     unreadable: dict[str, Bool] = {}
@@ -319,9 +329,11 @@ def _read_long(table: Table, at: Mapping[str, int]) -> Bars:
         bad |= problem.rows
     found.add(present & (asset < 0), at["symbol"], "missing symbol")
     _check_times(table, found, stamp, time, present)
+    if DELIVERED in at:
+        bad |= _check_times(table, found, at[DELIVERED], table.times(at[DELIVERED]), present)
     rows = np.flatnonzero(present & (asset >= 0) & ~np.isnat(time))
     clock, bar = np.unique(time[rows], return_inverse=True)
-    own = _check_order(table, found, stamp, rows, asset[rows], bar)
+    own = _check_order(table, found, stamp, rows, asset[rows], bar, any_order=DELIVERED in at)
     first = rows[own]
     given = {name: values[first] for name, values in fields.items()}
     cells = Cells(first, asset[first], bar[own], given, at, stamp)
@@ -334,12 +346,23 @@ def _read_long(table: Table, at: Mapping[str, int]) -> Bars:
     for name, values in fields.items():
         grids[name] = np.full((len(clock), len(symbols)), np.nan)
         grids[name].ravel()[cell] = values
-    bars = Bars(table, "long", clock, symbols, grids, (), cells)
+    bars = Bars(table, "long", clock, symbols, grids, (), cells, notes)
     if set(ACTIONS) & set(at):
         again = np.zeros(table.n_rows, dtype=bool)
         again[rows[~own]] = True
         bars = _with_own_actions(bars, found, at, time, np.where(again, -1, asset))
     return replace(bars, defects=found.defects())
+
+
+def _that_count(table: Table, at: Mapping[str, int], stamp: int, as_of: date | None) -> tuple[Table, tuple[str, ...]]:
+    """The rows of which no later delivery of their bar exists, and what was left out."""
+    if DELIVERED not in at:
+        return table, ()
+    asset, _ = table.symbols(at["symbol"])
+    last = last_deliveries(asset, table.times(stamp), table.times(at[DELIVERED]), as_of)
+    if not last.counts.any():
+        raise MissingDataError(f"{table.path}: nothing had been delivered by {as_of}; `as_of` must be later")
+    return (table if last.counts.all() else table.where(last.counts)), last.told(as_of)
 
 
 def _with_own_actions(bars: Bars, found: _Findings, at: Mapping[str, int], time: Times, asset: Int) -> Bars:
@@ -403,20 +426,25 @@ def _problems(fields: Mapping[str, Float], unreadable: Mapping[str, Bool], prese
     yield from bar_problems(fields)
 
 
-def _check_times(table: Table, found: _Findings, stamp: int, time: Times, present: Bool) -> None:
-    given = table.columns[stamp].is_not_null().to_numpy()
-    found.add(np.isnat(time) & given, stamp, "not an ISO date or time (write dates as 2015-01-31)")
-    found.add(~given & present, stamp, "missing date")
+def _check_times(table: Table, found: _Findings, column: int, time: Times, present: Bool) -> Bool:
+    """Blame times that are missing or none; True where one is."""
+    given = table.columns[column].is_not_null().to_numpy()
+    wrong, missing = np.isnat(time) & given, ~given & present
+    found.add(wrong, column, "not an ISO date or time (write dates as 2015-01-31)")
+    found.add(missing, column, "missing date")
+    return wrong | missing
 
 
-def _check_order(table: Table, found: _Findings, stamp: int, rows: Int, asset: Int, bar: Int) -> Bool:
-    """Blame bars that are given twice or stand too late; True for those that are given here first."""
+def _check_order(
+    table: Table, found: _Findings, stamp: int, rows: Int, asset: Int, bar: Int, any_order: bool = False
+) -> Bool:
+    """Blame bars that are given twice, and where order matters those that stand too late; True where one is new."""
     order = bar_order(asset, bar)
     own = order.first == np.arange(len(rows))
     for again in np.flatnonzero(~own).tolist():
         first = table.place(int(rows[order.first[again]]))
         found.blame(int(rows[again]), stamp, "duplicate bar", f"first in {table.unit} {first}")
-    for late in np.flatnonzero(order.unsorted).tolist():
+    for late in [] if any_order else np.flatnonzero(order.unsorted).tolist():
         found.blame(int(rows[late]), stamp, LATE)
     return own
 

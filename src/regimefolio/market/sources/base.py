@@ -6,6 +6,7 @@ import hashlib
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -108,9 +109,12 @@ class Reading(NamedTuple):
     ----------
     actions : Path or None
         A file of splits and dividends; the prices are raw.
+    as_of : date or None
+        What was delivered after this date does not exist.
     """
 
     actions: Path | None = None
+    as_of: date | None = None
 
 
 AS_IT_IS = Reading()
@@ -137,7 +141,7 @@ class Source(Component, family="source"):
         """
 
     def load_as(self, reading: Reading, on_bad: OnBad = "error") -> Dataset:
-        """Load raw prices with a file of actions: for files alone.
+        """Load raw prices with a file of actions, or as they had been delivered by some date: for files alone.
 
         Raises
         ------

@@ -6,7 +6,7 @@ import csv
 import gzip
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -68,6 +68,13 @@ class Table:
         """A cell as the file has it; empty where there is none."""
         value = self.columns[column][row]
         return "" if value is None else str(value)
+
+    def where(self, rows: Bool) -> Table:
+        """Some of its rows, which keep their places."""
+        at = np.flatnonzero(rows)
+        first = 1 if self.format == "parquet" else 2
+        lines = at + first if self.lines is None else self.lines[at]
+        return replace(self, columns=tuple(column.gather(at) for column in self.columns), lines=lines)
 
     def numbers(self, column: int) -> tuple[Float, Bool]:
         """A column's numbers, and where a cell is none, as `read_numbers` says; any other type is a DataError."""
