@@ -155,6 +155,16 @@ class TestPanel:
         moved = load(folder, "symbol,date,split\nB,2020-01-03,2\n")
         assert len({plain.fingerprint, moved.fingerprint, File(path=folder / "raw.csv").load().fingerprint}) == 3
 
+    def test_the_fingerprint_knows_them_where_prices_are_equal(self, folder: Path) -> None:
+        prints = []
+        for second, action in (("100", "1,0"), ("50", "2,0"), ("50", "1,50")):
+            text = f"date,symbol,close,split,dividend\n2020-01-02,A,100,1,0\n2020-01-03,A,{second},{action}\n"
+            (folder / "own.csv").write_text(text)
+            data = File(path=folder / "own.csv").load()
+            assert close(data.panel) == [100, 100]
+            prints.append(data.fingerprint)
+        assert len(set(prints)) == 3
+
     def test_a_later_start_begins_anew(self, folder: Path) -> None:
         (folder / "actions.csv").write_text(ACTIONS + "B,2020-01-04,5,\n")
         spec = DataSpec(source="file:raw.csv", actions=Path("actions.csv"), start=date(2020, 1, 3))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -109,13 +110,11 @@ class TestSpells:
 
 
 class TestRule:
-    def panel(self, close: Float, volume: Float | None, split: Float | None = None) -> Panel:
+    def panel(self, close: Float, volume: Float | None) -> Panel:
         days = np.datetime64("2020-01-01", "D") + np.arange(len(close))
         names = tuple(f"S{n}" for n in range(close.shape[1]))
-        dividend = None if split is None else np.zeros(close.shape)
         everybody: Bool = np.ones(close.shape, np.bool_)
-        clock = days.astype("datetime64[ns]")
-        return Panel(clock, names, close, everybody, 252.0, volume=volume, split=split, dividend=dividend)
+        return Panel(days.astype("datetime64[ns]"), names, close, everybody, 252.0, volume=volume)
 
     def test_listed_for_long_enough(self) -> None:
         close = np.ones((6, 2))
@@ -136,13 +135,14 @@ class TestRule:
         assert member[:, 0].tolist() == [False, False, False, False, False, True]
 
     def test_money_is_raw(self) -> None:
-        split = np.ones((4, 1))
-        split[2] = 4.0
-        # Adjusted prices of 8 are raw ones of 8, 8, 2, 2, and volumes of 5 are 5, 5, 20, 20: always 40.
-        panel = self.panel(np.full((4, 1), 8.0), np.full((4, 1), 5.0), split)
-        for value, expected in ((40.0, True), (40.001, False)):
+        split, dividend = np.ones((5, 1)), np.zeros((5, 1))
+        split[2], dividend[3] = 4.0, 1.0
+        # Adjusted prices of 8 are raw ones of 8, 8, 2, 1, 1, and volumes of 5 are 5, 5, 20, 20, 20.
+        panel = replace(self.panel(np.full((5, 1), 8.0), np.full((5, 1), 5.0)), split=split, dividend=dividend)
+        assert (panel.close / panel.adjustment.price)[:, 0].tolist() == [8, 8, 2, 1, 1]
+        for value, expected in ((20.0, [True] * 5), (20.001, [True] * 3 + [False] * 2), (40.001, [False] * 5)):
             rule = UniverseRule(min_bars=1, min_value=value, window=1)
-            assert member_by_rule(panel, rule)[:, 0].tolist() == [expected] * 4
+            assert member_by_rule(panel, rule)[:, 0].tolist() == expected
 
     @pytest.mark.parametrize("rule", [UniverseRule(min_bars=4), UniverseRule(min_bars=2, min_value=0.2, window=5)])
     def test_it_knows_the_past_alone(self, rule: UniverseRule) -> None:
