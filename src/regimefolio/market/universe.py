@@ -12,7 +12,7 @@ from pydantic import Discriminator, Field, Tag
 
 from regimefolio.core.component import Model
 from regimefolio.core.errors import DataError, MissingDataError
-from regimefolio.core.types import Bool, Float, Int, Panel, last_seen
+from regimefolio.core.types import Bool, Float, Int, Panel, Times, last_seen
 from regimefolio.market.listings import Listed
 from regimefolio.market.notes import counted, used
 from regimefolio.market.sources.dated import DatedTable
@@ -58,7 +58,8 @@ def with_members(listed: Listed, universe: Path | UniverseRule) -> Listed:
         raise MissingDataError(f"{name}: no asset is a member at any bar that it has{f'; {said}' if said else ''}")
     never = int((~member.any(axis=0)).sum())
     words = [said] * bool(said)
-    words.append(f"{count.min():,} to {count.max():,} members with a bar")
+    span = dict.fromkeys([f"{count.min():,}", f"{count.max():,}"])
+    words.append(f"{' to '.join(span)} members with a bar")
     words += [f"{counted(never, 'asset')} never one"] * bool(never)
     return listed.changed(replace(listed.panel, member=member), f"{name}: {', '.join(words)}")
 
@@ -106,7 +107,7 @@ def _terms(listed: Listed) -> tuple[list[int], list[int]]:
     return since, until
 
 
-def _overlaps(asset: Int, begin: Any, end: Any) -> int:
+def _overlaps(asset: Int, begin: Times, end: Times) -> int:
     """How many spells begin before another one of their symbol, that began before, is over."""
     far = np.where(np.isnat(end), np.datetime64("9999-12-31"), end)
     order = np.lexsort((begin, asset))

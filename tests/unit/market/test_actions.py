@@ -117,6 +117,12 @@ class TestWhatTheyDo:
         np.testing.assert_array_equal(data.panel.close[:, 0], [8, np.nan, 8])
         assert known(data.panel) == [NONE, NONE, (4, 0)]
 
+    def test_bars_of_a_day_follow_the_action_of_its_date(self, folder: Path) -> None:
+        times = [f"2020-01-0{day}T{hour}:30Z" for day in (2, 3) for hour in (14, 20)]
+        rows = [f"{time},A,{close}" for time, close in zip(times, (8, 8, 4, 4), strict=True)]
+        (folder / "intraday.csv").write_text("\n".join(["timestamp,symbol,close", *rows]) + "\n")
+        assert close(load(folder, "symbol,date,split\nA,2020-01-03,2\n", "intraday.csv").panel) == [8, 8, 8, 8]
+
     def test_a_wide_file_with_actions(self, folder: Path) -> None:
         (folder / "wide.csv").write_text("date,A,B\n2020-01-02,100,10\n2020-01-03,50,10\n2020-01-06,49,10\n")
         assert close(load(folder, ACTIONS, "wide.csv").panel) == [100, 100, pytest.approx(100)]

@@ -13,7 +13,7 @@ from regimefolio.backtest import BacktestSpec, run_backtest
 from regimefolio.core.errors import DataError
 from regimefolio.core.types import Float, Panel
 from regimefolio.market import Dataset, DataSpec, File, check_data, check_file, load_data
-from regimefolio.market.listings import separate_tickers
+from regimefolio.market.listings import known_at, separate_tickers
 
 DAYS = [str(day) for day in np.busday_offset("2020-01-01", np.arange(60), roll="forward")]
 
@@ -166,6 +166,11 @@ class TestDelistings:
 
     def test_a_date_without_a_bar_means_the_next_one(self, folder: Path) -> None:
         assert self.read(folder, "B,2020-02-01,-1")[0] == {"B": (DAYS.index("2020-02-03"), -1)}
+
+    def test_known_at_the_end_of_its_day(self) -> None:
+        times = np.array(["2020-01-02T14", "2020-01-02T20", "2020-01-06T14", "2020-01-06T20"], dtype="datetime64[ns]")
+        days = ["2020-01-01", "2020-01-02", "2020-01-03", "2020-01-06", "2020-01-07"]
+        assert known_at(times, np.array(days, dtype="datetime64[ns]")).tolist() == [0, 1, 2, 3, 4]
 
     def test_of_each_company_of_a_ticker(self, folder: Path) -> None:
         rows = f"WM,{DAYS[6]},-1\nWM,{DAYS[50]},0.25"

@@ -68,7 +68,7 @@ class TestSpells:
         assert found == {"A": list(range(12)), "B": [], "C": []}
         assert said == (
             "universe.csv: 1 spell (ignored: 2 of symbols without prices, 2 before or after the bars that are loaded), "
-            "1 to 1 members with a bar, 2 assets never one"
+            "1 members with a bar, 2 assets never one"
         )
 
     def test_a_ticker_that_another_company_has_later(self, folder: Path) -> None:
