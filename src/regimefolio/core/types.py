@@ -145,17 +145,11 @@ class Panel:
     def until(self, n_bars: int) -> Panel:
         """The first `n_bars` bars: what was known when the last of them closed."""
         cut = {name: None if array is None else array[:n_bars] for name in BY_BAR for array in (getattr(self, name),)}
-        return replace(self, **cut, **self.delistings(0, n_bars))  # type: ignore[arg-type]
-
-    def delistings(self, first: int, last: int) -> dict[str, NDArray[Any]]:
-        """Those that are known from the bar `first` on, before the bar `last`, counted from the former."""
-        if self.delisted_at is None or self.delisting_return is None:
-            return {}
-        known = (self.delisted_at >= first) & (self.delisted_at < last)
-        return {
-            "delisted_at": np.where(known, self.delisted_at - first, -1),
-            "delisting_return": np.where(known, self.delisting_return, np.nan),
-        }
+        if self.delisted_at is not None:
+            known = self.delisted_at < n_bars
+            cut["delisted_at"] = np.where(known, self.delisted_at, -1)
+            cut["delisting_return"] = np.where(known, self.delisting_return, np.nan)  # type: ignore[arg-type]
+        return replace(self, **cut)  # type: ignore[arg-type]
 
     @property
     def adjustment(self) -> Adjustment:

@@ -142,15 +142,16 @@ def load_data(spec: DataSpec, folder: Path = Path()) -> Dataset:
     """
     data = source_of(spec.source).within(folder).load_as(reading_of(spec, folder), spec.on_bad)
     first, last = _span(spec, data.panel)
-    whole = (first, last) == (0, data.panel.n_bars)
-    prepared = prepare(spec, data.panel if whole else _stretch(data.panel, first, last), folder)
+    if (first, last) != (0, data.panel.n_bars):
+        data = _cut(data, first, last)
+    prepared = prepare(spec, data.panel, folder)
+    if prepared.notes:
+        about = "; ".join([data.about.rstrip("."), *prepared.notes])
+        data = replace(
+            data, panel=prepared.panel, about=about, fingerprint=data_fingerprint(prepared.panel, data.index)
+        )
     doubtful = {kind: count for kind, count in data.doubtful.items() if not is_answered(kind, spec)}
-    about = "; ".join([data.about.rstrip("."), *prepared.notes]) if prepared.notes else data.about
-    data = replace(data, about=about, doubtful=doubtful)
-    if prepared.panel is data.panel:
-        return data
-    index: Float | None = None if data.index is None else data.index[first:last]
-    return replace(data, panel=prepared.panel, index=index, fingerprint=data_fingerprint(prepared.panel, index))
+    return replace(data, doubtful=doubtful)
 
 
 def prepare(spec: DataSpec, panel: Panel, folder: Path) -> Listed:
@@ -188,10 +189,16 @@ def _span(spec: DataSpec, panel: Panel) -> tuple[int, int]:
     return first, last
 
 
-def _stretch(panel: Panel, first: int, last: int) -> Panel:
-    """Some bars of a panel. Only here are bars cut off on the left: for the work they never existed."""
-    rows = slice(first, last)
+def _cut(data: Dataset, first: int, last: int) -> Dataset:
+    """Some bars of the data. Only here are bars cut off on the left: for the work they never existed."""
+    panel, rows = data.panel.until(last), slice(first, last)
     cut = {name: None if array is None else array[rows] for name in BY_BAR for array in (getattr(panel, name),)}
+    if panel.delisted_at is not None:
+        known = panel.delisted_at >= first
+        cut["delisted_at"] = np.where(known, panel.delisted_at - first, -1)
+        cut["delisting_return"] = np.where(known, panel.delisting_return, np.nan)  # type: ignore[arg-type]
     price, shares = panel.adjustment
-    panel = replace(panel, **cut, **panel.delistings(first, last))  # type: ignore[arg-type]
-    return restart(panel, Adjustment(price[rows], shares[rows]))
+    panel = replace(panel, **cut)  # type: ignore[arg-type]
+    panel = restart(panel, Adjustment(price[rows], shares[rows]))
+    index: Float | None = None if data.index is None else data.index[rows]
+    return replace(data, panel=panel, index=index, fingerprint=data_fingerprint(panel, index))
