@@ -128,6 +128,7 @@ __all__ = [
     "View",
     "WorkflowSpec",
     "Workspace",
+    "check_data",
     "check_file",
     "coordinator",
     "demo_file",
@@ -145,6 +146,7 @@ __all__ = [
     "normalise_tanh",
     "normalise_zscore",
     "read_backtest",
+    "read_data",
     "read_document",
     "read_record",
     "read_signals",
@@ -225,6 +227,22 @@ def read_backtest(path: str | Path) -> BacktestSpec:
     return read_document(path).parse(BacktestSpec, "backtest")
 
 
+def read_data(path: str | Path) -> DataSpec:
+    """The data of a backtest or a workflow, or a file with a section `data:` alone.
+
+    Raises
+    ------
+    ConfigError
+        With file:line:column and a hint.
+    """
+    document = read_document(path)
+    if "backtest" in document.data:
+        return document.parse(BacktestSpec, "backtest").data
+    if "workflow" in document.data:
+        return document.parse(WorkflowSpec, "workflow").data
+    return document.parse(DataSpec, "data")
+
+
 def check_file(path: str | Path) -> CheckReport:
     """Find every mistake in a file of prices, and what is doubtful.
 
@@ -236,6 +254,21 @@ def check_file(path: str | Path) -> CheckReport:
         It is no table of bars at all.
     """
     return market.check_file(path_of(path))
+
+
+def check_data(spec: DataSpec) -> CheckReport:
+    """Find every mistake in a file of prices, together with what stands beside it: actions, delistings, members.
+
+    Raises
+    ------
+    ConfigError
+        The source is no file.
+    MissingDataError
+        There is no such file.
+    DataError
+        It is no table of bars at all, or a file beside it cannot be used.
+    """
+    return market.check_data(spec)
 
 
 def workspace_of(folder: str | Path) -> Workspace:

@@ -91,7 +91,7 @@ def test_what_the_list_has_no_class_for(report: CheckReport) -> None:
         (
             "sp500_5yr_split_adjusted_2013_2018",
             30,
-            {"missing session": 36, "zero volume": 4, "coarse prices": 19},
+            {"missing session": 36, "zero volume": 4, "coarse prices": 19, "split-like jump": 1},
         ),
         ("index_gspc_ixic_1999_2017", 0, {"zero volume": 1}),
     ],

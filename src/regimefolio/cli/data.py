@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from regimefolio.api import CheckReport, DataWarning
 
+CONFIGURATIONS = (".yaml", ".yml")
+
 SHOWN = 20
 """Defects in the table; `--json` lists all."""
 
@@ -29,13 +31,18 @@ EPILOG = """\b
 regimefolio data check prices.csv
 regimefolio data check prices.parquet --json
 
-Exit codes: 0 no defect, with warnings or without, 1 defects, 2 no table of bars at all."""
+regimefolio data check my_backtest.yaml
+
+Exit codes: 0 no defect, with warnings or without, 1 defects, 2 no table of bars at all, or a file beside it cannot
+be used."""
 
 MEANING = {
     "mixed time zones": "offsets from UTC differ; write all times in one zone",
     "few bars": "fewer than 30: most indicators never start",
     "far from its five bars": "over 2.7 times off their median: a slipped decimal, or a real crash",
+    "split-like jump": "prices go on at a ratio that companies split by: a split not adjusted for, or news",
     "coarse prices": "closes move in steps over 5 bp: small returns are rounding",
+    "long gap": "a halt, or another company under the same symbol: `max_gap: 21` makes it a new asset",
     "missing session": "other symbols have a bar, this one none: its orders lapse",
     "zero volume": "nothing was traded, or the volume is not known",
 }
@@ -51,7 +58,12 @@ def register(app: typer.Typer) -> None:
 
 @door
 def check(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A .csv, .csv.gz or .parquet file of bars.")],
+    file: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FILE", help="A .csv, .csv.gz or .parquet file of bars, or a .yaml file whose `data:` names one."
+        ),
+    ],
     json: Json = False,
     debug: Debug = False,
 ) -> None:
@@ -62,36 +74,41 @@ def check(
     the order of time. A run stops at the first, or masks all.
 
     Warnings are about what may be right: mixed time zones; symbols with fewer than 30 bars; prices more than 2.7 times
-    off the median of their five bars, or in steps coarser than 5 bp; sessions that a symbol lacks and others have;
-    zero volume. A run uses these bars as they are.
+    off the median of their five bars, or in steps coarser than 5 bp; jumps that look like a split; gaps of more
+    than 21 bars; sessions that a symbol lacks and others have; zero volume. A run uses these bars as they are.
+
+    Of a configuration (a backtest, a workflow, or `data:` alone) all that its `data:` says is applied and checked too:
+    actions, deliveries, tickers, delistings and members.
     """
     from regimefolio import api
 
-    found = api.check_file(file)
+    found = api.check_data(api.read_data(file)) if file.suffix in CONFIGURATIONS else api.check_file(file)
     if json:
         from regimefolio.core.files import json_text
 
-        typer.echo(json_text({"file": str(file), **asdict(found)}), nl=False)
+        typer.echo(json_text({"file": str(found.path), **asdict(found), "path": str(found.path)}), nl=False)
     else:
-        _show(file, found)
+        _show(found)
     if found.defects:
         raise typer.Exit(DEFECTS_FOUND)
 
 
-def _show(file: Path, found: CheckReport) -> None:
+def _show(found: CheckReport) -> None:
     from regimefolio.cli.display import console
     from regimefolio.cli.tables import counted
 
     screen = console()
     span = f", {found.first} to {found.last}" if found.first else ""
     screen.print(
-        f"{file}: {found.format}; {counted(found.rows, 'row')}, {counted(found.symbols, 'symbol')}{span}",
+        f"{found.path}: {found.format}; {counted(found.rows, 'row')}, {counted(found.symbols, 'symbol')}{span}",
         markup=False,
         soft_wrap=True,
     )
     spread = f"{found.most:,}" if found.fewest == found.most else f"{found.fewest:,} to {found.most:,}"
     year = f"; taken as {found.periods_per_year:.4g} bars a year" if found.most else ""
     screen.print(f"usable bars a symbol: {spread}{year}", soft_wrap=True)
+    for note in found.notes:
+        screen.print(note, markup=False, highlight=False, soft_wrap=True)
     _show_defects(screen, found)
     _show_warnings(screen, found)
 

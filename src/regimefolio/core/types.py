@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from types import MappingProxyType
-from typing import NamedTuple, TypeAlias, TypeVar
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -75,6 +75,11 @@ class Panel:
     open, high, low, volume : ndarray of shape (T, N), float64, or None
         Absent as a whole in close-only data.
     sectors : tuple of N str, or None
+    split, dividend : ndarray of shape (T, N), float64, or None
+        Corporate actions that took effect before a bar's open: shares after per share before, 1 where none; and
+        cash per share as of that bar's shares, 0 where none. None on an asset's first bar. Prices and volumes are
+        adjusted for them, forward from an asset's first bar; `adjustment` leads back to the raw ones. None where
+        they are not known.
 
     Raises
     ------
@@ -92,19 +97,40 @@ class Panel:
     low: Float | None = None
     volume: Float | None = None
     sectors: tuple[str, ...] | None = None
+    split: Float | None = None
+    dividend: Float | None = None
+    delisted_at: Int | None = None
+    delisting_return: Float | None = None
 
     def __post_init__(self) -> None:
         t, n = self.close.shape
         _set(self, "timestamps", (t,), "datetime64[ns]")
-        for name in ("close", "open", "high", "low", "volume"):
+        for name in ("close", "open", "high", "low", "volume", "split", "dividend"):
             _set(self, name, (t, n), "float64")
         _set(self, "member", (t, n), "bool")
+        _set(self, "delisted_at", (n,), "int64")
+        _set(self, "delisting_return", (n,), "float64")
         if t > 1 and not (self.timestamps[1:] > self.timestamps[:-1]).all():
             raise DataError("Panel.timestamps must be strictly increasing")
         if len(self.symbols) != n or len(set(self.symbols)) != n:
             raise DataError(f"Panel.symbols must be {n} different names, but are {self.symbols}")
         if self.sectors is not None and len(self.sectors) != n:
             raise DataError(f"Panel.sectors must name {n} sectors, but names {len(self.sectors)}")
+        self._check_pairs()
+
+    def _check_pairs(self) -> None:
+        """Splits come with dividends, and a delisting's bar with its return."""
+        if (self.split is None) != (self.dividend is None):
+            raise DataError("Panel.split and Panel.dividend must be known together")
+        if (self.delisted_at is None) != (self.delisting_return is None):
+            raise DataError("Panel.delisted_at and Panel.delisting_return must be known together")
+        if self.delisted_at is not None and self.delisting_return is not None:
+            if not ((self.delisted_at >= -1) & (self.delisted_at < self.n_bars)).all():
+                raise DataError(f"Panel.delisted_at must lie in -1 … {self.n_bars - 1}")
+            if not np.array_equal(self.delisted_at >= 0, self.delisting_return >= -1.0):
+                raise DataError(
+                    "Panel.delisting_return must be at least -1 where there is a delisting, and NaN elsewhere"
+                )
 
     @property
     def n_bars(self) -> int:
@@ -114,14 +140,55 @@ class Panel:
     def n_assets(self) -> int:
         return self.close.shape[1]
 
+    @property
+    def by_bar(self) -> dict[str, NDArray[Any]]:
+        """The arrays that have a row a bar; those that are not known are left out."""
+        names = ("timestamps", "close", "open", "high", "low", "volume", "member", "split", "dividend")
+        return {name: array for name in names if (array := getattr(self, name)) is not None}
+
     def until(self, n_bars: int) -> Panel:
         """The first `n_bars` bars: what was known when the last of them closed."""
-        cut = {
-            name: None if array is None else array[:n_bars]
-            for name in ("timestamps", "close", "open", "high", "low", "volume", "member")
-            for array in (getattr(self, name),)
-        }
+        cut = {name: array[:n_bars] for name, array in self.by_bar.items()}
+        if self.delisted_at is not None:
+            known = self.delisted_at < n_bars
+            cut["delisted_at"] = np.where(known, self.delisted_at, -1)
+            cut["delisting_return"] = np.where(known, self.delisting_return, np.nan)  # type: ignore[arg-type]
         return replace(self, **cut)  # type: ignore[arg-type]
+
+    @property
+    def adjustment(self) -> Adjustment:
+        """What prices and volumes were adjusted by; all ones where no corporate action is known.
+
+        With s the product of the splits so far and d a dividend, the factor of prices is s / (1 - Σ s·d / p), p the
+        adjusted close before the dividend's bar.
+        """
+        if self.split is None or self.dividend is None:
+            return Adjustment(np.ones(self.close.shape), np.ones(self.close.shape))
+        shares: Float = np.multiply.accumulate(self.split, axis=0)
+        paid = np.zeros(self.close.shape)
+        np.divide(shares[1:] * self.dividend[1:], last_seen(self.close)[:-1], out=paid[1:], where=self.dividend[1:] > 0)
+        price: Float = shares / (1.0 - np.cumsum(paid, axis=0))
+        return Adjustment(price, shares)
+
+
+class Adjustment(NamedTuple):
+    """What raw prices were multiplied by, and raw volumes divided by, for corporate actions.
+
+    Parameters
+    ----------
+    price, shares : ndarray of shape (T, N), float64
+        1 at an asset's first bar. `close / price` is the close as it was traded at, `volume * shares` the volume.
+    """
+
+    price: Float
+    shares: Float
+
+
+def last_seen(prices: Float) -> Float:
+    """The last price up to each bar that is not NaN, of shape (T, N); NaN before the first."""
+    rows = np.where(np.isfinite(prices), np.arange(len(prices))[:, None], 0)
+    seen: Float = np.take_along_axis(prices, np.maximum.accumulate(rows, axis=0), axis=0)
+    return seen
 
 
 class StrategySignal(NamedTuple):

@@ -4,8 +4,8 @@
 """
 
 from regimefolio.market.calendar import Every, Rebalance, decision_bars, periods_per_year, quarter_starts
+from regimefolio.market.check import CheckReport, check_data, check_file
 from regimefolio.market.sources import (
-    CheckReport,
     Dataset,
     DataWarning,
     Defect,
@@ -14,7 +14,6 @@ from regimefolio.market.sources import (
     Sample,
     Simulated,
     Source,
-    check_file,
 )
 from regimefolio.market.spec import DataSpec, load_data, source_of
 from regimefolio.market.view import Market
@@ -31,6 +30,7 @@ __all__ = [
     "Sample",
     "Simulated",
     "File",
+    "check_data",
     "check_file",
     "CheckReport",
     "Rebalance",

@@ -26,11 +26,33 @@ BLOCK = 252
 COARSE_BP = 5.0
 """Basis points of the price above which its smallest step is coarse."""
 
+LONG = 21
+"""Missing bars from which on a symbol that resumes may be another company's."""
+
 FEW_BARS = 30
 """Bars below which a symbol can say nothing."""
 
 _ROUNDING = 1e-6
 """Differences below this share of a price come from arithmetic, not from steps: a hundredth of a basis point."""
+
+
+SPLITS = (3 / 2, 2.0, 3.0, 4.0, 5.0, 10.0)
+"""Shares after per share before that companies choose, and their inverses."""
+
+SPLIT_NEAR = 0.03
+"""Log distance of a one-bar change from such a ratio, below which it looks like it: what a day moves besides."""
+
+SPLIT_DEVIATIONS = 8.0
+"""Deviations of the asset's own log returns before it, of which such a change must be at least as many."""
+
+SPLIT_MEMORY, SPLIT_HISTORY = 63, 10
+"""The log returns that tell those deviations: at most, and at least."""
+
+SPLIT_LASTS = 0.1
+"""Log distance of the median of five bars from the level before, and after, that a change that lasts stays within."""
+
+SPLIT_MONEY = 5.0
+"""Times the usual traded money at a bar, from which a change is news and no split."""
 
 
 class Problem(NamedTuple):
@@ -234,3 +256,64 @@ def missing_sessions(asset: Int, bar: Int, n_bars: int, n_assets: int) -> Bool:
     begun = np.logical_or.accumulate(has, axis=0)
     goes_on = np.logical_or.accumulate(has[::-1], axis=0)[::-1]
     return begun & goes_on & ~has
+
+
+class Jumps(NamedTuple):
+    """Changes that look like splits: at which bar of which asset, and price before over price after.
+
+    Parameters
+    ----------
+    bar, asset : ndarray of shape (J,), int64
+    ratio : ndarray of shape (J,), float64
+    """
+
+    bar: Int
+    asset: Int
+    ratio: Float
+
+
+def split_like_jumps(close: Float, volume: Float | None) -> Jumps:
+    """One-bar changes of the close by a ratio that companies split by, which last and are nothing like the days before.
+
+    Within 3% of 3/2, 2, 3, 4, 5, 10 or an inverse; at least 8 deviations of the asset's up to 63 log returns before
+    it, of which there must be 10; and the medians of the five bars before it, and of those from it on, within 10% of
+    the two closes. Where volumes are known, the money traded at the bar is less than 5 times the median of the 20 bars
+    before: at a split volume moves inversely to the price, and news of a third or more is traded on.
+
+    Parameters
+    ----------
+    close : ndarray of shape (T, N), float64
+        Adjusted for all that is known; NaN where an asset has no bar.
+    volume : ndarray of shape (T, N), float64, or None
+    """
+    asset, bar = np.nonzero(np.isfinite(close).T)
+    price = close[bar, asset]
+    least = SPLITS[0] * (1.0 - SPLIT_NEAR)
+    apart = (price[:-1] > least * price[1:]) | (price[1:] > least * price[:-1])
+    found: list[int] = []
+    for at in (np.flatnonzero(apart & (asset[1:] == asset[:-1])) + 1).tolist():
+        first, last = np.searchsorted(asset, asset[at]), np.searchsorted(asset, asset[at], side="right")
+        own = slice(max(int(first), at - SPLIT_MEMORY - 1), min(int(last), at + FIVE))
+        traded = None if volume is None else price[own] * volume[bar[own], asset[own]]
+        if _looks_like_a_split(price[own], traded, at - own.start):
+            found.append(at)
+    index: Int = np.array(found, dtype=np.int64)
+    return Jumps(bar[index], asset[index], price[index - 1] / price[index])
+
+
+def _looks_like_a_split(price: Float, traded: Float | None, at: int) -> bool:
+    """Whether the change from the price before `at` to the one there does; `traded` is in money."""
+    log = np.log(price)
+    change = abs(log[at] - log[at - 1])
+    before = np.diff(log[:at])
+    if len(before) < SPLIT_HISTORY or change < SPLIT_DEVIATIONS * before.std():
+        return False
+    if min(abs(change - np.log(ratio)) for ratio in SPLITS) > SPLIT_NEAR:
+        return False
+    if len(price) < at + 3:
+        return False  # nobody knows yet whether it lasts
+    left, stays = np.median(log[at - FIVE : at]) - log[at - 1], np.median(log[at:]) - log[at]
+    if max(abs(left), abs(stays)) > SPLIT_LASTS:
+        return False
+    usual = 0.0 if traded is None else float(np.median(traded[max(at - 20, 0) : at]))
+    return traded is None or not usual > 0.0 or bool(traded[at] < SPLIT_MONEY * usual)

@@ -17,11 +17,15 @@ from pydantic_core import PydanticCustomError
 from regimefolio.core.component import Component, Model, did_you_mean, registered
 from regimefolio.core.errors import ConfigError, MissingDataError, RegimefolioError, must_be
 from regimefolio.core.files import path_of
-from regimefolio.core.types import Bool, Float, Int
+from regimefolio.core.types import Adjustment, Float, Int, Panel
+from regimefolio.market.actions import restart
 from regimefolio.market.calendar import periods_per_year
+from regimefolio.market.listings import Listed, add_delistings, separate_tickers
 from regimefolio.market.sectors import read_sectors
-from regimefolio.market.sources.base import Dataset, OnBad, Source, data_fingerprint
+from regimefolio.market.sources.base import Dataset, OnBad, Reading, Source, data_fingerprint
 from regimefolio.market.sources.table import FORMATS
+from regimefolio.market.sources.warnings import LONG_GAP
+from regimefolio.market.universe import Universe, with_members
 
 
 def source_of(value: Source | str | Mapping[str, Any]) -> Source:
@@ -102,6 +106,21 @@ class DataSpec(Model):
         "the first stays, a row that stands too late is put in its place, and all are counted",
     )
 
+    actions: Path | None = Field(
+        None, description="file of splits and dividends (symbol, date, split, dividend) for raw prices"
+    )
+    max_gap: int | None = Field(
+        None, ge=1, description="missing bars after which a symbol that resumes is another asset; none: never"
+    )
+    delistings: Path | None = Field(None, description="file of delistings (symbol, date, return)")
+    as_of: date | None = Field(
+        None,
+        description="what a file with a column `delivered` got after this date does not exist; none: its last word",
+    )
+    universe: Universe | None = Field(
+        None, description="who is a member when: a file (symbol, from, to), or {min_bars, min_value, window}; none: all"
+    )
+
     @field_validator("symbols")
     @classmethod
     def _each_once(cls, symbols: tuple[str, ...] | None) -> tuple[str, ...] | None:
@@ -135,12 +154,49 @@ def load_data(spec: DataSpec, folder: Path = Path()) -> Dataset:
         The prices cannot be used; the message names the place, the value and the remedy.
     """
     must_be(DataSpec, spec, "spec", 'DataSpec(source="sample:us5") is one')
-    data = source_of(spec.source).within(folder).load(spec.on_bad)
+    data = source_of(spec.source).within(folder).load_as(reading_of(spec, folder), spec.on_bad)
     if spec.symbols is not None:
         data = _kept(data, spec.symbols)
     if spec.sectors is not None:
         data = _with_sectors(data, folder / path_of(spec.sectors))
-    days = data.panel.timestamps.astype("datetime64[D]")
+    first, last = _span(spec, data.panel)
+    if (first, last) != (0, data.panel.n_bars):
+        data = _cut(data, first, last)
+    prepared = prepare(spec, data.panel, folder)
+    if prepared.notes:
+        about = "; ".join([data.about.rstrip("."), *prepared.notes])
+        data = replace(
+            data, panel=prepared.panel, about=about, fingerprint=data_fingerprint(prepared.panel, data.index)
+        )
+    doubtful = {kind: count for kind, count in data.doubtful.items() if not is_answered(kind, spec)}
+    return replace(data, doubtful=doubtful)
+
+
+def prepare(spec: DataSpec, panel: Panel, folder: Path) -> Listed:
+    """What is done to the bars of any source: tickers told apart, delistings and members read."""
+    listed = Listed(panel, panel.symbols) if spec.max_gap is None else separate_tickers(panel, spec.max_gap)
+    if spec.delistings is not None:
+        listed = add_delistings(listed, folder / path_of(spec.delistings))
+    if isinstance(spec.universe, Path):
+        listed = with_members(listed, folder / path_of(spec.universe))
+    elif spec.universe is not None:
+        listed = with_members(listed, spec.universe)
+    return listed
+
+
+def reading_of(spec: DataSpec, folder: Path) -> Reading:
+    """How a file of prices is read."""
+    return Reading(None if spec.actions is None else folder / path_of(spec.actions), spec.as_of)
+
+
+def is_answered(kind: str, spec: DataSpec) -> bool:
+    """Whether a kind of warning asks what the configuration says."""
+    return kind == LONG_GAP and spec.max_gap is not None
+
+
+def _span(spec: DataSpec, panel: Panel) -> tuple[int, int]:
+    """The first bar from `start` on, and the one after the last up to `end`."""
+    days = panel.timestamps.astype("datetime64[D]")
     first = 0 if spec.start is None else int(np.searchsorted(days, np.datetime64(spec.start), side="left"))
     last = len(days) if spec.end is None else int(np.searchsorted(days, np.datetime64(spec.end), side="right"))
     if first >= last:
@@ -148,7 +204,7 @@ def load_data(spec: DataSpec, folder: Path = Path()) -> Dataset:
             f"{spec.source}: has no bar from {spec.start or days[0]} to {spec.end or days[-1]}; "
             f"its bars run from {days[0]} to {days[-1]}"
         )
-    return data if (first, last) == (0, len(days)) else _cut(data, slice(first, last))
+    return first, last
 
 
 def _kept(data: Dataset, symbols: Sequence[str]) -> Dataset:
@@ -158,17 +214,28 @@ def _kept(data: Dataset, symbols: Sequence[str]) -> Dataset:
         if symbol not in known:
             raise ConfigError(f"unknown symbol {symbol!r}; {_near(symbol, known)}", ("data", "symbols", position))
     columns = np.array([n for n, symbol in enumerate(known) if symbol in symbols])
-    bars: Bool = np.asarray(np.isfinite(data.panel.close[:, columns]).any(axis=1))
-    kept = _cut(data, bars, columns)
+    bars = np.isfinite(data.panel.close[:, columns]).any(axis=1)
+    panel = _columns(data.panel, columns)
+    panel = replace(panel, **{name: array[bars] for name, array in panel.by_bar.items()})  # type: ignore[arg-type]
     if not bars.all():  # the clock is another one
-        panel = replace(kept.panel, periods_per_year=periods_per_year(kept.panel.timestamps))
-        kept = replace(kept, panel=panel, fingerprint=data_fingerprint(panel, kept.index))
-    about = f"{data.about.rstrip('.')}. Kept: {len(symbols):,} of {len(known):,} symbols, {kept.panel.n_bars:,} bars."
+        panel = replace(panel, periods_per_year=periods_per_year(panel.timestamps))
+    index = None if data.index is None else data.index[bars]
+    about = f"{data.about.rstrip('.')}. Kept: {len(symbols):,} of {len(known):,} symbols, {panel.n_bars:,} bars."
     return replace(
-        kept,
+        data,
+        panel=panel,
+        index=index,
+        fingerprint=data_fingerprint(panel, index),
         about=about,
         defects=tuple(defect for defect in data.defects if not defect.symbol or defect.symbol in symbols),
     )
+
+
+def _columns(panel: Panel, columns: Int) -> Panel:
+    """Some assets of a source's panel, to which no delisting was added yet."""
+    cut = {name: array[:, columns] for name, array in panel.by_bar.items() if name != "timestamps"}
+    sectors = None if panel.sectors is None else tuple(panel.sectors[n] for n in columns)
+    return replace(panel, symbols=tuple(panel.symbols[n] for n in columns), sectors=sectors, **cut)  # type: ignore[arg-type]
 
 
 def _near(symbol: str, known: Sequence[str]) -> str:
@@ -186,25 +253,16 @@ def _with_sectors(data: Dataset, path: Path) -> Dataset:
     return replace(data, panel=panel, fingerprint=data_fingerprint(panel, data.index))
 
 
-def _cut(data: Dataset, bars: slice | Bool, columns: Int | slice = slice(None)) -> Dataset:
-    """Some bars of some symbols. Only here are bars cut off on the left: for the work they never existed."""
-    panel = data.panel
-
-    def cut(array: Float | None) -> Float | None:
-        return None if array is None else np.ascontiguousarray(array[bars][:, columns])
-
-    chosen = np.arange(panel.n_assets)[columns]
-    smaller = replace(
-        panel,
-        timestamps=panel.timestamps[bars],
-        symbols=tuple(panel.symbols[n] for n in chosen),
-        close=np.ascontiguousarray(panel.close[bars][:, columns]),
-        member=np.ascontiguousarray(panel.member[bars][:, columns]),
-        open=cut(panel.open),
-        high=cut(panel.high),
-        low=cut(panel.low),
-        volume=cut(panel.volume),
-        sectors=None if panel.sectors is None else tuple(panel.sectors[n] for n in chosen),
-    )
-    index = None if data.index is None else data.index[bars]
-    return replace(data, panel=smaller, index=index, fingerprint=data_fingerprint(smaller, index))
+def _cut(data: Dataset, first: int, last: int) -> Dataset:
+    """Some bars of the data. Only here are bars cut off on the left: for the work they never existed."""
+    panel, rows = data.panel.until(last), slice(first, last)
+    cut = {name: array[rows] for name, array in panel.by_bar.items()}
+    if panel.delisted_at is not None:
+        known = panel.delisted_at >= first
+        cut["delisted_at"] = np.where(known, panel.delisted_at - first, -1)
+        cut["delisting_return"] = np.where(known, panel.delisting_return, np.nan)  # type: ignore[arg-type]
+    price, shares = panel.adjustment
+    panel = replace(panel, **cut)  # type: ignore[arg-type]
+    panel = restart(panel, Adjustment(price[rows], shares[rows]))
+    index: Float | None = None if data.index is None else data.index[rows]
+    return replace(data, panel=panel, index=index, fingerprint=data_fingerprint(panel, index))

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from regimefolio.core.component import did_you_mean
 from regimefolio.core.errors import ConfigError, MissingDataError, must_be
-from regimefolio.core.types import Bool, Float, Float32, Int, Panel, Times, read_only
+from regimefolio.core.types import Bool, Float, Float32, Int, Panel, Times, last_seen, read_only
 from regimefolio.kernels import rolling
 
 MEMO_MEGABYTES = 128
@@ -331,9 +331,7 @@ def equal_weight_index(panel: Panel) -> Float:
     ndarray of shape (T,), float64
         Starts at 1; each value depends on earlier bars only.
     """
-    rows = np.where(np.isfinite(panel.close), np.arange(panel.n_bars)[:, None], 0)
-    last = np.take_along_axis(panel.close, np.maximum.accumulate(rows, axis=0), axis=0)  # the last price seen
-    previous, current = last[:-1], panel.close[1:]
+    previous, current = last_seen(panel.close)[:-1], panel.close[1:]
     held = panel.member[:-1] & np.isfinite(previous) & np.isfinite(current)
     ratio = np.where(held, current / np.where(held, previous, 1.0), 0.0)
     count = held.sum(axis=1)

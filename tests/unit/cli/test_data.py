@@ -113,6 +113,51 @@ def test_warnings_stand_in_groups_and_do_not_fail(tmp_path: Path, call: Call) ->
     }
 
 
+def test_a_configuration_is_checked_with_all_that_its_data_says(tmp_path: Path, call: Call) -> None:
+    closes = [100 + 0.01 * (n % 9) for n in range(20)] + [50 + 0.01 * (n % 9) for n in range(40)]
+    days = [f"2020-{1 + n // 28:02}-{1 + n % 28:02}" for n in range(60)]
+    rows = [f"{day},A,{close:.2f}" for day, close in zip(days, closes, strict=True)]
+    rows += [f"{day},WM,{close:.2f}" for day, close in zip(days, closes, strict=True) if not days[3] < day < days[30]]
+    (tmp_path / "prices.csv").write_text("\n".join(["date,symbol,close", *rows]) + "\n")
+    code, out, _ = call("data", "check", "prices.csv")
+    assert code == 0
+    words = " ".join(out.split())
+    assert "if it is a split, add split 2 on 2020-01-21 to the actions" in words
+    assert "line 66 WM 2020-02-03 date: resumes after 26 missing bars" in words
+    (tmp_path / "actions.csv").write_text("symbol,date,split\nA,2020-01-21,2\n")
+    (tmp_path / "gone.csv").write_text("symbol,date,return\nWM,2020-01-20,-1\n")
+    (tmp_path / "members.csv").write_text("symbol,from,to\nWM,2020-01-02,\nA,2020-02-01,2020-02-20\n")
+    said = "{source: 'file:prices.csv', actions: actions.csv, max_gap: 21, delistings: gone.csv, universe: members.csv}"
+    configurations = {
+        "data.yaml": f"data: {said}\n",
+        "backtest.yml": f"backtest: {{name: a, data: {said}, strategies: [momentum_rank]}}\n",
+    }
+    for name, text in configurations.items():
+        (tmp_path / name).write_text(text)
+        code, out, _ = call("data", "check", name)
+        assert code == 0
+        assert out.splitlines()[0].startswith("prices.csv: csv, long; 94 rows, 2 symbols")
+        assert out.splitlines()[2:7] == [
+            "actions.csv: 1 split and 0 dividends",
+            "WM resumes on 2020-02-03 after 26 missing bars as WM.2",
+            "gone.csv: 1 delisting",
+            "members.csv: 2 spells, 0 to 2 members with a bar",
+            "no defects",
+        ]
+        assert "split-like" not in out
+        assert "long gap" not in out
+        code, out, _ = call("data", "check", name, "--json")
+        assert len(json.loads(out)["notes"]) == 4
+        assert json.loads(out)["file"] == "prices.csv"
+    (tmp_path / "actions.csv").write_text("symbol,date,split\nA,2020-01-21,-2\n")
+    code, out, err = call("data", "check", "data.yaml")
+    assert (code, out) == (2, "")
+    assert err == "error: actions.csv: line 2, column split: negative split, found '-2' for A; mend the file\n"
+    (tmp_path / "data.yaml").write_text("data: {source: 'sample:us5'}\n")
+    code, out, err = call("data", "check", "data.yaml")
+    assert (code, err) == (2, "error: files of prices are checked, and sample:us5 is none\n")
+
+
 def test_every_kind_of_warning_is_explained() -> None:
     kinds = {value for name, value in vars(warnings).items() if name.isupper() and not name.startswith("_")}
     assert set(MEANING) == {kind for kind in kinds if isinstance(kind, str)}

@@ -73,6 +73,51 @@ def test_a_panel_is_cut_on_the_right() -> None:
     assert (cut.symbols, cut.periods_per_year) == (made.symbols, made.periods_per_year)
 
 
+def test_corporate_actions_are_cut_on_the_right_and_lead_back_to_raw_prices() -> None:
+    close = np.array([[np.nan, 4.0], [10.0, 4.0], [np.nan, 4.0], [30.0, 4.0]])
+    split, dividend = np.ones((4, 2)), np.zeros((4, 2))
+    split[3, 0], dividend[3, 0] = 2.0, 1.0  # 10 became two of 5, which paid 1 each: 1 is worth 5/4 in two shares
+    made = panel(close=close, split=split, dividend=dividend)
+    assert made.adjustment.price[:, 0] == pytest.approx([1, 1, 1, 2 * 5 / 4])
+    assert made.adjustment.shares[:, 0].tolist() == [1, 1, 1, 2]
+    assert (made.adjustment.price[:, 1] == 1).all()
+    cut = made.until(3)
+    assert cut.split is not None
+    assert cut.split.shape == (3, 2)
+    assert (cut.adjustment.price == 1).all()
+    with pytest.raises(DataError, match=r"Panel\.dividend must be float64"):
+        panel(dividend=np.zeros((4, 2), np.float32))
+
+
+def test_a_delisting_is_known_from_its_bar_on() -> None:
+    made = panel(delisted_at=np.array([2, -1]), delisting_return=np.array([-0.3, np.nan]))
+    for n_bars, bar, value in ((2, -1, np.nan), (3, 2, -0.3), (4, 2, -0.3)):
+        cut = made.until(n_bars)
+        assert cut.delisted_at is not None
+        assert cut.delisting_return is not None
+        assert cut.delisted_at.tolist() == [bar, -1]
+        np.testing.assert_array_equal(cut.delisting_return, [value, np.nan])
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"split": np.ones((4, 2))}, "split and Panel.dividend must be known together"),
+        ({"delisted_at": np.array([1, -1])}, "delisted_at and Panel.delisting_return must be known together"),
+        ({"delisted_at": np.array([4, -1]), "delisting_return": np.array([0, np.nan])}, "must lie in -1 … 3"),
+        ({"delisted_at": np.array([1, -1]), "delisting_return": np.array([0.0, 0.0])}, "and NaN elsewhere"),
+        ({"delisted_at": np.array([1, -1]), "delisting_return": np.array([np.nan] * 2)}, "at least -1 where there is"),
+        (
+            {"delisted_at": np.array([1, -1]), "delisting_return": np.array([-1.5, np.nan])},
+            "at least -1 where there is",
+        ),
+    ],
+)
+def test_what_actions_and_delistings_cannot_be(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        panel(**changes)
+
+
 def test_the_records_of_a_bar() -> None:
     alpha = np.array([[0.5, -1.0]] * 4, np.float32)
     signals = Signals(DAYS, ("A", "B"), "some", alpha, np.abs(alpha), horizon=5, volatility_adjusted=True)

@@ -333,8 +333,8 @@ class TestMistakes:
 
 
 LAYOUTS = (
-    "\n  Expected one bar a row (date or timestamp, symbol, open, high, low, close, volume, perhaps adj_close) "
-    "or one symbol a column (date or timestamp, then closes)."
+    "\n  Expected one bar a row (date or timestamp, symbol, open, high, low, close, volume, perhaps adj_close "
+    "or split and dividend) or one symbol a column (date or timestamp, then closes)."
 )
 
 

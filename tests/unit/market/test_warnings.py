@@ -11,8 +11,8 @@ import polars as pl
 import pytest
 
 from regimefolio.core.types import Float
-from regimefolio.market import File, check_file
-from regimefolio.market.quality import coarse_blocks, far_from_five_bars, missing_sessions
+from regimefolio.market import DataSpec, File, check_data, check_file, load_data
+from regimefolio.market.quality import coarse_blocks, far_from_five_bars, missing_sessions, split_like_jumps
 
 DAYS = [str(day) for day in np.busday_offset("2020-01-02", np.arange(400), roll="forward")]
 FINE = [100.0 + 0.01 * (7 * n % 31) for n in range(400)]
@@ -187,7 +187,7 @@ class TestCoarsePrices:
         assert self.stretches(np.empty(0)) == []
 
     def test_one_warning_a_symbol_about_its_coarsest(self, path: Path) -> None:
-        cheap = [10 + 0.01 * (n % 9) for n in range(140)] + [5 + 0.01 * (n % 9) for n in range(260)]
+        cheap = [8 + 0.01 * (n % 9) for n in range(140)] + [5 + 0.01 * (n % 9) for n in range(260)]
         write(path, {"A": FINE, "B": cheap})
         (each,) = check_file(path).warnings
         assert (each.kind, each.row, each.symbol, each.timestamp) == ("coarse prices", 400 + 2 + 148, "B", DAYS[148])
@@ -256,3 +256,117 @@ def test_warnings_stop_nothing(path: Path) -> None:
     panel = data.panel
     assert panel.close[9, 0] == 1.0
     assert np.isnan(panel.close[4, 0])
+
+
+class TestSplitLikeJumps:
+    """Two hundred days of a price that moves 1% a day, and what happens on day 100."""
+
+    def walk(self, bars: int = 200, seed: int = 1) -> Float:
+        walk: Float = np.cumsum(0.01 * np.random.default_rng(seed).standard_normal(bars))
+        walk[98:103] = walk[97]
+        return 100.0 * np.exp(walk)
+
+    def jumps(self, close: Float, volume: Float | None = None) -> list[tuple[int, float]]:
+        found = split_like_jumps(close[:, None], None if volume is None else volume[:, None])
+        assert not found.asset.any()
+        return list(zip(found.bar.tolist(), np.round(found.ratio, 3).tolist(), strict=True))
+
+    @pytest.mark.parametrize("ratio", [1.5, 2, 3, 4, 5, 10, 2 / 3, 0.5, 0.1])
+    def test_ratios_that_companies_split_by(self, ratio: float) -> None:
+        close = self.walk()
+        close[100:] /= ratio
+        assert self.jumps(close) == [(100, round(ratio, 3))]
+        close[100:] *= 1.02
+        assert [bar for bar, _ in self.jumps(close)] == [100]
+        close[100:] *= 1.02
+        assert self.jumps(close) == []
+
+    @pytest.mark.parametrize("ratio", [1.3, 1.7, 2.5, 7, 1 / 7])
+    def test_other_ratios_are_news(self, ratio: float) -> None:
+        close = self.walk()
+        close[100:] /= ratio
+        assert self.jumps(close) == []
+
+    def test_a_slipped_decimal_does_not_last(self) -> None:
+        close = self.walk()
+        close[100] /= 10
+        assert self.jumps(close) == []
+        close[101] /= 10
+        assert self.jumps(close) == []
+        close[102] /= 10
+        assert self.jumps(close) == [(100, 10)]  # three of five bars stay: nobody can tell yet
+
+    def test_a_wild_asset_halves_by_itself(self) -> None:
+        close = 100.0 * np.exp(np.cumsum(0.12 * np.random.default_rng(2).standard_normal(200)))
+        close[96:105] = close[95]
+        close[100:] /= 2
+        assert self.jumps(close) == []
+
+    def test_too_short_a_history_or_a_future(self) -> None:
+        close = self.walk()
+        close[100:] /= 2
+        assert self.jumps(close[90:]) == []  # nine returns
+        assert self.jumps(close[89:]) == [(11, 2)]
+        assert self.jumps(close[:102]) == []
+        assert self.jumps(close[:103]) == [(100, 2)]
+
+    def test_volume_tells_a_split_from_news(self) -> None:
+        close, volume = self.walk(), np.full(200, 1000.0)
+        close[100:] /= 2
+        assert self.jumps(close, volume) == [(100, 2)]
+        volume[100:] *= 2
+        assert self.jumps(close, volume) == [(100, 2)]
+        volume[100] = 10_100
+        assert self.jumps(close, volume) == []
+        assert self.jumps(close, np.zeros(200)) == [(100, 2)]  # no volume is known
+
+    def test_holes_do_not_matter(self) -> None:
+        close = self.walk()
+        close[100:] /= 3
+        close[[50, 100, 104]] = np.nan
+        assert self.jumps(close) == [(101, 3)]
+
+    def test_said_with_a_remedy_until_the_action_is_known(self, path: Path) -> None:
+        prices = [*FINE[:200], *(round(close / 2, 3) for close in FINE[200:])]
+        write(path, {"A": FINE, "B": prices})
+        (each,) = check_file(path).warnings
+        assert (each.kind, each.row, each.column, each.symbol, each.timestamp) == (
+            "split-like jump",
+            602,
+            "close",
+            "B",
+            DAYS[200],
+        )
+        assert each.value == (
+            f"close before over close 2.005: if it is a split, add split 2 on {DAYS[200]} to the actions"
+        )
+        assert File(path=path).load().doubtful == {"split-like jump": 1}
+        actions = path.with_name("actions.csv")
+        actions.write_text(f"symbol,date,split\nB,{DAYS[200]},2\n")
+        assert check_data(DataSpec(source=File(path=path), actions=actions)).warnings == ()
+        assert load_data(DataSpec(source=File(path=path), actions=actions)).doubtful == {}
+
+    def test_an_action_for_which_the_prices_are_adjusted_already(self, path: Path) -> None:
+        write(path, {"A": FINE, "B": FINE})
+        actions = path.with_name("actions.csv")
+        actions.write_text(f"symbol,date,split\nB,{DAYS[200]},4\n")
+        (each,) = check_data(DataSpec(source=File(path=path), actions=actions)).warnings
+        assert each.value.endswith("the prices seem to be adjusted for the split 4 at this bar: take it out")
+
+    @pytest.mark.shared
+    def test_one_alarm_in_real_files(self, shared: Path) -> None:
+        """Discovery's shares of class C were given out beside them on 2014-08-07: a split that this file lacks."""
+        names = (
+            "us_etfs_2005_2017",
+            "us_stocks_300_2005_2017",
+            "stocknet88_yahoo_2012_2017",
+            "index_gspc_ixic_1999_2017",
+            "sp500_5yr_split_adjusted_2013_2018",
+        )
+        found = [
+            (each.symbol, each.timestamp)
+            for name in names
+            for each in check_file(shared / "data" / f"{name}.csv.gz").warnings
+            if each.kind == "split-like jump"
+        ]
+        assert found == [("DISCK", "2014-08-07")]

@@ -1,7 +1,7 @@
 """Where prices come from: each source reads, checks and adjusts, and hands out a Dataset and its defects."""
 
 from regimefolio.market.sources.base import Dataset, DataWarning, Defect, OnBad, Source, data_fingerprint
-from regimefolio.market.sources.file import CheckReport, File, check_file
+from regimefolio.market.sources.file import File
 from regimefolio.market.sources.sample import Sample
 from regimefolio.market.sources.simulated import Simulated
 
@@ -14,7 +14,5 @@ __all__ = [
     "File",
     "Sample",
     "Simulated",
-    "CheckReport",
-    "check_file",
     "data_fingerprint",
 ]

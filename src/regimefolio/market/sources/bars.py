@@ -4,22 +4,38 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import date
 from difflib import get_close_matches
+from pathlib import Path
 from typing import NamedTuple, NoReturn
 
 import numpy as np
 
-from regimefolio.core.errors import DataError
+from regimefolio.core.errors import DataError, MissingDataError
 from regimefolio.core.types import Bool, Float, Int, Panel, Times
+from regimefolio.market.actions import (
+    ACTIONS,
+    Actions,
+    Placed,
+    action_problems,
+    actions_of,
+    adjust_forward,
+    place_actions,
+    told,
+    unpayable,
+)
 from regimefolio.market.calendar import periods_per_year
-from regimefolio.market.quality import Problem, bar_order, bar_problems
-from regimefolio.market.sources.base import LATE, Defect, OnBad, refusal
-from regimefolio.market.sources.table import Table, read_numbers, read_times
+from regimefolio.market.deliveries import last_deliveries
+from regimefolio.market.quality import Problem, bar_order, bar_problems, is_price
+from regimefolio.market.sources.base import AS_IT_IS, LATE, Defect, OnBad, Reading, refusal
+from regimefolio.market.sources.dated import read_actions
+from regimefolio.market.sources.table import Table
 
 TIMES = ("date", "timestamp")
 FIELDS = ("open", "high", "low", "close", "volume", "adj_close")
-LONG = (*TIMES, "symbol", *FIELDS)
+DELIVERED = "delivered"
+LONG = (*TIMES, "symbol", *FIELDS, *ACTIONS, DELIVERED)
 ELSEWHERE = {
     "ticker": "symbol",
     "time": "timestamp",
@@ -27,6 +43,10 @@ ELSEWHERE = {
     "adjusted_close": "adj_close",
     "price": "close",
     "vol": "volume",
+    "splits": "split",
+    "stock_splits": "split",
+    "dividends": "dividend",
+    "delivered_at": "delivered",
 }
 """What others call these columns."""
 
@@ -65,11 +85,14 @@ class Bars:
     layout : str
         `long`, one bar a row, or `wide`, closes alone, one symbol a column.
     fields : mapping of name to ndarray of shape (T, N), float64
-        close, and open, high, low, volume where the table has them, adjusted; NaN where no bar is usable.
+        close, and open, high, low, volume where the table has them, adjusted; NaN where no bar is usable. And split
+        and dividend where they are known.
     defects : tuple of Defect
         In the order of the file.
     cells : Cells
         All bars, before any of that.
+    notes : tuple of str
+        What was done to them, a sentence each.
     """
 
     table: Table
@@ -79,6 +102,12 @@ class Bars:
     fields: Mapping[str, Float]
     defects: tuple[Defect, ...]
     cells: Cells
+    notes: tuple[str, ...] = ()
+
+    @property
+    def form(self) -> str:
+        """Kind and layout of the file, such as `csv.gz, long`."""
+        return f"{self.table.format}, {self.layout}"
 
     def time(self, bar: int) -> str:
         """A bar's time: the date alone where it is midnight."""
@@ -107,6 +136,8 @@ class Bars:
             high=self.fields.get("high"),
             low=self.fields.get("low"),
             volume=self.fields.get("volume"),
+            split=self.fields.get("split"),
+            dividend=self.fields.get("dividend"),
         )
 
 
@@ -140,28 +171,68 @@ class _Findings:
         return tuple(defect for *_, defect in sorted(self._found, key=lambda found: found[:2]))
 
 
-def read_bars(table: Table) -> Bars:
+def read_bars(table: Table, reading: Reading = AS_IT_IS) -> Bars:
     """Check every bar of a table, long or wide, and put the sound ones on one clock.
 
     A table with a `symbol` or a `close` is long: date or timestamp, symbol, close, and where they are known
-    open, high and low (together), volume, adj_close. Any other is wide: date or timestamp, and a close for
-    every symbol. Names are read in any case, with spaces, underscores or neither. With an adj_close, bars are
-    checked as delivered and then adjusted: prices times adj_close/close, volume divided by it. A row whose
-    numbers are all empty is no bar, nor is an empty cell of a wide table. Symbols are in the order of their names.
+    open, high and low (together), volume, adj_close, split, dividend, delivered. Any other is wide: date or timestamp,
+    and a close for every symbol. Names are read in any case, with spaces, underscores or neither. Bars are checked as
+    delivered and then adjusted: with an adj_close, prices times adj_close/close, volume divided by it; with splits and
+    dividends, of the table or of a file of their own, forward. A row whose numbers of a bar are all empty is no bar,
+    nor is an empty cell of a wide table. Of a bar with several times in `delivered` the last one counts, and rows stand
+    in any order. Symbols are in the order of their names.
 
     Raises
     ------
     DataError
-        The columns are not such, or there is not one bar, good or bad.
+        The columns are not such, there is not one bar, good or bad, or the file of actions cannot be used.
     """
     names = [_name(text) for text in table.header]
     if {"symbol", "close", "adj_close", "ticker"}.isdisjoint(names):
-        bars = _read_wide(table, _wide_columns(table, names))
+        at = _wide_columns(table, names)
+        bars = _read_wide(table, at)
     else:
-        bars = _read_long(table, _long_columns(table, names))
+        at = _long_columns(table, names)
+        bars = _read_long(table, at, reading.as_of)
+    if reading.as_of is not None and DELIVERED not in at:
+        raise DataError(
+            f"{table.path}: `as_of` asks when each bar was delivered, and there is no column `delivered`; take it out"
+        )
     if not len(bars.timestamps) and not bars.defects:
         raise DataError(f"{table.path}: holds no bar: no row has a number; fetch or write the file again")
-    return bars
+    if reading.actions is None:
+        return bars
+    if bars.layout == "long" and (known := {"adj_close", *ACTIONS} & set(at)):
+        columns = " and ".join(f"`{name}`" for name in sorted(known))
+        raise DataError(
+            f"{table.path}: prices are adjusted by the column {columns}, and {reading.actions} would adjust them "
+            "again; drop one of the two"
+        )
+    return _with_actions(bars, reading.actions)
+
+
+def _with_actions(bars: Bars, path: Path) -> Bars:
+    """Raw bars adjusted by the splits and dividends of a file."""
+    actions, file = read_actions(path, bars.symbols)
+    close = bars.fields["close"]
+    placed = place_actions(actions, bars.timestamps, close)
+    excessive = np.zeros(file.n_rows, dtype=bool)
+    excessive[actions.row[unpayable(actions, placed, close)]] = True
+    file.refuse(excessive, "dividend", "not below the close before it")
+    return _adjusted_forward(bars, placed, f"{path.name}: {told(actions, placed)}")
+
+
+def _adjusted_forward(bars: Bars, placed: Placed, note: str) -> Bars:
+    fields = adjust_forward(bars.fields, placed)
+    absurd = ~is_price(fields["close"]) & np.isfinite(fields["close"])
+    if absurd.any():
+        bar, asset = np.argwhere(absurd)[0].tolist()
+        raise DataError(
+            f"{bars.table.path}: splits and dividends of {bars.symbols[asset]} up to {bars.time(bar)} carry its price "
+            f"to {fields['close'][bar, asset]:.3g}, beyond what prices are; look at its actions"
+        )
+    fields |= {"split": placed.split, "dividend": placed.dividend}
+    return replace(bars, fields=fields, notes=(*bars.notes, note))
 
 
 NO_SYMBOLS = ("price", "volume", "vol")
@@ -177,7 +248,8 @@ def _name(text: str) -> str:
 def _refuse_columns(table: Table, mistakes: list[str]) -> NoReturn:
     raise DataError(
         f"{table.path}: {'; '.join(mistakes)}\n  Expected one bar a row (date or timestamp, symbol, open, high, "
-        "low, close, volume, perhaps adj_close) or one symbol a column (date or timestamp, then closes)."
+        "low, close, volume, perhaps adj_close or split and dividend) or one symbol a column (date or "
+        "timestamp, then closes)."
     )
 
 
@@ -211,6 +283,11 @@ def _long_columns(table: Table, names: list[str]) -> dict[str, int]:
     bounds = [name for name in ("open", "high", "low") if name not in names]
     if 0 < len(bounds) < 3:
         mistakes += [f"there is no column `{name}`, which belongs to the others" for name in bounds]
+    if "adj_close" in names and (raw := [f"`{name}`" for name in ACTIONS if name in names]):
+        mistakes.append(
+            f"there are both `adj_close` and {' and '.join(raw)}, which adjust for the same: drop `adj_close` where "
+            f"`close` is raw, and {' and '.join(raw)} where it is adjusted already"
+        )
     if mistakes:
         _refuse_columns(table, mistakes)
     return {name: names.index(name) for name in LONG if name in names}
@@ -235,46 +312,15 @@ def _wide_columns(table: Table, names: list[str]) -> dict[str, int]:
     return {"": stamp, **dict(sorted(places.items()))}
 
 
-def _numbers(table: Table, column: int) -> tuple[Float, Bool]:
-    try:
-        return read_numbers(table.columns[column])
-    except TypeError as error:
-        raise DataError(f"{table.path}: column {table.header[column]} {error}") from error
-
-
-def _times(table: Table, column: int) -> Times:
-    try:
-        return read_times(table.columns[column])
-    except TypeError as error:
-        raise DataError(f"{table.path}: column {table.header[column]} {error}") from error
-
-
-def _symbols(table: Table, column: int) -> tuple[Int, tuple[str, ...]]:
-    """Each row's symbol as a number, -1 where there is none, and the names in order."""
-    import polars as pl
-
-    texts = table.columns[column]
-    if not isinstance(texts.dtype, pl.String | pl.Categorical | pl.Enum):
-        raise DataError(f"{table.path}: column {table.header[column]} holds {texts.dtype}, not text")
-    texts = texts.cast(pl.String)
-    written = texts.drop_nulls().unique()
-    if written.is_empty():  # polars would hand the texts back
-        return np.full(len(texts), -1), ()
-    stripped = written.str.strip_chars().to_list()
-    symbols = tuple(sorted(set(stripped) - {""}))
-    number = {symbol: at for at, symbol in enumerate(symbols)}
-    codes = pl.Series([number.get(symbol, -1) for symbol in stripped], dtype=pl.Int64)
-    return texts.replace_strict(written, codes, return_dtype=pl.Int64).fill_null(-1).to_numpy(), symbols
-
-
-def _read_long(table: Table, at: Mapping[str, int]) -> Bars:
+def _read_long(table: Table, at: Mapping[str, int], as_of: date | None) -> Bars:
     stamp = at["date"] if "date" in at else at["timestamp"]
-    time, (asset, symbols) = _times(table, stamp), _symbols(table, at["symbol"])
+    table, notes = _that_count(table, at, stamp, as_of)
+    time, (asset, symbols) = table.times(stamp), table.symbols(at["symbol"])
     fields: dict[str, Float] = {}
     unreadable: dict[str, Bool] = {}
     for name in FIELDS:
         if name in at:
-            fields[name], unreadable[name] = _numbers(table, at[name])
+            fields[name], unreadable[name] = table.numbers(at[name])
     present = np.any([~np.isnan(values) | unreadable[name] for name, values in fields.items()], axis=0)
     found = _Findings(table, stamp, at["symbol"])
     bad = np.zeros(table.n_rows, dtype=bool)
@@ -283,9 +329,11 @@ def _read_long(table: Table, at: Mapping[str, int]) -> Bars:
         bad |= problem.rows
     found.add(present & (asset < 0), at["symbol"], "missing symbol")
     _check_times(table, found, stamp, time, present)
+    if DELIVERED in at:
+        bad |= _check_times(table, found, at[DELIVERED], table.times(at[DELIVERED]), present)
     rows = np.flatnonzero(present & (asset >= 0) & ~np.isnat(time))
     clock, bar = np.unique(time[rows], return_inverse=True)
-    own = _check_order(table, found, stamp, rows, asset[rows], bar)
+    own = _check_order(table, found, stamp, rows, asset[rows], bar, any_order=DELIVERED in at)
     first = rows[own]
     given = {name: values[first] for name, values in fields.items()}
     cells = Cells(first, asset[first], bar[own], given, at, stamp)
@@ -298,19 +346,62 @@ def _read_long(table: Table, at: Mapping[str, int]) -> Bars:
     for name, values in fields.items():
         grids[name] = np.full((len(clock), len(symbols)), np.nan)
         grids[name].ravel()[cell] = values
-    return Bars(table, "long", clock, symbols, grids, found.defects(), cells)
+    bars = Bars(table, "long", clock, symbols, grids, (), cells, notes)
+    if set(ACTIONS) & set(at):
+        again = np.zeros(table.n_rows, dtype=bool)
+        again[rows[~own]] = True
+        bars = _with_own_actions(bars, found, at, time, np.where(again, -1, asset))
+    return replace(bars, defects=found.defects())
+
+
+def _that_count(table: Table, at: Mapping[str, int], stamp: int, as_of: date | None) -> tuple[Table, tuple[str, ...]]:
+    """The rows of which no later delivery of their bar exists, and what was left out."""
+    if DELIVERED not in at:
+        return table, ()
+    asset, _ = table.symbols(at["symbol"])
+    last = last_deliveries(asset, table.times(stamp), table.times(at[DELIVERED]), as_of)
+    if not last.counts.any():
+        raise MissingDataError(f"{table.path}: nothing had been delivered by {as_of}; `as_of` must be later")
+    return (table if last.counts.all() else table.where(last.counts)), last.told(as_of)
+
+
+def _with_own_actions(bars: Bars, found: _Findings, at: Mapping[str, int], time: Times, asset: Int) -> Bars:
+    """Raw bars adjusted by the splits and dividends in columns of their table; bad ones are blamed and left out."""
+    table = bars.table
+    values = {name: np.full(table.n_rows, np.nan) for name in ACTIONS}
+    sound = (asset >= 0) & ~np.isnat(time)
+    for name in ACTIONS:
+        if name in at:
+            values[name], unreadable = table.numbers(at[name])
+            found.add(unreadable, at[name], UNREADABLE)
+            sound &= ~unreadable
+    for problem in action_problems(values["split"], values["dividend"]):
+        if problem.column in at:
+            found.add(problem.rows, at[problem.column], problem.text)
+            sound &= ~problem.rows
+    rows = np.arange(table.n_rows)
+    actions = actions_of(Actions(rows, asset, time, values["split"], values["dividend"]).where(sound))
+    close = bars.fields["close"]
+    placed = place_actions(actions, bars.timestamps, close)
+    excessive = unpayable(actions, placed, close)
+    if excessive.any():
+        blamed = np.isin(rows, actions.row[excessive])
+        found.add(blamed, at["dividend"], "not below the close before it")
+        actions = actions.where(~excessive)
+        placed = place_actions(actions, bars.timestamps, close)
+    return _adjusted_forward(bars, placed, told(actions, placed))
 
 
 def _read_wide(table: Table, at: Mapping[str, int]) -> Bars:
     stamp, *columns = at.values()
     _, *symbols = at
-    time = _times(table, stamp)
+    time = table.times(stamp)
     found = _Findings(table, stamp)
     closes = np.empty((table.n_rows, len(columns)))
     present = np.zeros(table.n_rows, dtype=bool)
     no_row = np.zeros(table.n_rows, dtype=bool)
     for number, column in enumerate(columns):
-        values, unreadable = _numbers(table, column)
+        values, unreadable = table.numbers(column)
         closes[:, number] = values
         present |= ~np.isnan(values) | unreadable
         for problem in _problems({"close": values}, {"close": unreadable}, present=no_row):
@@ -335,20 +426,25 @@ def _problems(fields: Mapping[str, Float], unreadable: Mapping[str, Bool], prese
     yield from bar_problems(fields)
 
 
-def _check_times(table: Table, found: _Findings, stamp: int, time: Times, present: Bool) -> None:
-    given = table.columns[stamp].is_not_null().to_numpy()
-    found.add(np.isnat(time) & given, stamp, "not an ISO date or time (write dates as 2015-01-31)")
-    found.add(~given & present, stamp, "missing date")
+def _check_times(table: Table, found: _Findings, column: int, time: Times, present: Bool) -> Bool:
+    """Blame times that are missing or none; True where one is."""
+    given = table.columns[column].is_not_null().to_numpy()
+    wrong, missing = np.isnat(time) & given, ~given & present
+    found.add(wrong, column, "not an ISO date or time (write dates as 2015-01-31)")
+    found.add(missing, column, "missing date")
+    return wrong | missing
 
 
-def _check_order(table: Table, found: _Findings, stamp: int, rows: Int, asset: Int, bar: Int) -> Bool:
-    """Blame bars that are given twice or stand too late; True for those that are given here first."""
+def _check_order(
+    table: Table, found: _Findings, stamp: int, rows: Int, asset: Int, bar: Int, any_order: bool = False
+) -> Bool:
+    """Blame bars that are given twice, and where order matters those that stand too late; True where one is new."""
     order = bar_order(asset, bar)
     own = order.first == np.arange(len(rows))
     for again in np.flatnonzero(~own).tolist():
         first = table.place(int(rows[order.first[again]]))
         found.blame(int(rows[again]), stamp, "duplicate bar", f"first in {table.unit} {first}")
-    for late in np.flatnonzero(order.unsorted).tolist():
+    for late in [] if any_order else np.flatnonzero(order.unsorted).tolist():
         found.blame(int(rows[late]), stamp, LATE)
     return own
 

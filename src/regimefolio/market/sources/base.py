@@ -6,11 +6,12 @@ import hashlib
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from regimefolio.core.component import Component, fingerprint
-from regimefolio.core.errors import DataError
+from regimefolio.core.errors import ConfigError, DataError
 from regimefolio.core.types import Float, Panel
 
 OnBad = Literal["error", "mask"]
@@ -101,6 +102,24 @@ class Dataset:
     doubtful: Mapping[str, int] = field(default_factory=dict)
 
 
+class Reading(NamedTuple):
+    """What else is said about how a file of prices is read.
+
+    Parameters
+    ----------
+    actions : Path or None
+        A file of splits and dividends; the prices are raw.
+    as_of : date or None
+        What was delivered after this date does not exist.
+    """
+
+    actions: Path | None = None
+    as_of: date | None = None
+
+
+AS_IT_IS = Reading()
+
+
 class Source(Component, family="source"):
     """A place that prices come from; its first field is what stands behind the colon of `kind:argument`."""
 
@@ -120,6 +139,19 @@ class Source(Component, family="source"):
         DataError
             The prices cannot be used; the message names the place, the value and the remedy.
         """
+
+    def load_as(self, reading: Reading, on_bad: OnBad = "error") -> Dataset:
+        """Load raw prices with a file of actions, or as they had been delivered by some date: for files alone.
+
+        Raises
+        ------
+        ConfigError
+            This source is no file.
+        """
+        for key, value in reading._asdict().items():
+            if value is not None:
+                raise ConfigError(f"`{key}` belongs to a file of prices, and {self} is none; take it out")
+        return self.load(on_bad)
 
     def __str__(self) -> str:
         """`kind:argument`, and whatever else differs from its default."""
@@ -143,6 +175,10 @@ def data_fingerprint(panel: Panel, index: Float | None) -> str:
         "high": panel.high,
         "low": panel.low,
         "volume": panel.volume,
+        "split": panel.split,
+        "dividend": panel.dividend,
+        "delisted_at": panel.delisted_at,
+        "delisting_return": panel.delisting_return,
         "index": index,
     }
     head = fingerprint(

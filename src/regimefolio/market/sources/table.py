@@ -6,7 +6,7 @@ import csv
 import gzip
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -68,6 +68,44 @@ class Table:
         """A cell as the file has it; empty where there is none."""
         value = self.columns[column][row]
         return "" if value is None else str(value)
+
+    def where(self, rows: Bool) -> Table:
+        """Some of its rows, which keep their places."""
+        at = np.flatnonzero(rows)
+        first = 1 if self.format == "parquet" else 2
+        lines = at + first if self.lines is None else self.lines[at]
+        return replace(self, columns=tuple(column.gather(at) for column in self.columns), lines=lines)
+
+    def numbers(self, column: int) -> tuple[Float, Bool]:
+        """A column's numbers, and where a cell is none, as `read_numbers` says; any other type is a DataError."""
+        try:
+            return read_numbers(self.columns[column])
+        except TypeError as error:
+            raise DataError(f"{self.path}: column {self.header[column]} {error}") from error
+
+    def times(self, column: int) -> Times:
+        """A column's times, as `read_times` says; any other type is a DataError."""
+        try:
+            return read_times(self.columns[column])
+        except TypeError as error:
+            raise DataError(f"{self.path}: column {self.header[column]} {error}") from error
+
+    def symbols(self, column: int) -> tuple[Int, tuple[str, ...]]:
+        """Each row's symbol as a number, -1 where there is none, and the names in order."""
+        import polars as pl
+
+        texts = self.columns[column]
+        if not isinstance(texts.dtype, pl.String | pl.Categorical | pl.Enum):
+            raise DataError(f"{self.path}: column {self.header[column]} holds {texts.dtype}, not text")
+        texts = texts.cast(pl.String)
+        written = texts.drop_nulls().unique()
+        if written.is_empty():  # polars would hand the texts back
+            return np.full(len(texts), -1), ()
+        stripped = written.str.strip_chars().to_list()
+        symbols = tuple(sorted(set(stripped) - {""}))
+        number = {symbol: at for at, symbol in enumerate(symbols)}
+        codes = pl.Series([number.get(symbol, -1) for symbol in stripped], dtype=pl.Int64)
+        return texts.replace_strict(written, codes, return_dtype=pl.Int64).fill_null(-1).to_numpy(), symbols
 
 
 def read_table(path: Path) -> Table:

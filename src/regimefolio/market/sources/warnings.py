@@ -11,10 +11,13 @@ import numpy as np
 from regimefolio.core.types import Int
 from regimefolio.market.quality import (
     FEW_BARS,
+    LONG,
+    SPLITS,
     coarse_blocks,
     far_from_five_bars,
     is_price,
     missing_sessions,
+    split_like_jumps,
 )
 from regimefolio.market.sources.bars import Bars, Cells
 from regimefolio.market.sources.base import DataWarning
@@ -25,6 +28,8 @@ FAR_OFF = "far from its five bars"
 COARSE = "coarse prices"
 MISSING = "missing session"
 ZERO_VOLUME = "zero volume"
+LONG_GAP = "long gap"
+SPLIT_LIKE = "split-like jump"
 
 _NO_ZONE = "no zone (read as UTC)"
 _ZONE = r"[T ]\d{2}\S*?([zZ]|[+-]\d{2}(?::?\d{2})?)\s*$"
@@ -48,14 +53,18 @@ def find_warnings(bars: Bars) -> tuple[DataWarning, ...]:
         A symbol with fewer than 30 usable bars.
     far from its five bars
         A price more than 2.7 times above or below the median of the same column in the five bars around it.
+    split-like jump
+        A change by a ratio that companies split by, which lasts, in prices adjusted for all that is known.
     coarse prices
         A symbol of which no two different closes, in some 252 bars, are nearer than 5 bp of their median.
+    long gap
+        A symbol that resumes after more than 21 bars at which others have one.
     missing session
         A bar's time at which a symbol has none, between its first and its last one, though another symbol has.
     zero volume
         A bar in which nothing was traded.
 
-    Bars are looked at as they were delivered, defects among them, before any adjustment.
+    But for jumps, bars are looked at as they were delivered, defects among them, before any adjustment.
     """
     return tuple(
         warning for group in _groups(bars) for warning in sorted(group.warnings, key=lambda each: each.row or 0)
@@ -69,7 +78,14 @@ def count_warnings(bars: Bars) -> dict[str, int]:
 
 def _groups(bars: Bars) -> Iterator[Group]:
     cells = _in_order(bars.cells)
-    for kind, rule in ((MIXED_ZONES, _mixed_zones), (FEW, _few_bars), (FAR_OFF, _far_off), (COARSE, _coarse)):
+    for kind, rule in (
+        (MIXED_ZONES, _mixed_zones),
+        (FEW, _few_bars),
+        (FAR_OFF, _far_off),
+        (SPLIT_LIKE, _split_like),
+        (COARSE, _coarse),
+        (LONG_GAP, _long_gaps),
+    ):
         found = list(rule(bars, cells))
         yield Group(kind, len(found), found)
     # There can be millions of these, as where no volume is known at all.
@@ -160,6 +176,20 @@ def _far_off(bars: Bars, cells: Cells) -> Iterator[DataWarning]:
             yield _about(bars, cells, FAR_OFF, name, cell, value)
 
 
+def _split_like(bars: Bars, cells: Cells) -> Iterator[DataWarning]:
+    close, known = bars.fields["close"], bars.fields.get("split")
+    jumps = split_like_jumps(close, bars.fields.get("volume"))
+    key = cells.asset * len(bars.timestamps) + cells.bar
+    for bar, asset, ratio in zip(*(array.tolist() for array in jumps), strict=True):
+        cell, date = int(np.searchsorted(key, asset * len(bars.timestamps) + bar)), bars.time(bar)
+        split = min((*SPLITS, *(1.0 / each for each in SPLITS)), key=lambda each: abs(np.log(each / ratio)))
+        if known is not None and known[bar, asset] != 1.0:
+            advice = f"the prices seem to be adjusted for the split {known[bar, asset]:.4g} at this bar: take it out"
+        else:
+            advice = f"if it is a split, add split {split:.4g} on {date} to the actions"
+        yield _about(bars, cells, SPLIT_LIKE, "close", cell, f"close before over close {ratio:.4g}: {advice}")
+
+
 def _coarse(bars: Bars, cells: Cells) -> Iterator[DataWarning]:
     at: Int = np.flatnonzero(is_price(cells.fields["close"]))
     price = cells.fields["close"][at]
@@ -177,6 +207,15 @@ def _coarse(bars: Bars, cells: Cells) -> Iterator[DataWarning]:
             f"coarse in {coarse.sum():,} of {end - start:,} bars"
         )
         yield _about(bars, cells, COARSE, "close", int(at[start + worst.first]), value)
+
+
+def _long_gaps(bars: Bars, cells: Cells) -> Iterator[DataWarning]:
+    missing = np.diff(cells.bar) - 1
+    table, column = bars.table, bars.table.header[cells.stamp].strip()
+    for cell in (np.flatnonzero((missing > LONG) & (np.diff(cells.asset) == 0)) + 1).tolist():
+        row, symbol = int(cells.row[cell]), bars.symbols[cells.asset[cell]]
+        value = f"resumes after {missing[cell - 1]:,} missing bars"
+        yield DataWarning(LONG_GAP, table.place(row), column, symbol, table.text(row, cells.stamp), value)
 
 
 def _missing(bars: Bars, cells: Cells) -> Group:

@@ -1,0 +1,148 @@
+"""Small files beside the prices, one dated fact about a symbol a row; every row must be right."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from regimefolio.core.component import did_you_mean
+from regimefolio.core.errors import DataError
+from regimefolio.core.types import Bool, Float, Int, Times
+from regimefolio.market.actions import ACTIONS, Actions, action_problems, actions_of
+from regimefolio.market.sources.table import read_table
+
+ELSEWHERE = {
+    "ticker": "symbol",
+    "ex_date": "date",
+    "timestamp": "date",
+    "time": "date",
+    "dividends": "dividend",
+    "amount": "dividend",
+    "splits": "split",
+    "stock_splits": "split",
+    "ratio": "split",
+    "start": "from",
+    "end": "to",
+    "dlret": "return",
+}
+"""What others call these columns."""
+
+
+class DatedTable:
+    """The rows of such a file.
+
+    Parameters
+    ----------
+    path : Path
+        Named .csv, .csv.gz or .parquet.
+    needed, optional : sequence of str
+        Its columns, in any order and any case.
+
+    Raises
+    ------
+    MissingDataError
+        There is no such file.
+    DataError
+        It cannot be read, has other columns, or a row of another width, or one without a symbol.
+    """
+
+    def __init__(self, path: Path, needed: Sequence[str], optional: Sequence[str] = ()) -> None:
+        self.path = path
+        self._table = read_table(path)
+        known = (*needed, *optional)
+        names = [text.strip().lower().replace(" ", "_") for text in self._table.header]
+        mistakes = [f"there is no column `{name}`" for name in needed if name not in names]
+        mistakes += [f"column `{name}` is given twice" for name in known if names.count(name) > 1]
+        for text, name in zip(self._table.header, names, strict=True):
+            if name not in known:
+                meant = ELSEWHERE.get(name, "")
+                hint = f"did you mean {meant!r}?" if meant in known else did_you_mean(name, known)
+                mistakes.append(f"unknown column {text!r}; {hint}")
+        if mistakes:
+            raise DataError(f"{path}: {'; '.join(mistakes)}\n  Expected the columns {', '.join(known)}.")
+        self._column = {name: names.index(name) for name in known if name in names}
+        if self._table.defects:
+            first = self._table.defects[0]
+            raise DataError(f"{path}: line {first.row}: {first.problem}, found {first.value!r}; mend the file")
+        self.asset, self.symbols = self._table.symbols(self._column["symbol"])
+        self.refuse(self.asset < 0, "symbol", "missing symbol")
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._column
+
+    def times(self, name: str, or_empty: bool = False) -> Times:
+        """A column of dates; NaT where a cell may be empty and is."""
+        times, column = self._table.times(self._column[name]), self._table.columns[self._column[name]]
+        given = column.is_not_null().to_numpy()
+        self.refuse(np.isnat(times) & given, name, "not an ISO date or time (write dates as 2015-01-31)")
+        if not or_empty:
+            self.refuse(~given, name, "missing date")
+        return times
+
+    def numbers(self, name: str, or_empty: bool = False) -> Float:
+        """A column of finite numbers; NaN where a cell may be empty and is."""
+        values, unreadable = self._table.numbers(self._column[name])
+        self.refuse(unreadable, name, "not a number")
+        self.refuse(np.isinf(values), name, "not a finite number")
+        if not or_empty:
+            self.refuse(np.isnan(values), name, "missing value")
+        return values
+
+    @property
+    def n_rows(self) -> int:
+        return self._table.n_rows
+
+    @property
+    def rows(self) -> Int:
+        return np.arange(self.n_rows)
+
+    def refuse_strangers(self, known: Iterable[str]) -> None:
+        """Raise an error where none of its symbols is known."""
+        if not any(True for _ in known):
+            few = f"{', '.join(self.symbols[:3])}{', …' * (len(self.symbols) > 3)}"
+            raise DataError(f"{self.path}: the prices have none of its symbols ({few})")
+
+    def refuse(self, rows: Bool, name: str, problem: str) -> None:
+        """Raise an error that names the first of these rows, if there is any, and how many more there are."""
+        found = np.flatnonzero(rows).tolist()
+        if not found:
+            return
+        table, row = self._table, found[0]
+        others = f", and in {len(found) - 1:,} more" if len(found) > 1 else ""
+        symbol = table.text(row, self._column["symbol"])
+        raise DataError(
+            f"{self.path}: {table.unit} {table.place(row)}, column {name}: {problem}, "
+            f"found {table.text(row, self._column[name])!r}{f' for {symbol}' if symbol else ''}{others}; mend the file"
+        )
+
+
+def read_actions(path: Path, symbols: Sequence[str]) -> tuple[Actions, DatedTable]:
+    """The splits and dividends of a file, for the assets of these symbols, and the file to blame for them.
+
+    Raises
+    ------
+    MissingDataError, DataError
+        It is no such file, a row is wrong, a split is given twice, or no symbol is known.
+    """
+    table = DatedTable(path, ("symbol", "date"), ACTIONS)
+    if not any(name in table for name in ACTIONS):
+        raise DataError(f"{path}: there is neither a column `split` nor a column `dividend`")
+    values = {
+        name: table.numbers(name, or_empty=True) if name in table else np.full(len(table.asset), np.nan)
+        for name in ACTIONS
+    }
+    for problem in action_problems(values["split"], values["dividend"]):
+        table.refuse(problem.rows, problem.column, problem.text)
+    number = {symbol: at for at, symbol in enumerate(symbols)}
+    asset = np.array([number.get(symbol, -1) for symbol in table.symbols])[table.asset]
+    table.refuse_strangers(symbol for symbol in table.symbols if symbol in number)
+    found = actions_of(Actions(table.rows, asset, table.times("date"), values["split"], values["dividend"]))
+    splits = found.where(found.split != 1.0)
+    again = np.zeros(table.n_rows, dtype=bool)
+    order = np.lexsort((splits.time, table.asset[splits.row]))
+    same = (np.diff(table.asset[splits.row][order]) == 0) & (np.diff(splits.time[order]) == np.timedelta64(0))
+    again[splits.row[order[1:][same]]] = True
+    table.refuse(again, "split", "a second split of this symbol and date")
+    return found, table
