@@ -11,10 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from regimefolio.backtest.spec import BacktestSpec, ExecutionSpec, load_market
+from regimefolio.backtest.terms import endings, execution_terms, traded_prices
 from regimefolio.core.component import fingerprint
 from regimefolio.core.errors import ConfigError, DataError, must_be
 from regimefolio.core.types import TRADE, Bool, Float, Int, Json, Outcome, RegimePath, Simulation, read_only
-from regimefolio.kernels.ledger import BANKRUPT, Books, Execution, empty_books, prices_of
+from regimefolio.kernels.ledger import BANKRUPT, Books, empty_books
 from regimefolio.kernels.metrics import NAMES, REGIME_NAMES, metrics_of_books, reasons, regime_metrics
 from regimefolio.kernels.replay import Opinions, Schedule, replay
 from regimefolio.kernels.simulate import decision_return
@@ -98,32 +99,16 @@ class BacktestRunner:
         must_be(PortfolioSpec, portfolio, "portfolio", "PortfolioSpec() has the defaults")
         must_be(ExecutionSpec, execution, "execution", "ExecutionSpec() has the defaults")
         panel = market.panel
-        cost = (execution.commission_bps + execution.slippage_bps) * 1e-4
-        if cost * portfolio.constraints.max_gross >= 1.0:
-            raise ConfigError(
-                f"costs of {cost:.0%} of what is traded cannot be paid from equity where max_gross is "
-                f"{portfolio.constraints.max_gross:g}; lower commission_bps, slippage_bps or max_gross",
-                ("execution",),
-            )
         self.market = market
         self.initial_capital = initial_capital
         self.manager = PortfolioManager(portfolio, market, alone=execution.accounts == "per_asset")
-        self.fill = execution.fill_on(panel.open is not None)
-        opens = panel.open if self.fill == "next_open" else panel.close
-        assert opens is not None  # fill_on has seen to it
-        self._prices = prices_of(opens, panel.close)
+        self.fill = execution.fill_on(panel)
+        self.ended = endings(panel, execution.delist_after, execution.delisting_return)
+        self.prices = traded_prices(panel, self.fill, execution, self.ended)
         self._benchmark = _returns(market.benchmark, panel.n_bars)
         self._per_year = panel.periods_per_year
         self._risk_free = (execution.cash_rate if risk_free is None else risk_free) / self._per_year
-        self._terms = Execution(
-            commission=execution.commission_bps * 1e-4,
-            slippage=execution.slippage_bps * 1e-4,
-            cash_rate=execution.cash_rate / self._per_year,
-            borrow_rate=execution.borrow_rate / self._per_year,
-            delay=execution.delay,
-            on_change=execution.sizing == "on_change",
-            apart=execution.accounts == "per_asset",
-        )
+        self._terms = execution_terms(execution, portfolio, market, self.prices)
 
     def signals(self, ensemble: Ensemble) -> SignalStack:
         """The signals of an ensemble's strategies on this market, each as if it had always run."""
@@ -185,7 +170,7 @@ class BacktestRunner:
             np.stack([ensemble.weights for ensemble in ensembles]),
             Schedule(start, decide, row),
             self.manager.settings,
-            self._prices,
+            self.prices,
             self.initial_capital,
             self._terms,
             books,
@@ -236,18 +221,19 @@ class BacktestRunner:
             pending=books.pending[k],
             weights=books.histories[k, 2] if recorded else None,
             late=books.target[k, panel.n_bars - 1 - self._terms.delay : panel.n_bars - 1] if recorded else None,
-            trades=self._trades(books.histories[k, 1]) if recorded else None,
+            trades=self._trades(books.histories[k, 1], books.histories[k, 3]) if recorded else None,
             status="bankrupt" if books.status[k] == BANKRUPT else "ok",
         )
 
-    def _trades(self, traded: Float) -> NDArray[np.void]:
+    def _trades(self, traded: Float, paid: Float) -> NDArray[np.void]:
+        """Every order that was filled, and what an asset's end took away, at what it paid."""
         bar, asset = np.nonzero(traded)
         orders = np.zeros(bar.size, dtype=TRADE)
         orders["bar"], orders["asset"] = bar, asset
         orders["shares"] = traded[bar, asset]
-        orders["price"] = self._prices.fill[bar, asset]
+        orders["price"] = self.prices.at_fill[bar, asset]
         orders["value"] = orders["shares"] * orders["price"]
-        orders["cost"] = np.abs(orders["value"]) * (self._terms.commission + self._terms.slippage)
+        orders["cost"] = paid[bar, asset]
         return orders
 
 

@@ -12,8 +12,9 @@ from pydantic_core import PydanticCustomError
 
 from regimefolio.core.component import Model, Part, Plugins, Rate, placed_error
 from regimefolio.core.errors import ConfigError, MissingDataError, RegimefolioError
-from regimefolio.core.types import Float, Json, Times
+from regimefolio.core.types import Float, Json, Panel, Times
 from regimefolio.market import Dataset, DataSpec, Market, load_data
+from regimefolio.market.fill import Fill
 from regimefolio.portfolio import Ensemble, PortfolioSpec, RegimeSettings
 from regimefolio.regimes import RegimeDetector
 from regimefolio.strategies import Strategy
@@ -22,12 +23,41 @@ from regimefolio.strategies import Strategy
 class ExecutionSpec(Model):
     """How orders are filled and what they cost."""
 
-    fill: Literal["next_open", "next_close"] | None = Field(
-        None, description="where the next bar fills; next_open where the data has opens, if not said"
+    fill: Fill | None = Field(
+        None,
+        description="where the next bar fills: its open, its close, or for vwap its typical price, "
+        "(high + low + close)/3; next_open where the data has opens, if not said",
     )
     commission_bps: float = Field(5.0, ge=0, lt=5000, description="basis points of traded value")
     slippage_bps: float = Field(5.0, ge=0, lt=5000, description="basis points of traded value")
+    spread_bps: float = Field(0.0, ge=0, lt=5000, description="quoted spread in basis points; half of it is paid")
+    fee_per_order: float = Field(0.0, ge=0, description="money for every order")
+    fee_per_share: float = Field(0.0, ge=0, description="money for every traded share, as it trades before adjustment")
+    impact: float = Field(
+        0.0,
+        ge=0,
+        le=10,
+        description="coefficient of volatility · √(part of the bar's traded money) · value; 1 is usual",
+    )
+    max_participation: float | None = Field(
+        None, gt=0, description="largest part of the money traded at a bar that an order may take; none: any"
+    )
+    on_excess: Literal["lapse", "carry"] = Field(
+        "lapse", description="what becomes of the rest: nothing, or it goes on at the following bars"
+    )
+    shares: Literal["fractional", "whole"] = Field("fractional", description="whether orders are of whole shares")
+    min_order_value: float = Field(0.0, ge=0, description="money below which there is no order")
     cash_rate: Rate = Field(0.0, description="interest on cash, a year: 0.02 is 2%")
+    financing_rate: Rate | None = Field(None, description="on cash below 0, a year; the cash_rate, if not said")
+    dividends: Literal["cash", "reinvest"] = Field(
+        "cash", description="paid in cash, or put into the same asset at the close before; of data that tells dividends"
+    )
+    delist_after: int | None = Field(
+        21, ge=1, description="missing bars in a row after which an asset is taken to be delisted; none: never"
+    )
+    delisting_return: float = Field(
+        0.0, ge=-1, le=10, description="on the last close, of a delisting that is assumed; -0.3 is a loss of 30%"
+    )
     borrow_rate: Annotated[Rate, Field(ge=0)] = Field(0.0, description="fee on what is held short, a year: 0.02 is 2%")
     sizing: Literal["target_weight", "on_change"] = Field(
         "target_weight", description="trade at every rebalance, or only where an asset's target changed"
@@ -37,19 +67,31 @@ class ExecutionSpec(Model):
     )
     delay: int = Field(0, ge=0, description="bars by which fills come later than the next bar")
 
-    def fill_on(self, has_opens: bool) -> Literal["next_open", "next_close"]:
+    @property
+    def proportional_cost(self) -> float:
+        """What a trade costs, as a fraction of its value: commission, slippage and half the spread."""
+        return (self.commission_bps + self.slippage_bps + 0.5 * self.spread_bps) * 1e-4
+
+    @property
+    def frictions(self) -> list[str]:
+        """The fields that make a fill more than a cost in proportion to its value."""
+        names = ("fee_per_order", "fee_per_share", "impact", "max_participation", "shares", "min_order_value")
+        return [name for name in names if getattr(self, name) != type(self).model_fields[name].default]
+
+    def fill_on(self, panel: Panel) -> Fill:
         """The fill that is meant on this data.
 
         Raises
         ------
         ConfigError
-            `next_open` on close-only data.
+            The data has not the prices for it.
         """
-        if self.fill == "next_open" and not has_opens:
+        lacks = {"next_open": panel.open is None, "vwap": panel.high is None or panel.low is None}
+        if self.fill is not None and lacks.get(self.fill, False):
             raise ConfigError(
-                "execution.fill is next_open, but this data has closes only; use next_close", ("execution", "fill")
+                f"execution.fill is {self.fill}, but this data has closes only; use next_close", ("execution", "fill")
             )
-        return self.fill or ("next_open" if has_opens else "next_close")
+        return self.fill or ("next_open" if panel.open is not None else "next_close")
 
 
 def rate_of_cash(known: Mapping[str, Any]) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from scipy.optimize import minimize_scalar
@@ -13,6 +13,7 @@ from regimefolio.core.errors import ConfigError
 from regimefolio.core.types import Float, Int, Panel, Signals
 from regimefolio.evaluation.information_coefficient import coefficients, fill_returns, lags_for, window_end
 from regimefolio.kernels.metrics import Z95
+from regimefolio.market.fill import Fill
 
 SHORTEST = 0.25
 """The least half-life that is tried, in bars: less than 7% is left after one bar."""
@@ -66,7 +67,7 @@ class _Fit(NamedTuple):
 def alpha_decay(
     signals: Signals,
     panel: Panel,
-    fill: Literal["next_open", "next_close"],
+    fill: Fill,
     first: int = 0,
     last: int | None = None,
     lags: int = 21,
@@ -125,7 +126,7 @@ def alpha_decay(
     return AlphaDecay(lag, ic, error, half_life, low, high, fit.initial)
 
 
-def _by_ending_bar(signals: Signals, panel: Panel, fill: str, first: int, last: int, lags: int, delay: int) -> Float:
+def _by_ending_bar(signals: Signals, panel: Panel, fill: Fill, first: int, last: int, lags: int, delay: int) -> Float:
     """Coefficients (T, H) at the bar that ends the return which they are of, so that a row shares its return."""
     found = np.full((panel.n_bars, lags), np.nan)
     for h in range(1, lags + 1):

@@ -5,23 +5,24 @@ bar f to the fill at bar f + 1 is one piece, the last one ends at the last close
 
     shares held after the fill · (price at the next fill − price at this fill) − costs of this fill
 
-and cash earns its interest, less what it costs to borrow for shorts; the interest of the first bar, before its fill,
-is in the first piece. A price that is missing is the last one seen. All pieces together are the profit and loss, to
-rounding, and so is every way of adding them up. A bankruptcy ends the record with the equity that was found there; an
-account of one asset that is closed ends that asset's last piece at the price at which it was.
+and the dividends that are paid before the next fill; cash earns its interest, less what it costs to borrow for
+shorts; the interest of the first bar, before its fill, is in the first piece. A price that is missing is the last
+one seen. All pieces together are the profit and loss, to rounding, and so is every way of adding them up. A
+bankruptcy ends the record with the equity that was found there; an account of one asset that is closed ends that
+asset's last piece at the price at which it was.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
 from regimefolio.backtest import Run
 from regimefolio.core.errors import DataError
-from regimefolio.core.types import UNKNOWN, Bool, Float, Int, Panel, RegimePath, Simulation
+from regimefolio.core.types import UNKNOWN, Bool, Float, Int, RegimePath, Simulation
+from regimefolio.kernels.ledger import Events, Prices
 from regimefolio.portfolio import Ensemble, PortfolioSpec, Proportional, SignalStack
 
 CASH = "cash"
@@ -30,7 +31,6 @@ NO_REGIME = "no regime known"
 CANCELLED = 1e-6
 """Opinions whose sum is below this share of their absolute sum cancel: what they decided is nobody's."""
 
-Fill = Literal["next_open", "next_close"]
 Contributions = Mapping[str, float]
 """Money by name; the values add up to the profit and loss."""
 
@@ -69,35 +69,30 @@ class ProfitAndLoss:
     priced: Bool
 
 
-def profit_and_loss(simulation: Simulation, panel: Panel, fill: Fill, delay: int = 0) -> ProfitAndLoss:
+def profit_and_loss(simulation: Simulation, prices: Prices, delay: int = 0) -> ProfitAndLoss:
     """Cut a recorded run's profit and loss at the fills.
 
     Parameters
     ----------
     simulation : Simulation
         Recorded: with weights and trades.
-    panel : Panel
-        What it traded.
-    fill : str
-        Where it was filled.
+    prices : Prices
+        What it was traded at: `BacktestRunner.prices`.
     delay : int
         Bars by which a fill came later than the bar after its decision.
 
     Raises
     ------
     DataError
-        The run was not recorded, or the panel has another size.
+        The run was not recorded, or the prices are those of another market.
     """
     if simulation.weights is None or simulation.trades is None:
         raise DataError("contributions need a recorded run; run it with record=True")
-    if simulation.weights.shape != panel.close.shape:
-        raise DataError(f"a run of {simulation.weights.shape} bars and assets is not of a panel {panel.close.shape}")
+    if simulation.weights.shape != prices.fill.shape:
+        raise DataError(f"a run of {simulation.weights.shape} bars and assets is not of prices {prices.fill.shape}")
     start, trades = simulation.start, simulation.trades
-    opens = panel.open if fill == "next_open" else panel.close
-    if opens is None:
-        raise DataError("a run that was filled at opens needs a panel with opens")
-    at_fill, at_close = _last_seen(opens, panel.close)
-    traded, bought, cost = (np.zeros(panel.close.shape) for _ in range(3))
+    at_fill, at_close = prices.at_fill, prices.at_close
+    traded, bought, cost = (np.zeros(prices.fill.shape) for _ in range(3))
     for into, column in ((traded, "shares"), (bought, "value"), (cost, "cost")):
         into[trades["bar"], trades["asset"]] = trades[column]
     value = simulation.weights * simulation.equity[:, np.newaxis]
@@ -124,20 +119,23 @@ def profit_and_loss(simulation: Simulation, panel: Panel, fill: Fill, delay: int
     asset[start:end] = shares[start:end] * (after - at_fill)[start:end] - cost[start:end]
     idle[start : whole - 1] = earned[start + 1 : whole]
     idle[start] += earned[start]
+    paid = _dividends(prices.events, shares)[start + 1 : whole]
+    asset[start : whole - 1] += paid
+    idle[start : whole - 1] -= paid.sum(axis=1)
     shares[:start], shares[end:] = 0.0, 0.0
     total = float(simulation.equity[whole - 1]) - simulation.initial_capital
-    return ProfitAndLoss(panel.symbols, start, end, delay, total, asset, idle, shares, np.isfinite(opens))
+    return ProfitAndLoss(simulation.symbols, start, end, delay, total, asset, idle, shares, np.isfinite(prices.fill))
 
 
-def _last_seen(fill: Float, close: Float) -> tuple[Float, Float]:
-    """What a share counts for at every fill and every close, (T, N) each: the last price seen, 0 before the first."""
-    bars, assets = close.shape
-    both = np.stack([fill, close], axis=1).reshape(2 * bars, assets)
-    seen = np.where(np.isfinite(both), np.arange(2 * bars)[:, np.newaxis], -1)
-    seen = np.maximum.accumulate(seen, axis=0)
-    last = np.where(seen >= 0, np.take_along_axis(both, np.maximum(seen, 0), axis=0), 0.0)
-    pairs = last.reshape(bars, 2, assets)
-    return pairs[:, 0], pairs[:, 1]
+def _dividends(events: Events, shares: Float) -> Float:
+    """What events paid for the shares held at the bar before, (T, N); what an asset's end pays is a price."""
+    counts: Int = np.diff(events.due.astype(np.int64)).astype(np.int64)
+    bar = np.repeat(np.arange(len(shares)), counts)[~events.ends]
+    asset = events.asset.astype(np.int64)[~events.ends]
+    pay = np.zeros_like(shares)
+    np.add.at(pay, (bar, asset), events.pay[~events.ends])
+    before = np.concatenate([np.zeros_like(shares[:1]), shares[:-1]])
+    return before * pay
 
 
 def _close_accounts(

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
-from regimefolio.core.errors import ConfigError, DataError, MissingDataError
+from regimefolio.core.errors import ConfigError, DataError
 from regimefolio.core.types import Bool, Float, Panel, Signals
+from regimefolio.market.fill import Fill, fill_prices
 
 MIN_OPINIONS = 5
 """Opinions that a rank correlation is made of at least."""
@@ -50,7 +50,7 @@ class InformationCoefficient:
 def information_coefficient(
     signals: Signals,
     panel: Panel,
-    fill: Literal["next_open", "next_close"],
+    fill: Fill,
     first: int = 0,
     last: int | None = None,
     delay: int = 0,
@@ -112,13 +112,9 @@ def window_end(signals: Signals, panel: Panel, first: int, last: int | None) -> 
     return last
 
 
-def fill_returns(panel: Panel, fill: str, first: int, last: int, entry: int, leave: int) -> Float:
+def fill_returns(panel: Panel, fill: Fill, first: int, last: int, entry: int, leave: int) -> Float:
     """Returns at fill prices from t + `entry` to t + `leave`, for the bars t from `first` that end before `last`."""
-    if fill not in ("next_open", "next_close"):
-        raise ConfigError(f"fill must be `next_open` or `next_close`, but is {fill!r}")
-    price = panel.open if fill == "next_open" else panel.close
-    if price is None:
-        raise MissingDataError("fills at `next_open` need opens, and this data has closes only; use `next_close`")
+    price = fill_prices(panel, fill)
     n = max(0, last - leave - first)
     bought, sold = price[first + entry : first + entry + n], price[first + leave : first + leave + n]
     returns: Float = sold / bought - 1.0

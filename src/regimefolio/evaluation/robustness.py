@@ -136,17 +136,21 @@ def placebo(
     return Placebo(real, shifts, scores)
 
 
+COSTS = ("commission_bps", "slippage_bps", "spread_bps", "fee_per_order", "fee_per_share", "impact")
+"""What is multiplied where costs are."""
+
+
 def with_costs(execution: ExecutionSpec, multiple: float) -> ExecutionSpec:
-    """The same execution with commission and slippage multiplied."""
-    return execution.model_copy(
-        update={name: getattr(execution, name) * multiple for name in ("commission_bps", "slippage_bps")}
-    )
+    """The same execution with all that a trade costs multiplied."""
+    return execution.model_copy(update={name: getattr(execution, name) * multiple for name in COSTS})
 
 
 def greatest_multiple(execution: ExecutionSpec, most: float, gross: float = 1.0) -> float:
     """At most `most`, and no more than a trade of `gross` times equity can pay; 0 where there are no costs."""
-    unit = (execution.commission_bps + execution.slippage_bps) * 1e-4 * max(gross, 1.0)
-    return min(most, COARSEST_COST / unit) if unit > 0 else 0.0
+    if not any(getattr(execution, name) for name in COSTS):
+        return 0.0
+    unit = execution.proportional_cost * max(gross, 1.0)
+    return min(most, COARSEST_COST / unit) if unit > 0 else most
 
 
 NoBreakEven = Literal["no costs", "never ahead", "always ahead"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -21,6 +21,7 @@ from regimefolio.evaluation.information_coefficient import (
     window_end,
 )
 from regimefolio.kernels.metrics import Z95
+from regimefolio.market.fill import Fill
 
 ALPHA_EDGES = tuple(round(-1.0 + 0.2 * i, 1) for i in range(11))
 """Bins of alpha; 0 is an edge, so that no bin mixes both signs."""
@@ -129,7 +130,7 @@ class StrategyEvaluator:
     """
 
     panel: Panel
-    fill: Literal["next_open", "next_close"]
+    fill: Fill
     first: int = 0
     last: int | None = None
     lags: int = 21

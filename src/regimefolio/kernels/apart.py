@@ -79,7 +79,7 @@ def _close_worthless(account: Account, trips: Float) -> tuple[float, float, floa
 
 @piece
 def _fill_marked(
-    t: int, target: Float, price: Float, inverse: Float, cost: float, account: Account, trips: Float
+    t: int, target: Float, price: Float, cost: float, account: Account, out: Ledger
 ) -> tuple[float, float, float, float, bool]:
     """Fill the orders of the marked accounts; below 0, their cash is rounding.
 
@@ -101,10 +101,12 @@ def _fill_marked(
         left = max(cash - flow, min(cash, 0.0))
         account.flow[n] -= flow
         if held * after <= 0.0:
-            turn(t, n, held, after, cost, DUST * equity, account, trips)
+            turn(t, n, held, after, cost, DUST * equity, account, out.trips)
         account.shares[n] = after / price[n]
         account.value[n], account.cash[n] = after, left
         ruined = ruined or left + after <= 0.0
+        if out.paid.size > 0:
+            out.paid[t, n] = cost * abs(order)
         traded += abs(order)
         paid += left - cash
         bought += order
@@ -149,7 +151,7 @@ def trade_apart(
         if equity > 0.0 and row >= 0:
             add_shares(t, -1.0, account, out)
             traded, paid, bought, grown, ruined = _fill_marked(
-                t, orders.target[row], prices.fill[t], prices.inverse[t], cost, account, out.trips
+                t, orders.target[row], prices.fill[t], cost, account, out
             )
             add_shares(t, 1.0, account, out)
             out.cost[t] += cost * traded

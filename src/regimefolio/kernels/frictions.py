@@ -169,6 +169,8 @@ def _book_orders(
         cash -= d + cost
         traded += abs(d)
         costs += cost
+        if out.paid.size > 0:
+            out.paid[t, n] = cost
     account.cash[0] = max(cash, min(account.cash[0], 0.0))
     out.cost[t] += costs
     out.turnover[t] = 0.5 * traded / equity

@@ -275,8 +275,9 @@ class Ledger(NamedTuple):
         Held after the last bar.
     trips : ndarray of shape (7,)
         The round trips, in the order of `TRIPS`; the open ones are counted, not scored.
-    shares_held, traded, weights : ndarray of shape (T, N), or (0, 0) where they are not recorded
-        Shares after the fill; shares bought less sold; holdings over equity at the bar's close.
+    shares_held, traded, weights, paid : ndarray of shape (T, N), or (0, 0) where they are not recorded
+        Shares after the fill; shares bought less sold, or gone with an event; holdings over equity at the bar's close;
+        what the orders cost, in money.
     """
 
     equity: Float
@@ -290,10 +291,11 @@ class Ledger(NamedTuple):
     shares_held: Float
     traded: Float
     weights: Float
+    paid: Float
 
 
 def empty_ledger(n_bars: int, n_assets: int, record: bool) -> Ledger:
-    """A ledger to be written by `simulate`; `record` keeps the three (T, N) histories."""
+    """A ledger to be written by `simulate`; `record` keeps the four (T, N) histories."""
     return ledger_of(empty_books(1, n_bars, n_assets, record), 0)
 
 
@@ -304,7 +306,7 @@ class Books(NamedTuple):
     ----------
     bars : ndarray of shape (K, 6, T)
     shares, trips : ndarray of shape (K, N) and (K, 7)
-    histories : ndarray of shape (K, 3, T, N), or (K, 3, 0, 0) where they are not recorded
+    histories : ndarray of shape (K, 4, T, N), or (K, 4, 0, 0) where they are not recorded
         All of these in the order of `Ledger`.
     target : ndarray of shape (K, T, N), or (K, 0, 0) where it is not recorded
         What was decided at each bar, NaN = no order.
@@ -328,7 +330,7 @@ def empty_books(n_runs: int, n_bars: int, n_assets: int, record: bool) -> Books:
         bars=np.zeros((n_runs, 6, n_bars)),
         shares=np.zeros((n_runs, n_assets)),
         trips=np.zeros((n_runs, len(TRIPS))),
-        histories=np.zeros((n_runs, 3, n_bars, n_assets) if record else (n_runs, 3, 0, 0)),
+        histories=np.zeros((n_runs, 4, n_bars, n_assets) if record else (n_runs, 4, 0, 0)),
         target=np.full((n_runs, n_bars, n_assets) if record else (n_runs, 0, 0), np.nan),
         pending=np.full((n_runs, n_assets), np.nan),
         status=np.zeros(n_runs, np.int64),
@@ -351,6 +353,7 @@ def ledger_of(books: Books, k: int) -> Ledger:
         histories[0],
         histories[1],
         histories[2],
+        histories[3],
     )
 
 
@@ -407,7 +410,7 @@ def open_ledger(start: int, initial: float, out: Ledger) -> None:
     out.equity[:start], out.cash[:start], out.pre_fill[:start] = initial, initial, np.nan
     out.turnover[:], out.cost[:], out.gross[:] = 0.0, 0.0, 0.0
     out.shares[:], out.trips[:] = 0.0, 0.0
-    out.shares_held[:], out.traded[:], out.weights[:] = 0.0, 0.0, 0.0
+    out.shares_held[:], out.traded[:], out.weights[:], out.paid[:] = 0.0, 0.0, 0.0, 0.0
 
 
 @lean

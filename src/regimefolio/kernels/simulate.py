@@ -150,6 +150,9 @@ def _rebalance(
     for i in range(list_marked(account.mark, account.at)):
         n = account.at[i]
         turn(t, n, account.held[n], account.value[n], cost, DUST * equity, account, out.trips)
+    if out.paid.size > 0:
+        for n in range(account.order.size):
+            out.paid[t, n] = cost * abs(account.order[n])
     out.cost[t] += cost * (bought + sold)
     out.turnover[t] = 0.5 * (bought + sold) / equity
     # Purchases were scaled: cash below 0, or below what it was there, is rounding.

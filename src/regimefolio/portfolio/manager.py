@@ -47,6 +47,19 @@ class PortfolioSpec(Model):
     allocator: Part[Allocator] = Proportional()
     constraints: Constraints = Constraints()
     rebalance: Rebalance = "weekly"
+    no_trade_band: float = Field(
+        0.0, ge=0, lt=1, description="distance of a weight from its target, a fraction of equity, up to which it stays"
+    )
+    relative_band: float = Field(
+        0.0, ge=0, lt=1, description="the same as a fraction of the target; the wider of both counts"
+    )
+    rebalance_fraction: float = Field(1.0, gt=0, le=1, description="part of the way to the target that an order goes")
+
+    @property
+    def frictions(self) -> list[str]:
+        """The fields that keep an order from going all the way to its target."""
+        names = ("no_trade_band", "relative_band", "rebalance_fraction")
+        return [name for name in names if getattr(self, name) != type(self).model_fields[name].default]
 
     @model_validator(mode="after")
     def _limits_fit_the_rest(self) -> Self:

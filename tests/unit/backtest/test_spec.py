@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from regimefolio.core.documents import read_document
 from regimefolio.core.errors import ConfigError, MissingDataError
 from regimefolio.portfolio import Ensemble, PortfolioSpec, RiskParity
 from regimefolio.strategies import BollingerMeanReversion, MomentumRank, Overlaid, Smoothing, Strategy
+from regimefolio.testing import synthetic_market
 from tests.workflows import BARS, DAYS, SYMBOLS, closes, write_prices
 
 FILE = """\
@@ -173,10 +175,16 @@ def test_mistakes_of_an_ensemble_have_their_place(old: str, new: str, message: s
     assert str(caught.value).startswith(f"{folder / 'backtest.yaml'}{message}")
 
 
-@pytest.mark.parametrize(("has_opens", "fill"), [(True, "next_open"), (False, "next_close")])
-def test_the_fill_that_is_meant(has_opens: bool, fill: str) -> None:
-    assert ExecutionSpec().fill_on(has_opens) == fill
-    assert ExecutionSpec(fill="next_close").fill_on(has_opens) == "next_close"
+def test_the_fill_that_is_meant() -> None:
+    whole = synthetic_market(10).panel
+    bare = replace(whole, open=None, high=None, low=None)
+    for panel, meant in ((whole, "next_open"), (bare, "next_close")):
+        assert ExecutionSpec().fill_on(panel) == meant
+        assert ExecutionSpec(fill="next_close").fill_on(panel) == "next_close"
+    assert ExecutionSpec(fill="vwap").fill_on(whole) == "vwap"
+    for fill in ("next_open", "vwap"):
+        with pytest.raises(ConfigError, match=f"execution.fill is {fill}, but this data has closes only"):
+            ExecutionSpec.model_validate({"fill": fill}).fill_on(bare)
 
 
 def test_no_opens_to_fill_at(folder: Path) -> None:

@@ -21,9 +21,10 @@ from regimefolio.evaluation.contributions import (
     follows_alpha,
     profit_and_loss,
 )
-from regimefolio.kernels.ledger import OK, Execution, empty_ledger, prices_of
+from regimefolio.kernels.ledger import OK, Execution, Prices, empty_ledger, prices_of
 from regimefolio.kernels.simulate import decision_return, simulate
 from regimefolio.market import Market
+from regimefolio.market.fill import fill_prices
 from regimefolio.portfolio import Ensemble, PortfolioSpec
 from regimefolio.strategies import Strategy
 from tests.scripted import Scripted, Second, regimes, written
@@ -43,13 +44,18 @@ def random_market(
     return written(close, fill)
 
 
+def at_opens(panel: Panel) -> Prices:
+    """What is traded at opens."""
+    return prices_of(fill_prices(panel, "next_open"), panel.close)
+
+
 def run_of(market: Market, target: Float, decide: Bool, start: int, execution: ExecutionSpec = COSTS) -> Simulation:
     """The simulation of targets that are written down, filled at opens."""
     panel = market.panel
     assert panel.open is not None
     ledger = empty_ledger(panel.n_bars, panel.n_assets, record=True)
     costs = Execution(execution.commission_bps * 1e-4, execution.slippage_bps * 1e-4, execution.cash_rate / 252)
-    status = simulate(prices_of(panel.open, panel.close), target, decide, start, CAPITAL, costs, ledger)
+    status = simulate(at_opens(panel), target, decide, start, CAPITAL, costs, ledger)
     bar, asset = np.nonzero(ledger.traded)
     trades = np.zeros(bar.size, dtype=TRADE)
     trades["bar"], trades["asset"], trades["shares"] = bar, asset, ledger.traded[bar, asset]
@@ -111,7 +117,7 @@ def slowly(panel: Panel, simulation: Simulation, fill: Float) -> dict[tuple[int,
 @pytest.mark.parametrize("seed", range(8))
 def test_every_sum_is_the_profit_and_loss(seed: int) -> None:
     panel, simulation = random_run(seed, missing=0.1 if seed % 2 else 0.0, short=seed < 6, start=1 + seed)
-    found = profit_and_loss(simulation, panel, "next_open")
+    found = profit_and_loss(simulation, at_opens(panel))
     equity = simulation.equity
     assert simulation.status == "ok"
     assert found.total == equity[-1] - CAPITAL
@@ -125,7 +131,7 @@ def test_every_sum_is_the_profit_and_loss(seed: int) -> None:
 def test_the_pieces_are_those_of_a_slow_reader(seed: int) -> None:
     panel, simulation = random_run(seed, missing=0.15)
     assert panel.open is not None
-    found = profit_and_loss(simulation, panel, "next_open")
+    found = profit_and_loss(simulation, at_opens(panel))
     for (t, n), money in slowly(panel, simulation, panel.open).items():
         assert found.asset[t, n] == pytest.approx(money, rel=1e-9, abs=1e-9 * CAPITAL), (t, n)
     rate = COSTS.cash_rate / panel.periods_per_year
@@ -138,7 +144,7 @@ def test_the_pieces_are_those_of_a_slow_reader(seed: int) -> None:
 def test_a_regimes_share_is_made_of_its_decision_returns() -> None:
     """From the second decision to the last but one the pieces are the decision returns times the money before them."""
     panel, simulation = random_run(3)
-    found = profit_and_loss(simulation, panel, "next_open")
+    found = profit_and_loss(simulation, at_opens(panel))
     pieces, start, earned = found.asset.sum(axis=1) + found.cash, simulation.start, simulation.decision_return
     before = CAPITAL * (1 + COSTS.cash_rate / panel.periods_per_year)
     for t in range(start - 1, panel.n_bars - 2):
@@ -154,7 +160,7 @@ def test_long_and_short_by_hand() -> None:
     target = np.array([[0.5, -0.25], [0.0, 0.0], [np.nan, np.nan], [np.nan, np.nan]])
     decide = np.array([True, True, False, True])
     simulation = run_of(market, target, decide, 1, ExecutionSpec(commission_bps=10, slippage_bps=0))
-    found = profit_and_loss(simulation, market.panel, "next_open")
+    found = profit_and_loss(simulation, at_opens(market.panel))
     x = CAPITAL / (1 + 0.001 * 0.75)
     sides = by_side(found)
     assert sides["long"] == pytest.approx(0.5 * x * (0.1 - 0.001 - 0.0011), rel=1e-12)
@@ -171,7 +177,7 @@ def test_a_bankruptcy_ends_the_record(at_open: bool) -> None:
     market = written(close, fill)
     simulation = run_of(market, np.full((5, 1), -1.0), np.ones(5, bool), 1)
     assert simulation.status == "bankrupt"
-    found = profit_and_loss(simulation, market.panel, "next_open")
+    found = profit_and_loss(simulation, at_opens(market.panel))
     assert found.total == pytest.approx(simulation.equity[2] - CAPITAL)
     assert found.total < -CAPITAL
     path = regimes(market, ("up",), [0, 0, -1, 0, 0])
@@ -185,7 +191,7 @@ def test_what_was_not_recorded_cannot_be_split() -> None:
     runner = BacktestRunner(market, PortfolioSpec(), COSTS)
     run = runner.run(Ensemble.static([Scripted()], [1.0]), 1, record=False)
     with pytest.raises(DataError, match="record=True"):
-        profit_and_loss(run.simulation, market.panel, runner.fill)
+        profit_and_loss(run.simulation, runner.prices)
 
 
 # By strategy
@@ -199,7 +205,7 @@ def strategies_of(
     ensemble = Ensemble.static([first, second], weights)
     stack = runner.signals(ensemble)
     run = runner.replay(stack, ensemble, 1, record=True)
-    found = profit_and_loss(run.simulation, market.panel, runner.fill)
+    found = profit_and_loss(run.simulation, runner.prices)
     return dict(by_strategy(found, run, stack, ensemble, spec)), found.total
 
 
@@ -263,7 +269,7 @@ def test_strategies_sum_to_the_profit_and_loss(seed: int, method: str) -> None:
 
 def test_the_unknown_regime_has_a_row_only_where_it_ruled() -> None:
     panel, simulation = random_run(1)
-    found = profit_and_loss(simulation, panel, "next_open")
+    found = profit_and_loss(simulation, at_opens(panel))
     always = regimes(Market(panel), ("one",), [0] * panel.n_bars)
     assert by_regime(found, always) == pytest.approx({"one": found.total}, rel=1e-9)
     never = regimes(Market(panel), ("one",), [-1] * panel.n_bars)
@@ -278,7 +284,7 @@ def test_a_piece_belongs_to_the_regime_of_its_decision(delay: int) -> None:
         market, PortfolioSpec(rebalance="daily"), ExecutionSpec(delay=delay, commission_bps=0, slippage_bps=0)
     )
     run = runner.run(Ensemble.static([Scripted(alpha=((1.0,),))], [1.0]), 2)
-    found = profit_and_loss(run.simulation, market.panel, runner.fill, delay)
+    found = profit_and_loss(run.simulation, runner.prices, delay)
     path = regimes(market, tuple("abcdef"), [0, 1, 2, 3, 4, 5])
     rows = by_regime(found, path)
     decided = "c" if delay == 0 else "b"
@@ -344,7 +350,7 @@ def test_sums_hold_however_orders_are_filled(execution: dict[str, Any], wild: bo
     ensemble = Ensemble.static([Scripted(alpha=alphas[0]), Second(alpha=alphas[1])], [0.5, 0.5])
     stack = runner.signals(ensemble)
     run = runner.replay(stack, ensemble, 5, record=True)
-    found = profit_and_loss(run.simulation, market.panel, runner.fill, terms.delay)
+    found = profit_and_loss(run.simulation, runner.prices, terms.delay)
     path = regimes(market, ("up", "down"), [bar % 2 for bar in range(80)])
     strategies = by_strategy(found, run, stack, ensemble, spec)
     for rows in (by_asset(found), by_side(found), by_regime(found, path), strategies):
@@ -365,7 +371,7 @@ def test_an_account_that_is_closed_charges_its_asset(at_open: bool) -> None:
     terms = ExecutionSpec(accounts="per_asset", commission_bps=0, slippage_bps=0, sizing="on_change")
     runner = BacktestRunner(market, spec, terms, 1200.0)
     run = runner.run(Ensemble.static([Scripted(alpha=((-1.0, 0.5),))], [1.0]), 2)
-    found = profit_and_loss(run.simulation, market.panel, runner.fill)
+    found = profit_and_loss(run.simulation, runner.prices)
     assert run.simulation.equity[-1] == pytest.approx(0.0, abs=1e-9)
     assert by_asset(found) == pytest.approx({"A": -1200.0, "B": 0.0, CASH: 0.0}, abs=1e-9)
     assert by_side(found) == pytest.approx({"long": 0.0, "short": -1200.0, CASH: 0.0}, abs=1e-9)
@@ -381,5 +387,5 @@ def test_a_late_fill_does_not_hide_when_the_ruin_was_found(at_open: bool) -> Non
     runner = BacktestRunner(market, spec, ExecutionSpec(delay=1, commission_bps=0, slippage_bps=0), CAPITAL)
     run = runner.run(Ensemble.static([Scripted(alpha=((-1.0,),))], [1.0]), 2)
     assert run.simulation.status == "bankrupt"
-    found = profit_and_loss(run.simulation, market.panel, runner.fill, delay=1)
+    found = profit_and_loss(run.simulation, runner.prices, delay=1)
     assert by_asset(found) == pytest.approx({"A": -2 * CAPITAL, CASH: 0.0}, abs=1e-9)

@@ -134,7 +134,7 @@ def robustness(job: Job, found: Chosen) -> dict[str, object]:
 def contributions(job: Job, found: Chosen) -> dict[str, object]:
     """All of contributions.json: the selected run's profit and loss, added up in four ways."""
     case, portfolio, delay = found.selected, job.spec.portfolio, job.spec.execution.delay
-    pieces = profit_and_loss(found.run.simulation, job.market.panel, case.runner().fill, delay)
+    pieces = profit_and_loss(found.run.simulation, case.runner().prices, delay)
     assert case.regimes is not None
     return {
         "total": pieces.total,

@@ -1,0 +1,164 @@
+"""From what a file says of execution to what the simulator is given: prices, events, costs and limits of a fill."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from regimefolio.backtest.spec import ExecutionSpec
+from regimefolio.core.errors import ConfigError, MissingDataError
+from regimefolio.core.types import Float, Int, Panel, last_seen, read_only
+from regimefolio.kernels.ledger import NO_FRICTIONS, NONE, Execution, Frictions, Prices, events_of, prices_of
+from regimefolio.market import Market
+from regimefolio.market.fill import Fill, fill_prices
+from regimefolio.portfolio import PortfolioSpec
+
+VOLATILITY_BARS = 21
+"""One-bar returns whose deviation scales the market impact."""
+
+
+class Ended(NamedTuple):
+    """Assets that end: the bar before whose fill their holders are paid, and what they get of the last close, less 1.
+
+    Attributes
+    ----------
+    bar, asset : ndarray of shape (M,), int64
+    value : ndarray of shape (M,)
+        Return on the last close.
+    assumed : ndarray of shape (M,), bool
+        Whether nobody said so, and too many bars are missing.
+    """
+
+    bar: Int
+    asset: Int
+    value: Float
+    assumed: Int
+
+
+def endings(panel: Panel, delist_after: int | None, assumed_return: float) -> Ended:
+    """When assets end: at a delisting that is known, or when more than `delist_after` bars in a row are missing.
+
+    Both are known at that bar. What ends before the first bar or after the last one does not.
+
+    Parameters
+    ----------
+    delist_after : int or None
+        None: nothing is assumed.
+    assumed_return : float
+        On the last close, of an asset whose end is assumed.
+    """
+    present = np.isfinite(panel.close)
+    bars = np.arange(panel.n_bars)
+    last = np.maximum.accumulate(np.where(present, bars[:, None], -1), axis=0)
+    at, value = np.full(panel.n_assets, panel.n_bars), np.full(panel.n_assets, np.nan)
+    if panel.delisted_at is not None and panel.delisting_return is not None:
+        final = last[-1]
+        at = np.where(panel.delisted_at >= 0, np.maximum(panel.delisted_at, final + 1), panel.n_bars)
+        at = np.where(final >= 0, at, panel.n_bars)
+        value = panel.delisting_return
+    known = np.flatnonzero(at < panel.n_bars)
+    bar, asset = np.zeros(0, np.int64), np.zeros(0, np.int64)
+    if delist_after is not None:
+        overdue = (last >= 0) & (bars[:, None] - last == delist_after + 1) & (bars[:, None] < at)
+        bar, asset = np.nonzero(overdue)
+    return Ended(
+        np.concatenate([at[known], bar]),
+        np.concatenate([known, asset]),
+        np.concatenate([value[known], np.full(len(bar), assumed_return)]),
+        np.concatenate([np.zeros(len(known), np.int64), np.ones(len(bar), np.int64)]),
+    )
+
+
+def traded_prices(panel: Panel, fill: Fill, execution: ExecutionSpec, ended: Ended) -> Prices:
+    """Prices at which a panel is traded, and what happens to its holders.
+
+    Where dividends are paid in cash, prices are adjusted for splits alone.
+    """
+    fills, closes = fill_prices(panel, fill), panel.close
+    bar, asset, pay = np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0)
+    if panel.dividend is not None and execution.dividends == "cash":
+        price, shares = panel.adjustment
+        closes = read_only(closes * (shares / price))
+        fills = closes if fill == "next_close" else read_only(fills * (shares / price))
+        bar, asset = np.nonzero(panel.dividend > 0.0)
+        pay = shares[bar, asset] * panel.dividend[bar, asset]
+    left = last_seen(closes)[ended.bar, ended.asset] * (1.0 + ended.value)
+    happening = events_of(
+        panel.n_bars,
+        np.concatenate([bar, ended.bar]),
+        np.concatenate([asset, ended.asset]),
+        np.concatenate([pay, left]),
+        np.arange(len(bar) + len(ended.bar)) >= len(bar),
+    )
+    return prices_of(fills, closes, happening)
+
+
+def execution_terms(execution: ExecutionSpec, portfolio: PortfolioSpec, market: Market, prices: Prices) -> Execution:
+    """What fills cost and allow, per bar.
+
+    Raises
+    ------
+    ConfigError
+        Costs that equity cannot pay, or something that accounts of their own do not know.
+    MissingDataError
+        Participation or impact is asked for, and the data has no volumes.
+    """
+    per_year, gross = market.panel.periods_per_year, portfolio.constraints.max_gross
+    if execution.proportional_cost * gross >= 1.0:
+        raise ConfigError(
+            f"costs of {execution.proportional_cost:.0%} of what is traded cannot be paid from equity where max_gross "
+            f"is {gross:g}; lower commission_bps, slippage_bps, spread_bps or max_gross",
+            ("execution",),
+        )
+    financing = execution.cash_rate if execution.financing_rate is None else execution.financing_rate
+    return Execution(
+        commission=execution.commission_bps * 1e-4,
+        slippage=(execution.slippage_bps + 0.5 * execution.spread_bps) * 1e-4,
+        cash_rate=execution.cash_rate / per_year,
+        borrow_rate=execution.borrow_rate / per_year,
+        delay=execution.delay,
+        on_change=execution.sizing == "on_change",
+        apart=execution.accounts == "per_asset",
+        financing_rate=financing / per_year,
+        frictions=_frictions(execution, portfolio, market, prices),
+    )
+
+
+def _frictions(execution: ExecutionSpec, portfolio: PortfolioSpec, market: Market, prices: Prices) -> Frictions:
+    asked = [("execution", name) for name in execution.frictions] + [
+        ("portfolio", name) for name in portfolio.frictions
+    ]
+    if not asked:
+        return NO_FRICTIONS
+    if execution.accounts == "per_asset":
+        room, name = asked[0]
+        raise ConfigError(
+            f"{room}.{name} is for a shared account; leave it out, or use execution.accounts: shared", asked[0]
+        )
+    panel, limit = market.panel, execution.max_participation
+    adjustment = panel.adjustment
+    money, volatility = NONE, NONE
+    if limit is not None or execution.impact > 0.0:
+        if panel.volume is None:
+            name = "impact" if limit is None else "max_participation"
+            raise MissingDataError(f"execution.{name} needs volumes, and this data has none; leave it out")
+        fill = prices.fill if execution.dividends == "cash" else prices.fill * (adjustment.shares / adjustment.price)
+        money = read_only(panel.volume * fill)
+    if execution.impact > 0.0:
+        volatility = read_only(market.volatility(VOLATILITY_BARS))
+    return Frictions(
+        per_order=execution.fee_per_order,
+        per_share=execution.fee_per_share,
+        impact=execution.impact,
+        participation=np.inf if limit is None else limit,
+        carry=execution.on_excess == "carry",
+        whole=execution.shares == "whole",
+        min_value=execution.min_order_value,
+        band=portfolio.no_trade_band,
+        relative_band=portfolio.relative_band,
+        step=portfolio.rebalance_fraction,
+        units=read_only(np.ones((1, panel.n_assets)) if panel.split is None else adjustment.shares),
+        money=money,
+        volatility=volatility,
+    )
