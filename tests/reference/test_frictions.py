@@ -160,13 +160,14 @@ def markets(draw: st.DrawFn) -> Case:
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     shape = (n_bars, n_assets)
     dear = draw(st.sampled_from([1.0, 1000.0]))  # whole shares are large, or small
-    close = dear * rng.uniform(5.0, 100.0, n_assets) * np.exp(0.05 * rng.standard_normal(shape).cumsum(axis=0))
+    wild = draw(st.sampled_from([0.05, 0.4]))
+    close = dear * rng.uniform(5.0, 100.0, n_assets) * np.exp(wild * rng.standard_normal(shape).cumsum(axis=0))
     fill = close * np.exp(0.02 * rng.standard_normal(shape)) if draw(st.booleans()) else close.copy()
     gone = rng.random(shape) < draw(st.sampled_from([0.0, 0.2]))
     close[gone], fill[gone] = np.nan, np.nan
     events: dict[int, list[twin.Event]] = {}
     for t, n in np.argwhere(rng.random(shape) < draw(st.sampled_from([0.0, 0.2]))).tolist():
-        events.setdefault(t, []).append(twin.Event(str(n), dear * float(rng.uniform(0.0, 2.0))))
+        events.setdefault(t, []).append(twin.Event(str(n), dear * float(rng.uniform(0.0, 100.0 * wild))))
     if n_bars > 2 and draw(st.booleans()):
         end = int(rng.integers(1, n_bars))
         seen = close[:end, 0][~np.isnan(close[:end, 0])]
@@ -175,9 +176,9 @@ def markets(draw: st.DrawFn) -> Case:
         events = {t: [e for e in now if e.symbol != "0" or t <= end] for t, now in events.items()}
         events.setdefault(end, []).append(twin.Event("0", left, ends=True))
         events = {t: now for t, now in events.items() if now}
-    gross = draw(st.sampled_from([0.6, 1.0, 1.6]))
+    gross = draw(st.sampled_from([0.6, 1.0, 2.5]))
     target = rng.dirichlet(np.ones(n_assets + 1), n_bars)[:, :-1] * gross
-    target *= np.where(rng.random(shape) < draw(st.sampled_from([0.0, 0.4])), -1.0, 1.0)
+    target *= np.where(rng.random(shape) < draw(st.sampled_from([0.0, 0.4, 0.7])), -1.0, 1.0)
     target[rng.random(shape) < 0.2] = 0.0
     for t in np.flatnonzero(rng.random(n_bars - 1) < draw(st.sampled_from([0.0, 0.5]))).tolist():
         target[t + 1] = target[t]
@@ -211,7 +212,7 @@ def markets(draw: st.DrawFn) -> Case:
         step=draw(st.sampled_from([1.0, 1.0, 0.55])),
     )
     decide = rng.random(n_bars) < draw(st.sampled_from([0.3, 1.0]))
-    start = draw(st.integers(0, n_bars - 1))
+    start = draw(st.integers(0, min(3, n_bars - 1)))
     return rub(Case(fill, close, target, decide, start, execution, events), frictions, int(rng.integers(2**32)))
 
 

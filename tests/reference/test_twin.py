@@ -57,6 +57,7 @@ class Case:
     costs: ledgers.Execution
     events: Mapping[int, Sequence[twin.Event]] = dataclasses.field(default_factory=dict)
     frictions: ledgers.Frictions = ledgers.NO_FRICTIONS
+    capital: float = CAPITAL
 
 
 def case(
@@ -185,7 +186,7 @@ def run_kernel(c: Case) -> tuple[int, ledgers.Ledger]:
     ledger = ledgers.empty_ledger(len(c.close), c.close.shape[1], record=True)
     prices = ledgers.prices_of(c.fill, c.close, happening(c) if c.events else None)
     terms = c.costs._replace(frictions=c.frictions)
-    status = simulate.simulate(prices, c.target, c.decide, c.start, CAPITAL, terms, ledger)
+    status = simulate.simulate(prices, c.target, c.decide, c.start, c.capital, terms, ledger)
     return status, ledger
 
 
@@ -221,9 +222,9 @@ def run_twin(c: Case) -> tuple[twin.Account, list[twin.Bar]]:
         )
 
     if not terms.apart:
-        one = account(CAPITAL)
+        one = account(c.capital)
         return one, twin.simulate(*history, one, terms.delay, c.events)
-    accounts = {str(i): account(CAPITAL / n) for i in range(n)}
+    accounts = {str(i): account(c.capital / n) for i in range(n)}
     bars = twin.simulate_apart(*history, accounts, terms.delay, c.events)
     first = accounts["0"]
     for other in list(accounts.values())[1:]:
@@ -239,7 +240,8 @@ def bars_agree(name: str, c: Case, ledger: ledgers.Ledger, bars: Sequence[twin.B
         for field in ("equity", "cash", "cost", "pre_fill"):
             same(getattr(ledger, field)[t] / CAPITAL, getattr(bar, field) / CAPITAL, (name, t, field))
         for n in range(c.close.shape[1]):
-            price = bar.equity / max(bar.shares.get(str(n), 1.0), 1.0)  # one share's scale
+            scale = bar.equity if bar.equity > 0.0 else c.capital
+            price = scale / max(bar.shares.get(str(n), 1.0), 1.0)  # one share's scale
             same(ledger.shares_held[t, n] / price, bar.shares.get(str(n), 0.0) / price, (name, t, n))
             same(ledger.traded[t, n] / price, bar.traded.get(str(n), 0.0) / price, (name, t, n))
             same(ledger.weights[t, n], bar.weights.get(str(n), 0.0), (name, t, n))

@@ -475,7 +475,8 @@ def simulate(
         account.last.update(fill[t])
         pre_fill = account.equity
         if pre_fill <= 0:
-            bars.append(Bar(pre_fill, pre_fill, 0.0, 0.0, fee, pre_fill, {}, {}, {}))
+            ended = {s: -shares for s, shares in before.items() if s not in account.shares}
+            bars.append(Bar(pre_fill, pre_fill, 0.0, 0.0, fee, pre_fill, {}, ended, {}))
             break
         traded_value, cost = account.fill(t, targets, t - 1 - delay, fill[t])
         traded = {s: account.shares.get(s, 0.0) - before.get(s, 0.0) for s in {*before, *account.shares}}
