@@ -56,6 +56,8 @@ class Case:
     start: int
     costs: ledgers.Execution
     events: Mapping[int, Sequence[twin.Event]] = dataclasses.field(default_factory=dict)
+    frictions: ledgers.Frictions = ledgers.NO_FRICTIONS
+    capital: float = CAPITAL
 
 
 def case(
@@ -183,8 +185,17 @@ def happening(c: Case) -> ledgers.Events:
 def run_kernel(c: Case) -> tuple[int, ledgers.Ledger]:
     ledger = ledgers.empty_ledger(len(c.close), c.close.shape[1], record=True)
     prices = ledgers.prices_of(c.fill, c.close, happening(c) if c.events else None)
-    status = simulate.simulate(prices, c.target, c.decide, c.start, CAPITAL, c.costs, ledger)
+    terms = c.costs._replace(frictions=c.frictions)
+    status = simulate.simulate(prices, c.target, c.decide, c.start, c.capital, terms, ledger)
     return status, ledger
+
+
+def frictions(f: ledgers.Frictions) -> twin.Frictions:
+    """The same, by bar and symbol."""
+    units, money, volatility = (
+        {t: prices_at(row) for t, row in enumerate(panel)} for panel in (f.units, f.money, f.volatility)
+    )
+    return twin.Frictions(*f[:-3], units=units, money=money, volatility=volatility)
 
 
 def run_twin(c: Case) -> tuple[twin.Account, list[twin.Bar]]:
@@ -200,12 +211,20 @@ def run_twin(c: Case) -> tuple[twin.Account, list[twin.Bar]]:
 
     def account(capital: float) -> twin.Account:
         cost = terms.commission + terms.slippage
-        return twin.Account(capital, cost, terms.cash_rate, terms.borrow_rate, terms.on_change)
+        return twin.Account(
+            capital,
+            cost,
+            terms.cash_rate,
+            terms.borrow_rate,
+            terms.on_change,
+            terms.financing_rate,
+            frictions(c.frictions),
+        )
 
     if not terms.apart:
-        one = account(CAPITAL)
+        one = account(c.capital)
         return one, twin.simulate(*history, one, terms.delay, c.events)
-    accounts = {str(i): account(CAPITAL / n) for i in range(n)}
+    accounts = {str(i): account(c.capital / n) for i in range(n)}
     bars = twin.simulate_apart(*history, accounts, terms.delay, c.events)
     first = accounts["0"]
     for other in list(accounts.values())[1:]:
@@ -214,30 +233,21 @@ def run_twin(c: Case) -> tuple[twin.Account, list[twin.Bar]]:
     return first, bars
 
 
-@pytest.mark.parametrize("name", CASES)
-def test_every_bar_agrees(name: str) -> None:
-    c = CASES[name]
-    status, ledger = run_kernel(c)
-    _, bars = run_twin(c)
-    assert status == ledgers.OK
-    assert len(bars) == len(c.close) - c.start
+def bars_agree(name: str, c: Case, ledger: ledgers.Ledger, bars: Sequence[twin.Bar]) -> None:
     for t, bar in enumerate(bars, c.start):
         for field in ("turnover", "gross"):
             same(getattr(ledger, field)[t], getattr(bar, field), (name, t, field))
         for field in ("equity", "cash", "cost", "pre_fill"):
             same(getattr(ledger, field)[t] / CAPITAL, getattr(bar, field) / CAPITAL, (name, t, field))
         for n in range(c.close.shape[1]):
-            price = bar.equity / max(bar.shares.get(str(n), 1.0), 1.0)  # one share's scale
+            scale = bar.equity if bar.equity > 0.0 else c.capital
+            price = scale / max(bar.shares.get(str(n), 1.0), 1.0)  # one share's scale
             same(ledger.shares_held[t, n] / price, bar.shares.get(str(n), 0.0) / price, (name, t, n))
             same(ledger.traded[t, n] / price, bar.traded.get(str(n), 0.0) / price, (name, t, n))
             same(ledger.weights[t, n], bar.weights.get(str(n), 0.0), (name, t, n))
 
 
-@pytest.mark.parametrize("name", CASES)
-def test_every_metric_agrees(name: str) -> None:
-    c = CASES[name]
-    _, ledger = run_kernel(c)
-    account, bars = run_twin(c)
+def metrics_agree(name: str, c: Case, ledger: ledgers.Ledger, account: twin.Account, bars: Sequence[twin.Bar]) -> None:
     index = np.nanmean(c.close / np.nanmean(c.close, axis=0), axis=1)
     benchmark = np.concatenate(([np.nan], index[1:] / index[:-1] - 1.0))
     benchmark[::17] = np.nan
@@ -253,6 +263,24 @@ def test_every_metric_agrees(name: str) -> None:
     for metric, value in zip(metrics.NAMES, values, strict=True):
         scale = CAPITAL if metric in ("costs", "average_win", "average_loss") else 1.0
         same(value / scale, expected[metric] / scale, (name, metric))
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_every_bar_agrees(name: str) -> None:
+    c = CASES[name]
+    status, ledger = run_kernel(c)
+    _, bars = run_twin(c)
+    assert status == ledgers.OK
+    assert len(bars) == len(c.close) - c.start
+    bars_agree(name, c, ledger, bars)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_every_metric_agrees(name: str) -> None:
+    c = CASES[name]
+    _, ledger = run_kernel(c)
+    account, bars = run_twin(c)
+    metrics_agree(name, c, ledger, account, bars)
 
 
 @pytest.mark.parametrize("name", CASES)

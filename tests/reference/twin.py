@@ -1,6 +1,7 @@
 """The slow, readable twin of the kernels: what a target, a fill and a metric mean, in plain Python.
 
-It is written from the definitions of the documentation, one asset and one bar at a time, with dictionaries and floats.
+It is written from the definitions of the documentation, one asset and one bar at a time, with dictionaries and floats;
+the simulation from docs/accounting.md, whose steps its methods name.
 Roots are found by bisection, quantiles by sorting. Nothing here is fast, and nothing is shared with the kernels.
 """
 
@@ -217,6 +218,72 @@ class Event:
     ends: bool = False
 
 
+@dataclass(frozen=True)
+class Quote:
+    """What an order of an asset meets at the bar of its fill; unknown money is NaN, unknown volatility 0."""
+
+    price: float
+    units: float
+    money: float
+    volatility: float
+
+
+@dataclass(frozen=True)
+class Frictions:
+    """What makes a fill more than a cost in proportion to its value; the defaults are those of a fill without any.
+
+    `units`, `money` and `volatility` are by bar and symbol: traded shares in a unit, 1 where absent; money traded; and
+    the volatility known at the bar. What is unknown is absent.
+    """
+
+    per_order: float = 0.0
+    per_share: float = 0.0
+    impact: float = 0.0
+    participation: float = math.inf
+    carry: bool = False
+    whole: bool = False
+    min_value: float = 0.0
+    band: float = 0.0
+    relative_band: float = 0.0
+    step: float = 1.0
+    units: Mapping[int, Mapping[str, float]] = field(default_factory=dict)
+    money: Mapping[int, Mapping[str, float]] = field(default_factory=dict)
+    volatility: Mapping[int, Mapping[str, float]] = field(default_factory=dict)
+
+    def quote(self, symbol: str, price: float, bar: int, decided: int) -> Quote:
+        """What is met at a bar by an order that was decided at an earlier one."""
+        return Quote(
+            price,
+            self.units.get(bar, {}).get(symbol, 1.0),
+            self.money.get(bar, {}).get(symbol, math.nan),
+            self.volatility.get(decided, {}).get(symbol, 0.0),
+        )
+
+    def within_band(self, weight: float, share: float) -> bool:
+        """Whether an asset is near enough to its target to be left alone; what is to be closed never is."""
+        if weight == 0.0 or (self.band == 0.0 and self.relative_band == 0.0):
+            return False
+        return abs(weight - share) <= max(self.band, self.relative_band * abs(weight))
+
+    def is_small(self, order: float, equity: float) -> bool:
+        """Whether an order is too small to be one."""
+        return abs(order) < 1e-10 * equity or abs(order) < self.min_value
+
+    def limit(self, at: Quote) -> float:
+        """The largest order, in money, that participation allows."""
+        if self.participation == math.inf:
+            return math.inf
+        return self.participation * at.money if at.money > 0.0 else 0.0
+
+    def in_whole_shares(self, order: float, held: float, at: Quote) -> float:
+        """An order of whole traded shares; what it leaves of a position, if no more than rounding, goes with it."""
+        if not self.whole:
+            return order
+        share = at.price / at.units
+        rounded = math.copysign(math.floor(abs(order) / share + 1e-9) * share, order)
+        return -held if abs(held + rounded) <= 1e-9 * share else rounded
+
+
 @dataclass
 class Trip:
     """One position from flat to flat."""
@@ -246,8 +313,8 @@ class Bar:
 class Account:
     """An account that trades target weights.
 
-    `cost` is a fraction of traded value; interest on cash and the fee on what is held short are per bar. With
-    `on_change` an asset is ordered where its target is another than that of its last order.
+    `cost` is a fraction of traded value; interest on cash above and below 0, and the fee on what is held short, are per
+    bar. With `on_change` an asset is ordered where its target is another than that of its last order.
     """
 
     cash: float
@@ -255,7 +322,11 @@ class Account:
     interest: float = 0.0
     borrow: float = 0.0
     on_change: bool = False
+    financing: float = 0.0
+    frictions: Frictions = field(default_factory=Frictions)
     ordered: dict[str, float] = field(default_factory=dict)
+    carried: dict[str, float] = field(default_factory=dict)
+    decided: int = -1
     shares: dict[str, float] = field(default_factory=dict)
     last: dict[str, float] = field(default_factory=dict)
     open_trips: dict[str, Trip] = field(default_factory=dict)
@@ -269,56 +340,102 @@ class Account:
     def equity(self) -> float:
         return math.fsum([self.cash, *(self.value(s) for s in self.shares)])
 
-    def orders(self, weights: Weights, fill: Prices) -> dict[str, float]:
-        """Money to buy (or sell, negative) of every asset that has an order and a price."""
-        equity = self.equity
-        held = {s: self.value(s) for s in weights if s in fill}
+    def charge(self, order: float, at: Quote) -> float:
+        """What an order costs."""
+        f, size = self.frictions, abs(order)
+        fees = f.per_share * at.units * size / at.price + f.per_order
+        impact = f.impact * at.volatility * math.sqrt(size / at.money) * size if f.impact and at.money > 0.0 else 0.0
+        return self.cost * size + fees + impact
+
+    def due(self, targets: Mapping[int, Weights], decided: int, prices: Prices) -> dict[str, float]:
+        """Targets to be filled now: a decision's, which ends what is carried, or what is carried; without a price none.
+
+        Step 1 of a fill, on change, is a decision's alone: what is carried is the same order, not another one.
+        """
+        if decided not in targets:
+            return {s: w for s, w in self.carried.items() if s in prices}
+        self.decided = decided
+        weights = {s: w for s, w in targets[decided].items() if s in prices}
+        if self.on_change:
+            weights = {s: w for s, w in weights.items() if w != self.ordered.get(s, 0.0)}
+            self.ordered.update(weights)
+        return weights
+
+    def wishes(self, weights: Weights, quotes: Mapping[str, Quote]) -> dict[str, float]:
+        """Steps 2 to 5 of a fill: money to buy (or sell, negative) that gives what is left after costs the targets."""
+        f, equity = self.frictions, self.equity
+        held = {s: self.value(s) for s in weights}
+
+        def wish(symbol: str, after: float) -> float:
+            return f.step * (weights[symbol] * after - held[symbol])
+
+        ordered = [s for s, w in weights.items() if not f.within_band(w, held[s] / equity)]
+        ordered = [s for s in ordered if not f.is_small(wish(s, equity), equity)]
 
         def too_much(after: float) -> float:
-            return after - equity + self.cost * math.fsum(abs(weights[s] * after - held[s]) for s in held)
+            return after - equity + math.fsum(self.charge(wish(s, after), quotes[s]) for s in ordered)
 
-        after = root(too_much, 0.0, equity) if self.cost else equity
-        wanted = {s: weights[s] * after - held[s] for s in held}
-        orders = {s: d for s, d in wanted.items() if abs(d) >= 1e-10 * equity}
-        buys = math.fsum(d for d in orders.values() if d > 0)
-        sells = -math.fsum(d for d in orders.values() if d < 0)
-        means, needs = self.cash + sells * (1 - self.cost), buys * (1 + self.cost)
-        if needs > means + 1e-12 * equity:
-            self.ordered.update({s: math.nan for s, d in orders.items() if d > 0})
-            orders = {s: d * means / needs if d > 0 else d for s, d in orders.items()}
-        return {s: d for s, d in orders.items() if abs(d) >= 1e-10 * equity}
+        after = root(too_much, 0.0, equity) if too_much(equity) > 0.0 else equity
+        return {s: wish(s, after) for s in ordered}
 
-    def trade(self, bar: int, symbol: str, money: float, price: float, equity: float) -> None:
-        """One piece of an order, which does not pass through flat."""
+    def sized(self, wishes: Mapping[str, float], weights: Weights, quotes: Mapping[str, Quote]) -> dict[str, float]:
+        """Step 6 of a fill: what participation, whole shares and the smallest order leave; keeps what is carried on."""
+        f, equity, orders = self.frictions, self.equity, {}
+        cut = {s for s, d in wishes.items() if abs(d) > f.limit(quotes[s])}
+        self.carried = {s: weights[s] for s in cut} if f.carry else {}
+        for s, d in wishes.items():
+            order = math.copysign(f.limit(quotes[s]), d) if s in cut else d
+            closes = weights[s] == 0.0 and f.step == 1.0 and s not in cut
+            orders[s] = order if closes else f.in_whole_shares(order, self.value(s), quotes[s])
+        return {s: d for s, d in orders.items() if not f.is_small(d, equity)}
+
+    def affordable(self, orders: Mapping[str, float], quotes: Mapping[str, Quote]) -> dict[str, float]:
+        """Step 7 of a fill: purchases scaled to the cash and to what sales bring."""
+        f, equity = self.frictions, self.equity
+        sales = {s: d for s, d in orders.items() if d < 0.0}
+        purchases = {s: d for s, d in orders.items() if d > 0.0}
+        means = math.fsum([self.cash, *(-d - self.charge(d, quotes[s]) for s, d in sales.items())])
+        needs = math.fsum(d + self.charge(d, quotes[s]) for s, d in purchases.items())
+        if not purchases or needs <= means + 1e-12 * equity:
+            return dict(orders)
+        if self.on_change:  # ordered again at the next decision
+            self.ordered.update(dict.fromkeys(purchases, math.nan))
+        fees = f.per_order * len(purchases)
+        scale = max((means - fees) / (needs - fees), 0.0)
+        scaled = {s: f.in_whole_shares(d * scale, self.value(s), quotes[s]) for s, d in purchases.items()}
+        return sales | {s: d for s, d in scaled.items() if not f.is_small(d, equity)}
+
+    def trade(self, bar: int, symbol: str, money: float, cost: float, equity: float) -> None:
+        """One piece of an order, which does not pass through flat, and what it costs."""
         trip = self.open_trips.setdefault(symbol, Trip(bar))
-        trip.profit -= money + self.cost * abs(money)
-        self.cash -= money + self.cost * abs(money)
+        trip.profit -= money + cost
+        self.cash -= money + cost
         if money == -self.value(symbol):
             self.shares.pop(symbol)
             trip.closed, trip.dust = bar, 1e-10 * equity
             self.closed_trips.append(self.open_trips.pop(symbol))
         else:
-            self.shares[symbol] = (self.value(symbol) + money) / price
+            self.shares[symbol] = (self.value(symbol) + money) / self.last[symbol]
 
-    def fill(self, bar: int, weights: Weights, prices: Prices) -> float:
-        """Fill every order, in two pieces where it turns a position over; returns the traded value."""
-        if self.on_change:
-            weights = {s: w for s, w in weights.items() if s in prices and w != self.ordered.get(s, 0.0)}
-            self.ordered.update(weights)
-        orders, equity = self.orders(weights, prices), self.equity
+    def fill(self, bar: int, targets: Mapping[int, Weights], decided: int, prices: Prices) -> tuple[float, float]:
+        """Fill every order, in two pieces where it turns a position over; returns the traded value and what it cost."""
+        weights = self.due(targets, decided, prices)
+        quotes = {s: self.frictions.quote(s, prices[s], bar, self.decided) for s in weights}
+        orders = self.affordable(self.sized(self.wishes(weights, quotes), weights, quotes), quotes)
+        costs, equity = {s: self.charge(d, quotes[s]) for s, d in orders.items()}, self.equity
         for symbol, money in orders.items():
             held = self.value(symbol)
-            if held and held * (held + money) < 0:
-                self.trade(bar, symbol, -held, prices[symbol], equity)
-                self.trade(bar, symbol, held + money, prices[symbol], equity)
-            else:
-                self.trade(bar, symbol, money, prices[symbol], equity)
+            turns = held * (held + money) < 0.0
+            for piece in [-held, held + money] if turns else [money]:
+                self.trade(bar, symbol, piece, costs[symbol] * abs(piece) / abs(money), equity)
         if abs(self.cash) < 1e-11 * self.equity:
             self.cash = max(self.cash, 0.0)
-        return math.fsum(abs(money) for money in orders.values())
+        return math.fsum(map(abs, orders.values())), math.fsum(costs.values())
 
     def receive(self, bar: int, event: Event) -> None:
         """What an event pays for the shares held; a short position pays it."""
+        if event.ends:
+            self.ordered.pop(event.symbol, None)
         if event.symbol not in self.shares:
             return
         trip = self.open_trips[event.symbol]
@@ -326,7 +443,6 @@ class Account:
         self.cash += self.shares[event.symbol] * event.pay
         if event.ends:
             self.shares.pop(event.symbol)
-            self.ordered.pop(event.symbol, None)
             trip.closed, trip.dust = bar, 1e-10 * self.equity
             self.closed_trips.append(self.open_trips.pop(event.symbol))
 
@@ -351,7 +467,7 @@ def simulate(
     """Trade from bar `start` on the targets decided 1 + delay bars before, until the end or bankruptcy."""
     bars = []
     for t in range(start, len(close)):
-        account.cash *= 1.0 + account.interest
+        account.cash *= 1.0 + (account.interest if account.cash > 0.0 else account.financing)
         fee = account.pay_lenders()
         before = dict(account.shares)
         for event in events.get(t, ()):
@@ -359,14 +475,14 @@ def simulate(
         account.last.update(fill[t])
         pre_fill = account.equity
         if pre_fill <= 0:
-            bars.append(Bar(pre_fill, pre_fill, 0.0, 0.0, fee, pre_fill, {}, {}, {}))
+            ended = {s: -shares for s, shares in before.items() if s not in account.shares}
+            bars.append(Bar(pre_fill, pre_fill, 0.0, 0.0, fee, pre_fill, {}, ended, {}))
             break
-        decided = t - 1 - delay
-        traded_value = account.fill(t, targets[decided], fill[t]) if decided in targets else 0.0
+        traded_value, cost = account.fill(t, targets, t - 1 - delay, fill[t])
         traded = {s: account.shares.get(s, 0.0) - before.get(s, 0.0) for s in {*before, *account.shares}}
         account.last.update(close[t])
         equity = account.equity
-        turnover, cost = traded_value / 2 / pre_fill, traded_value * account.cost + fee
+        turnover, cost = traded_value / 2 / pre_fill, cost + fee
         if equity <= 0:
             bars.append(Bar(equity, equity, 0.0, turnover, cost, pre_fill, {}, traded, {}))
             break

@@ -1,0 +1,239 @@
+"""What makes a fill more than a cost in proportion to its value: the kernel and its twin agree on it, to 1e-12."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from regimefolio.kernels import ledger as ledgers
+from tests.reference import twin
+from tests.reference.test_twin import CAPITAL, Case, bars_agree, case, metrics_agree, run_kernel, run_twin, same
+
+Float = NDArray[np.float64]
+
+NONE = ledgers.NO_FRICTIONS
+
+
+def rub(c: Case, terms: ledgers.Frictions, seed: int, money: float = CAPITAL) -> Case:
+    """A case with these terms, with splits, money traded about `money` and volatilities, in part unknown or 0."""
+    rng = np.random.default_rng(seed)
+    shape = c.close.shape
+    split = np.where(rng.random(shape) < 0.02, rng.choice([2.0, 3.0, 1.5, 0.5, 0.1], shape), 1.0)
+    units = split.cumprod(axis=0)
+    traded = money * np.exp(rng.standard_normal(shape))
+    traded[rng.random(shape) < 0.1] = np.nan
+    traded[rng.random(shape) < 0.05] = 0.0
+    traded[np.isnan(c.fill)] = np.nan
+    volatility = rng.uniform(0.005, 0.04, shape)
+    volatility[rng.random(shape) < 0.1] = np.nan
+    for panel in (units, traded, volatility):
+        panel.setflags(write=False)
+    asks = terms.impact > 0.0 or terms.participation < math.inf
+    terms = terms._replace(
+        units=units, money=traded if asks else ledgers.NONE, volatility=volatility if terms.impact else ledgers.NONE
+    )
+    return replace(c, frictions=terms)
+
+
+def terms(
+    commission: float = 0.0005, slippage: float = 0.0, delay: int = 0, on_change: bool = False
+) -> ledgers.Execution:
+    return ledgers.Execution(
+        commission, slippage, 0.0001, 0.0003, delay=delay, on_change=on_change, financing_rate=0.0005
+    )
+
+
+LEVELS = (0.0, 0.02, 0.05)
+LEVELS_SHORT = (-0.05, 0.0, 0.02, 0.05)
+
+FRICTION_CASES = {
+    "units alone": rub(case("units", 0), NONE, 1),
+    "per order": rub(case("per order", 1000, missing=0.1), NONE._replace(per_order=50.0), 2),
+    "per share": rub(case("per share", 2000, at_open=True), NONE._replace(per_share=0.05), 3),
+    "per share, short": rub(case("per share short", 2000, short=True, missing=0.05), NONE._replace(per_share=0.05), 4),
+    "impact": rub(case("impact", 3000, missing=0.1, at_open=True), NONE._replace(impact=0.8), 5),
+    "impact, late": rub(case("impact late", 3000, short=True, costs=terms(delay=2)), NONE._replace(impact=0.8), 6),
+    "impact, nothing else": rub(
+        case("impact alone", 3000, costs=ledgers.Execution(0.0, 0.0, 0.0)), NONE._replace(impact=1.0), 7
+    ),
+    "participation": rub(case("part", 4000, missing=0.1), NONE._replace(participation=0.02), 8),
+    "participation, short": rub(case("part short", 4000, short=True), NONE._replace(participation=0.02), 9),
+    "carried": rub(case("carry", 5000, every=7), NONE._replace(participation=0.01, carry=True), 10),
+    "carried, short, late": rub(
+        case("carry short", 5000, every=7, missing=0.1, short=True, at_open=True, costs=terms(delay=1)),
+        NONE._replace(participation=0.01, carry=True, impact=0.5),
+        11,
+    ),
+    "carried, on change": rub(
+        case("carry change", 5000, every=7, missing=0.05, levels=LEVELS, costs=terms(on_change=True)),
+        NONE._replace(participation=0.01, carry=True),
+        12,
+    ),
+    "whole shares": rub(case("whole", 6000, missing=0.05), NONE._replace(whole=True), 13),
+    "whole shares, short": rub(case("whole short", 6000, short=True, at_open=True), NONE._replace(whole=True), 14),
+    "smallest order": rub(case("smallest", 500), NONE._replace(min_value=20_000.0), 15),
+    "band": rub(case("band", 1500, every=1, levels=LEVELS), NONE._replace(band=0.004), 16),
+    "relative band": rub(case("relative", 1500, every=1, levels=LEVELS_SHORT), NONE._replace(relative_band=0.15), 17),
+    "bands, on change": rub(
+        case("bands", 1500, every=1, levels=(*LEVELS, 0.045), costs=terms(on_change=True)),
+        NONE._replace(band=0.002, relative_band=0.2),
+        18,
+    ),
+    "step": rub(case("step", 2500, missing=0.1), NONE._replace(step=0.4), 19),
+    "step, short, late": rub(case("step short", 2500, short=True, costs=terms(delay=1)), NONE._replace(step=0.4), 20),
+    "retail": rub(
+        case("retail", 3500, every=2, at_open=True, missing=0.05, dividends=0.03, costs=terms(0.001)),
+        NONE._replace(per_order=10.0, per_share=0.01, whole=True, min_value=500.0, band=0.003),
+        21,
+    ),
+    "fund": rub(
+        case("fund", 4500, every=3, short=True, missing=0.05, dividends=0.03, costs=terms(0.0, 0.001, delay=1)),
+        NONE._replace(impact=0.7, participation=0.05, carry=True, relative_band=0.1, step=0.7),
+        22,
+    ),
+    "everything": rub(
+        case("all", 200, every=4, short=True, at_open=True, missing=0.05, dividends=0.03, costs=terms(delay=1)),
+        ledgers.Frictions(
+            20.0, 0.01, 0.5, 0.03, True, True, 300.0, 0.002, 0.1, 0.8, ledgers.NONE, ledgers.NONE, ledgers.NONE
+        ),
+        23,
+    ),
+    "everything, on change": rub(
+        case(
+            "all change",
+            200,
+            every=3,
+            levels=(*LEVELS_SHORT, 0.04),
+            at_open=True,
+            missing=0.05,
+            dividends=0.03,
+            costs=terms(on_change=True),
+        ),
+        ledgers.Frictions(
+            20.0, 0.01, 0.5, 0.03, True, True, 300.0, 0.002, 0.1, 1.0, ledgers.NONE, ledgers.NONE, ledgers.NONE
+        ),
+        24,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FRICTION_CASES)
+def test_every_bar_agrees(name: str) -> None:
+    c = FRICTION_CASES[name]
+    status, ledger = run_kernel(c)
+    _, bars = run_twin(c)
+    assert status == ledgers.OK
+    assert len(bars) == len(c.close) - c.start
+    bars_agree(name, c, ledger, bars)
+
+
+@pytest.mark.parametrize("name", FRICTION_CASES)
+def test_every_metric_agrees(name: str) -> None:
+    c = FRICTION_CASES[name]
+    _, ledger = run_kernel(c)
+    account, bars = run_twin(c)
+    metrics_agree(name, c, ledger, account, bars)
+
+
+@pytest.mark.parametrize("name", FRICTION_CASES)
+def test_every_friction_matters(name: str) -> None:
+    """A case whose friction changes nothing would say nothing of it."""
+    c = FRICTION_CASES[name]
+    plain = [bar.equity for bar in run_twin(replace(c, frictions=NONE))[1]]
+    rubbed = [bar.equity for bar in run_twin(c)[1]]
+    assert (plain == rubbed) == (name == "units alone")
+
+
+@st.composite
+def markets(draw: st.DrawFn) -> Case:
+    """Random walks with gaps, opens, dividends and an end, targets of any sign, and any frictions.
+
+    What there is is drawn; how much of it comes from a generator, so that nothing lies on a limit to the last bit.
+    """
+    n_bars, n_assets = draw(st.integers(2, 12)), draw(st.integers(1, 4))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    shape = (n_bars, n_assets)
+    dear = draw(st.sampled_from([1.0, 1000.0]))  # whole shares are large, or small
+    wild = draw(st.sampled_from([0.05, 0.4]))
+    close = dear * rng.uniform(5.0, 100.0, n_assets) * np.exp(wild * rng.standard_normal(shape).cumsum(axis=0))
+    fill = close * np.exp(0.02 * rng.standard_normal(shape)) if draw(st.booleans()) else close.copy()
+    gone = rng.random(shape) < draw(st.sampled_from([0.0, 0.2]))
+    close[gone], fill[gone] = np.nan, np.nan
+    events: dict[int, list[twin.Event]] = {}
+    for t, n in np.argwhere(rng.random(shape) < draw(st.sampled_from([0.0, 0.2]))).tolist():
+        events.setdefault(t, []).append(twin.Event(str(n), dear * float(rng.uniform(0.0, 100.0 * wild))))
+    if n_bars > 2 and draw(st.booleans()):
+        end = int(rng.integers(1, n_bars))
+        seen = close[:end, 0][~np.isnan(close[:end, 0])]
+        left = float(seen[-1] * rng.choice([0.0, 0.4, 1.0])) if seen.size else 0.0
+        close[end:, 0], fill[end:, 0] = np.nan, np.nan
+        events = {t: [e for e in now if e.symbol != "0" or t <= end] for t, now in events.items()}
+        events.setdefault(end, []).append(twin.Event("0", left, ends=True))
+        events = {t: now for t, now in events.items() if now}
+    gross = draw(st.sampled_from([0.6, 1.0, 2.5]))
+    target = rng.dirichlet(np.ones(n_assets + 1), n_bars)[:, :-1] * gross
+    target *= np.where(rng.random(shape) < draw(st.sampled_from([0.0, 0.4, 0.7])), -1.0, 1.0)
+    target[rng.random(shape) < 0.2] = 0.0
+    for t in np.flatnonzero(rng.random(n_bars - 1) < draw(st.sampled_from([0.0, 0.5]))).tolist():
+        target[t + 1] = target[t]
+    target[rng.random(shape) < 0.1] = np.nan
+    for array in (fill, close):
+        array.setflags(write=False)
+
+    def some(*amounts: float) -> float:
+        """One of some amounts, and a little more."""
+        return draw(st.sampled_from(amounts)) * float(rng.uniform(1.0, 1.1))
+
+    execution = ledgers.Execution(
+        some(0.0, 0.001),
+        some(0.0, 0.001),
+        some(0.0, 0.0005),
+        some(0.0, 0.001),
+        delay=draw(st.sampled_from([0, 0, 1, 2])),
+        on_change=draw(st.booleans()),
+        financing_rate=some(0.0, 0.001),
+    )
+    frictions = NONE._replace(
+        per_order=some(0.0, 10.0, 3000.0),
+        per_share=some(0.0, 0.02, 0.5),
+        impact=some(0.0, 0.0, 0.7),
+        participation=some(math.inf, math.inf, 0.03, 0.3),
+        carry=draw(st.booleans()),
+        whole=draw(st.booleans()),
+        min_value=some(0.0, 0.0, 30_000.0),
+        band=some(0.0, 0.0, 0.03),
+        relative_band=some(0.0, 0.0, 0.2),
+        step=draw(st.sampled_from([1.0, 1.0, 0.55])),
+    )
+    decide = rng.random(n_bars) < draw(st.sampled_from([0.3, 1.0]))
+    start = draw(st.integers(0, min(3, n_bars - 1)))
+    return rub(Case(fill, close, target, decide, start, execution, events), frictions, int(rng.integers(2**32)))
+
+
+def trips_agree(ledger: ledgers.Ledger, account: twin.Account) -> None:
+    trips = dict(zip(ledgers.TRIPS, ledger.trips.tolist(), strict=True))
+    wins = [trip.profit for trip in account.closed_trips if trip.profit >= trip.dust]
+    losses = [trip.profit for trip in account.closed_trips if trip.profit <= -trip.dust]
+    held = [trip.closed - trip.opened for trip in account.closed_trips if trip.closed is not None]
+    counts = (len(account.closed_trips), len(wins), len(losses), sum(held), len(account.open_trips))
+    assert tuple(trips[name] for name in ("closed", "wins", "losses", "bars_held", "open")) == counts
+    same(trips["gross_win"] / CAPITAL, math.fsum(wins) / CAPITAL, "gross_win")
+    same(trips["gross_loss"] / CAPITAL, math.fsum(losses) / CAPITAL, "gross_loss")
+
+
+@settings(max_examples=100, deadline=None)
+@given(markets())
+def test_any_market_agrees(c: Case) -> None:
+    status, ledger = run_kernel(c)
+    account, bars = run_twin(c)
+    assert (status == ledgers.BANKRUPT) == (bars[-1].equity <= 0.0)
+    bars_agree("any", c, ledger, bars)
+    trips_agree(ledger, account)
+    for column in ledger[:6]:
+        assert not column[c.start + len(bars) :].any()
