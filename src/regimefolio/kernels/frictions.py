@@ -35,6 +35,12 @@ def _money(t: int, n: int, frictions: Frictions) -> float:
 
 
 @piece
+def _share(t: int, n: int, prices: Prices, frictions: Frictions) -> float:
+    """The money that one traded share costs."""
+    return prices.fill[t, n] / frictions.units[min(t, frictions.units.shape[0] - 1), n]
+
+
+@piece
 def _cost(d: float, n: int, frictions: Frictions, account: Account) -> float:
     """What an order of money `d` costs; nothing where there is none."""
     size = abs(d)
@@ -94,7 +100,7 @@ def _in_size(d: float, t: int, n: int, closes: bool, least: float, prices: Price
     """An order in whole shares, where they are asked for and it does not close a position, or 0 where it is small."""
     size = abs(d)
     if frictions.whole and not closes:
-        lot = prices.fill[t, n] / frictions.units[min(t, frictions.units.shape[0] - 1), n]
+        lot = _share(t, n, prices, frictions)
         size = math.floor(size / lot + A_SHARE) * lot
     if size < least:
         return 0.0
@@ -161,6 +167,8 @@ def _book_orders(
             continue
         cost = _cost(d, n, frictions, account)
         after = held + d
+        if frictions.whole and abs(after) <= A_SHARE * _share(t, n, prices, frictions):
+            after = 0.0
         account.flow[n] -= d + cost
         if held * after <= 0.0:
             turn(t, n, held, after, cost / abs(d), DUST * equity, account, out.trips)
