@@ -171,13 +171,13 @@ def _assets_at(listed: Listed, table: DatedTable, date: Times) -> Int:
     """The asset that each row's symbol means on its date; -1 where the prices have none."""
     panel = listed.panel
     has = np.isfinite(panel.close)
-    first = panel.timestamps[has.argmax(axis=0)]
+    first, days = panel.timestamps[has.argmax(axis=0)].astype("datetime64[D]"), date.astype("datetime64[D]")
     meant: list[int] = []
     assets = {name: listed.assets_of(name) for name in table.symbols}
     table.refuse_strangers(name for name, found in assets.items() if found)
-    for code, moment in zip(table.asset.tolist(), date, strict=True):
+    for code, day in zip(table.asset.tolist(), days, strict=True):
         found = assets[table.symbols[code]]
-        begun = [asset for asset in found if has[:, asset].any() and first[asset] <= moment]
+        begun = [asset for asset in found if has[:, asset].any() and first[asset] <= day]
         meant.append((begun or found or [-1])[-1 if begun else 0])
     return np.array(meant, dtype=np.int64)
 

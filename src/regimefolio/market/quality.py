@@ -278,7 +278,8 @@ def split_like_jumps(close: Float, volume: Float | None) -> Jumps:
     Within 3% of 3/2, 2, 3, 4, 5, 10 or an inverse; at least 8 deviations of the asset's up to 63 log returns before
     it, of which there must be 10; and the medians of the five bars before it, and of those from it on, within 10% of
     the two closes. Where volumes are known, the money traded at the bar is less than 5 times the median of the 20 bars
-    before: at a split volume moves inversely to the price, and news of a third or more is traded on.
+    before: at a split volume moves inversely to the price, and news of a third or more is traded on. A change over more
+    than 21 missing bars is none.
 
     Parameters
     ----------
@@ -290,8 +291,9 @@ def split_like_jumps(close: Float, volume: Float | None) -> Jumps:
     price = close[bar, asset]
     least = SPLITS[0] * (1.0 - SPLIT_NEAR)
     apart = (price[:-1] > least * price[1:]) | (price[1:] > least * price[:-1])
+    apart &= (asset[1:] == asset[:-1]) & (np.diff(bar) <= LONG + 1)
     found: list[int] = []
-    for at in (np.flatnonzero(apart & (asset[1:] == asset[:-1])) + 1).tolist():
+    for at in (np.flatnonzero(apart) + 1).tolist():
         first, last = np.searchsorted(asset, asset[at]), np.searchsorted(asset, asset[at], side="right")
         own = slice(max(int(first), at - SPLIT_MEMORY - 1), min(int(last), at + FIVE))
         traded = None if volume is None else price[own] * volume[bar[own], asset[own]]

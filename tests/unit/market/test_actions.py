@@ -107,7 +107,7 @@ class TestWhatTheyDo:
         (folder / "own.csv").write_text("\n".join(text) + "\n")
         own = File(path=folder / "own.csv").load()
         assert own.fingerprint == load(folder, ACTIONS).fingerprint
-        assert own.about.endswith("(csv, long); 1 split and 1 dividend")
+        assert own.about.endswith("(csv, long); adjusted for 1 split and 1 dividend")
 
     def test_a_row_with_an_action_alone_is_no_bar(self, folder: Path) -> None:
         (folder / "own.csv").write_text(

@@ -177,6 +177,17 @@ class TestDelistings:
         assert self.read(folder, rows, max_gap=21)[0] == {"WM": (6, -1), "WM.2": (50, 0.25)}
         assert self.read(folder, f"WM.2,{DAYS[50]},0.25", max_gap=21)[0] == {"WM.2": (50, 0.25)}
 
+    def test_bars_with_a_time_of_day(self, tmp_path: Path) -> None:
+        rows = [
+            f"{DAYS[bar]}T21:00Z,{symbol},1"
+            for symbol, own in {"A": EVERY, "WM": [0, 1, 30, 31]}.items()
+            for bar in own
+        ]
+        (tmp_path / "prices.csv").write_text("\n".join(["timestamp,symbol,close", *rows]) + "\n")
+        assert self.read(tmp_path, f"WM,{DAYS[1]},-1", max_gap=21)[0] == {"WM": (1, -1)}
+        with pytest.raises(DataError, match="there are bars after it"):
+            self.read(tmp_path, f"WM,{DAYS[30]},-1", max_gap=21)
+
     def test_what_is_not_loaded_is_counted(self, folder: Path) -> None:
         rows = f"B,{DAYS[25]},-0.3\nA,2030-01-01,0\nX,2020-01-05,0\nY,2020-01-05,0"
         found, said = self.read(folder, rows)

@@ -326,6 +326,11 @@ class TestSplitLikeJumps:
         close[[50, 100, 104]] = np.nan
         assert self.jumps(close) == [(101, 3)]
 
+    @pytest.mark.parametrize(("missing", "found"), [(21, [(121, 3)]), (22, [])])
+    def test_after_a_long_gap_it_may_be_another_company(self, missing: int, found: list[tuple[int, float]]) -> None:
+        close = np.concatenate([self.walk()[:100], np.full(missing, np.nan), self.walk()[100:] / 3])
+        assert self.jumps(close) == found
+
     def test_said_with_a_remedy_until_the_action_is_known(self, path: Path) -> None:
         prices = [*FINE[:200], *(round(close / 2, 3) for close in FINE[200:])]
         write(path, {"A": FINE, "B": prices})

@@ -389,7 +389,7 @@ def _with_own_actions(bars: Bars, found: _Findings, at: Mapping[str, int], time:
         found.add(blamed, at["dividend"], "not below the close before it")
         actions = actions.where(~excessive)
         placed = place_actions(actions, bars.timestamps, close)
-    return _adjusted_forward(bars, placed, told(actions, placed))
+    return _adjusted_forward(bars, placed, f"adjusted for {told(actions, placed)}")
 
 
 def _read_wide(table: Table, at: Mapping[str, int]) -> Bars:
