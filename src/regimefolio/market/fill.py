@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias, get_args
+from typing import Literal, TypeAlias
 
 from regimefolio.core.errors import ConfigError, MissingDataError
 from regimefolio.core.types import Float, Panel, read_only
@@ -36,4 +36,4 @@ def fill_prices(panel: Panel, fill: Fill) -> Float:
         if panel.high is None or panel.low is None:
             raise MissingDataError("fills at `vwap` need highs and lows, and this data has none; use `next_close`")
         return read_only((panel.high + panel.low + panel.close) / 3.0)
-    raise ConfigError(f"fill must be {', '.join(f'`{name}`' for name in get_args(Fill))}, but is {fill!r}")
+    raise ConfigError(f"fill must be `next_open`, `next_close` or `vwap`, but is {fill!r}")

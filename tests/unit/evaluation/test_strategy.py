@@ -180,5 +180,5 @@ def test_signals_of_another_panel_are_refused() -> None:
 def test_a_fill_that_is_none_is_refused() -> None:
     signals, panel = random_case()
     fill: Any = "next_opn"
-    with pytest.raises(ConfigError, match="fill must be `next_open` or `next_close`, but is 'next_opn'"):
+    with pytest.raises(ConfigError, match="fill must be `next_open`, `next_close` or `vwap`, but is 'next_opn'"):
         StrategyEvaluator(panel, fill).evaluate(signals)
