@@ -87,6 +87,16 @@ FRICTION_CASES = {
     ),
     "step": rub(case("step", 2500, missing=0.1), NONE._replace(step=0.4), 19),
     "step, short, late": rub(case("step short", 2500, short=True, costs=terms(delay=1)), NONE._replace(step=0.4), 20),
+    "short of cash, on change": rub(
+        case("cash", 1500, every=1, levels=(0.0, 0.05, 0.12), missing=0.05, costs=terms(on_change=True)),
+        NONE._replace(per_order=200.0, whole=True),
+        25,
+    ),
+    "in debt": rub(
+        case("debt", 1500, every=9, levels=(-0.1, 0.05, 0.12), dividends=0.05, costs=terms()),
+        NONE._replace(per_order=20.0),
+        26,
+    ),
     "retail": rub(
         case("retail", 3500, every=2, at_open=True, missing=0.05, dividends=0.03, costs=terms(0.001)),
         NONE._replace(per_order=10.0, per_share=0.01, whole=True, min_value=500.0, band=0.003),
@@ -148,6 +158,12 @@ def test_every_friction_matters(name: str) -> None:
     plain = [bar.equity for bar in run_twin(replace(c, frictions=NONE))[1]]
     rubbed = [bar.equity for bar in run_twin(c)[1]]
     assert (plain == rubbed) == (name == "units alone")
+
+
+def test_cash_falls_short_where_a_case_says_so() -> None:
+    assert any(bar.cash < -1.0 for bar in run_twin(FRICTION_CASES["in debt"])[1])
+    c = FRICTION_CASES["short of cash, on change"]
+    assert any(math.isnan(w) for w in run_twin(c)[0].ordered.values())  # to be ordered again
 
 
 @st.composite
