@@ -383,6 +383,8 @@ class Account:
         f, equity, orders = self.frictions, self.equity, {}
         cut = {s for s, d in wishes.items() if abs(d) > f.limit(quotes[s])}
         self.carried = {s: weights[s] for s in cut} if f.carry else {}
+        if self.on_change:  # ordered again at the next decision
+            self.ordered.update(dict.fromkeys(cut, math.nan))
         for s, d in wishes.items():
             order = math.copysign(f.limit(quotes[s]), d) if s in cut else d
             closes = weights[s] == 0.0 and f.step == 1.0 and s not in cut

@@ -109,9 +109,10 @@ def _in_size(d: float, t: int, n: int, closes: bool, least: float, prices: Price
 
 @piece
 def _write_orders(
-    t: int, x: float, least: float, count: np.uint64, prices: Prices, frictions: Frictions, account: Account
+    t: int, x: float, least: float, count: np.uint64, prices: Prices, terms: Execution, account: Account
 ) -> None:
-    """Write the orders that lead to the targets at the equity `x`, and carry the targets of those that are cut."""
+    """Write the orders that lead to the targets at the equity `x`, and keep the targets of those that are cut."""
+    frictions = terms.frictions
     for i in range(count):
         n = account.at[i]
         w = account.aim[n]
@@ -124,6 +125,8 @@ def _write_orders(
                 d = room if d > 0.0 else -room
                 if frictions.carry:
                     account.carried[n] = w
+                if terms.on_change:
+                    account.ordered[n] = np.nan
         account.order[n] = _in_size(d, t, n, closes, least, prices, frictions)
 
 
@@ -212,7 +215,7 @@ def fill_with_frictions(
     _take_aim(t, decided, target, prices, terms, account)
     _find_wishes(t, equity, prices, terms, account)
     count = list_marked(account.mark, account.at)
-    _write_orders(t, _equity_after(equity, count, f, account), least, count, prices, f, account)
+    _write_orders(t, _equity_after(equity, count, f, account), least, count, prices, terms, account)
     _pay_from_cash(t, equity, least, count, prices, terms, account)
     add_shares(t, -1.0, account, out)
     _book_orders(t, equity, count, prices, f, account, out)
