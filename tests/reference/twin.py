@@ -367,7 +367,8 @@ class Account:
         held = {s: self.value(s) for s in weights}
 
         def wish(symbol: str, after: float) -> float:
-            return f.step * (weights[symbol] * after - held[symbol])
+            step = f.step if weights[symbol] != 0.0 else 1.0  # what is to be closed is closed
+            return step * (weights[symbol] * after - held[symbol])
 
         ordered = [s for s, w in weights.items() if not f.within_band(w, held[s] / equity)]
         ordered = [s for s in ordered if not f.is_small(wish(s, equity), equity)]
@@ -387,7 +388,7 @@ class Account:
             self.ordered.update(dict.fromkeys(cut, math.nan))
         for s, d in wishes.items():
             order = math.copysign(f.limit(quotes[s]), d) if s in cut else d
-            closes = weights[s] == 0.0 and f.step == 1.0 and s not in cut
+            closes = weights[s] == 0.0 and s not in cut
             orders[s] = order if closes else f.in_whole_shares(order, self.value(s), quotes[s])
         return {s: d for s, d in orders.items() if not f.is_small(d, equity)}
 

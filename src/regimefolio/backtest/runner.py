@@ -30,6 +30,7 @@ class Run:
 
     `row` (T,) is the row of the ensemble's weights that ruled at each bar, `decide` (T,) the bars that decided,
     `target` (T, N) what they decided, NaN elsewhere; (0, 0) where the run was not recorded, and `conflicts` None.
+    `assumed` are the assets that were taken to be delisted since nobody said why they have no bars any more, and when.
     """
 
     simulation: Simulation
@@ -40,6 +41,7 @@ class Run:
     decide: Bool
     target: Float
     conflicts: Conflicts | None = None
+    assumed: tuple[tuple[str, np.datetime64], ...] = ()
 
     def outcome(self, parameters: Mapping[str, Json], artifacts: tuple[str, ...] = ()) -> Outcome:
         """The result as it is written to JSON; its fingerprint is that of the parameters."""
@@ -185,8 +187,15 @@ class BacktestRunner:
                 by_regime = self.by_regime(simulation.decision_return, regimes.label, regimes.names)
             conflicts = self.manager.conflicts(stack, ensemble, row, decide) if record else None
             target = books.target[k]
-            runs.append(Run(simulation, metrics, reasons(values[k]), by_regime, row, decide, target, conflicts))
+            why, assumed = reasons(values[k]), self._assumed(start)
+            runs.append(Run(simulation, metrics, why, by_regime, row, decide, target, conflicts, assumed))
         return runs
+
+    def _assumed(self, start: int) -> tuple[tuple[str, np.datetime64], ...]:
+        """Assumed delistings among the bars that trade."""
+        panel, ended = self.market.panel, self.ended
+        which = np.flatnonzero(ended.assumed & (ended.bar >= start))
+        return tuple((panel.symbols[ended.asset[i]], panel.timestamps[ended.bar[i]]) for i in which)
 
     def _opinions(self, stack: SignalStack, ensembles: Sequence[Ensemble], row: Int, decide: Bool) -> Opinions:
         """What is known at each bar; of an allocator that is not compiled, its targets too."""
@@ -267,9 +276,10 @@ def prepare(spec: BacktestSpec, market: Market) -> Prepared:
     warmup = max(ensemble.warmup, spec.portfolio.allocator.warmup)
     start = warmup + 1 + spec.execution.delay
     if start > market.panel.n_bars - 2:
+        late = f" and fills come {spec.execution.delay} bars late," if spec.execution.delay else ""
         raise ConfigError(
-            f"the strategies and the allocator need {warmup} bars before they can say anything, "
-            f"but the data has {market.panel.n_bars}; use more data or shorter windows"
+            f"the strategies and the allocator need {warmup} bars before they can say anything,{late} "
+            f"but the data has {market.panel.n_bars}; use more data, shorter windows or less delay"
         )
     runner = BacktestRunner(market, spec.portfolio, spec.execution, spec.initial_capital, spec.risk_free)
     return Prepared(runner, ensemble, regimes, start)

@@ -40,7 +40,7 @@ class ExecutionSpec(Model):
         description="coefficient of volatility · √(part of the bar's traded money) · value; 1 is usual",
     )
     max_participation: float | None = Field(
-        None, gt=0, description="largest part of the money traded at a bar that an order may take; none: any"
+        None, gt=0, le=1, description="largest part of the money traded at a bar that an order may take; none: any"
     )
     on_excess: Literal["lapse", "carry"] = Field(
         "lapse", description="what becomes of the rest: nothing, or it goes on at the following bars"

@@ -8,7 +8,7 @@ import numpy as np
 
 from regimefolio.backtest.spec import ExecutionSpec
 from regimefolio.core.errors import ConfigError, MissingDataError
-from regimefolio.core.types import Float, Int, Panel, last_seen, read_only
+from regimefolio.core.types import Bool, Float, Int, Panel, last_seen, read_only
 from regimefolio.kernels.ledger import NO_FRICTIONS, NONE, Execution, Frictions, Prices, events_of, prices_of
 from regimefolio.market import Market
 from regimefolio.market.fill import Fill, fill_prices
@@ -33,7 +33,7 @@ class Ended(NamedTuple):
     bar: Int
     asset: Int
     value: Float
-    assumed: Int
+    assumed: Bool
 
 
 def endings(panel: Panel, delist_after: int | None, assumed_return: float) -> Ended:
@@ -53,10 +53,11 @@ def endings(panel: Panel, delist_after: int | None, assumed_return: float) -> En
     last = np.maximum.accumulate(np.where(present, bars[:, None], -1), axis=0)
     at, value = np.full(panel.n_assets, panel.n_bars), np.full(panel.n_assets, np.nan)
     if panel.delisted_at is not None and panel.delisting_return is not None:
-        final = last[-1]
-        at = np.where(panel.delisted_at >= 0, np.maximum(panel.delisted_at, final + 1), panel.n_bars)
-        at = np.where(final >= 0, at, panel.n_bars)
+        delisted = np.where(panel.delisted_at >= 0, panel.delisted_at, panel.n_bars)
+        over = (bars[:, None] >= delisted) & ~present & (last >= 0)
+        at = np.where(over.any(axis=0), over.argmax(axis=0), panel.n_bars)
         value = panel.delisting_return
+        _must_come_in_time(panel, at, last, delist_after)
     known = np.flatnonzero(at < panel.n_bars)
     bar, asset = np.zeros(0, np.int64), np.zeros(0, np.int64)
     if delist_after is not None:
@@ -66,8 +67,22 @@ def endings(panel: Panel, delist_after: int | None, assumed_return: float) -> En
         np.concatenate([at[known], bar]),
         np.concatenate([known, asset]),
         np.concatenate([value[known], np.full(len(bar), assumed_return)]),
-        np.concatenate([np.zeros(len(known), np.int64), np.ones(len(bar), np.int64)]),
+        np.arange(len(known) + len(bar)) >= len(known),
     )
+
+
+def _must_come_in_time(panel: Panel, at: Int, last: Int, delist_after: int | None) -> None:
+    """Refuse a delisting that is known only after the same asset was taken to be delisted."""
+    for n in np.flatnonzero(at < panel.n_bars).tolist() if delist_after is not None else ():
+        missing = int(at[n] - last[at[n], n])
+        if missing > delist_after + 1:
+            day = panel.timestamps[at[n]].astype("datetime64[D]")
+            raise ConfigError(
+                f"the delisting of {panel.symbols[n]} is known on {day}, {missing:,} bars after its last one, and after "
+                f"{delist_after} missing bars it is taken to be delisted already; set execution.delist_after to "
+                f"{missing:,} or more, or to null",
+                ("execution", "delist_after"),
+            )
 
 
 def traded_prices(panel: Panel, fill: Fill, execution: ExecutionSpec, ended: Ended) -> Prices:
@@ -76,6 +91,8 @@ def traded_prices(panel: Panel, fill: Fill, execution: ExecutionSpec, ended: End
     Where dividends are paid in cash, prices are adjusted for splits alone.
     """
     fills, closes = fill_prices(panel, fill), panel.close
+    if fill != "next_close" and np.isnan(closes).any():
+        fills = read_only(np.where(np.isnan(closes), np.nan, fills))  # a bar without a close is none
     bar, asset, pay = np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0)
     if panel.dividend is not None and execution.dividends == "cash":
         price, shares = panel.adjustment
@@ -105,7 +122,7 @@ def execution_terms(execution: ExecutionSpec, portfolio: PortfolioSpec, market: 
         Participation or impact is asked for, and the data has no volumes.
     """
     per_year, gross = market.panel.periods_per_year, portfolio.constraints.max_gross
-    if execution.proportional_cost * gross >= 1.0:
+    if execution.proportional_cost * max(gross, 1.0) >= 1.0:
         raise ConfigError(
             f"costs of {execution.proportional_cost:.0%} of what is traded cannot be paid from equity where max_gross "
             f"is {gross:g}; lower commission_bps, slippage_bps, spread_bps or max_gross",
@@ -138,12 +155,14 @@ def _frictions(execution: ExecutionSpec, portfolio: PortfolioSpec, market: Marke
         )
     panel, limit = market.panel, execution.max_participation
     adjustment = panel.adjustment
+    in_cash = execution.dividends == "cash"
+    units = adjustment.shares if in_cash else adjustment.price
     money, volatility = NONE, NONE
     if limit is not None or execution.impact > 0.0:
         if panel.volume is None:
             name = "impact" if limit is None else "max_participation"
             raise MissingDataError(f"execution.{name} needs volumes, and this data has none; leave it out")
-        fill = prices.fill if execution.dividends == "cash" else prices.fill * (adjustment.shares / adjustment.price)
+        fill = prices.fill if in_cash else prices.fill * (adjustment.shares / adjustment.price)
         money = read_only(panel.volume * fill)
     if execution.impact > 0.0:
         volatility = read_only(market.volatility(VOLATILITY_BARS))
@@ -158,7 +177,7 @@ def _frictions(execution: ExecutionSpec, portfolio: PortfolioSpec, market: Marke
         band=portfolio.no_trade_band,
         relative_band=portfolio.relative_band,
         step=portfolio.rebalance_fraction,
-        units=read_only(np.ones((1, panel.n_assets)) if panel.split is None else adjustment.shares),
+        units=read_only(np.ones((1, panel.n_assets)) if panel.split is None else units),
         money=money,
         volatility=volatility,
     )

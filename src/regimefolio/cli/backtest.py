@@ -46,7 +46,8 @@ def backtest(
     if json:
         result = jsonable(outcome)
         assert isinstance(result, dict)
-        extra = {"orders": orders_of(run), "conflicts": run.conflicts}
+        assumed = [{"symbol": symbol, "at": str(when)[:19]} for symbol, when in run.assumed]
+        extra = {"orders": orders_of(run), "conflicts": run.conflicts, "assumed_delistings": assumed}
         typer.echo(json_text({**result, **extra}), nl=False)
         return
     tell_data(dataset, say)

@@ -56,6 +56,8 @@ def show(screen: Console, spec: BacktestSpec, outcome: Outcome, run: Run, orders
         screen.print(f"– {', '.join(map(label, names))}: {reason}", style="dim", markup=False)
     for note in rate_notes(spec):
         screen.print(f"– {note}", style="dim", markup=False)
+    if run.assumed:
+        screen.print(f"\n{assumed_sentence(run, spec)}", style="yellow", markup=False)
     if run.conflicts is not None and run.conflicts.by_pair:
         screen.print(f"\n{conflict_sentence(run.conflicts, spec.portfolio.on_conflict)}", markup=False)
     if outcome.regime_metrics:
@@ -76,6 +78,17 @@ def rate_notes(spec: BacktestSpec | WorkflowSpec) -> list[str]:
     return [
         f"ratios of return to risk, and alpha, are above a risk-free rate of {minus(f'{spec.risk_free:.2%}')} a year"
     ]
+
+
+def assumed_sentence(run: Run, spec: BacktestSpec) -> str:
+    """Which assets were taken to be delisted, when, and at what."""
+    shown = [f"{symbol} {str(when)[:10]}" for symbol, when in run.assumed[:3]]
+    more = [f"and {len(run.assumed) - 3:,} more"] if len(run.assumed) > 3 else []
+    terms = spec.execution
+    return (
+        f"Taken to be delisted after {terms.delist_after} missing bars, at the last close {terms.delisting_return:+.0%}: "
+        f"{', '.join(shown + more)}. A file `data.delistings` tells better."
+    )
 
 
 def conflict_sentence(conflicts: Conflicts, on_conflict: str) -> str:
@@ -116,6 +129,8 @@ def _show_orders(screen: Console, orders: Mapping[str, Any], spec: BacktestSpec)
         certain = f"filled {bar}" if daily else "ordered if the schedule or a change of regime asks for it"
         title = f"Pending: decided at {day}, {certain}"
         screen.print(table(title, ["symbol", ">held", ">target", ">change"], rows))
+        if spec.execution.frictions or spec.portfolio.frictions:
+            screen.print("Bands, partial steps, whole shares and limits are applied when they are filled.", style="dim")
     else:
         screen.print(f"\nPending: nothing is held, and nothing was wanted at {day}.", markup=False)
     if orders["in_flight"]:

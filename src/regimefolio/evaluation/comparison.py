@@ -96,10 +96,12 @@ class PortfolioEvaluator:
     def compare_combinations(self) -> tuple[CombinationRow, ...]:
         """One row a method, with the portfolio's own rule on conflicts; its own method with the other rules after them.
 
-        The latter only where there are conflicts at all.
+        The latter only where there are conflicts at all. Accounts of one asset have no ranks across assets.
         """
         chosen = self._spec.portfolio
         methods: tuple[CombinationMethod, ...] = get_args(CombinationMethod)
+        if self._spec.execution.accounts == "per_asset":
+            methods = tuple(method for method in methods if method != "rank_average")
         others: tuple[OnConflict, ...] = get_args(OnConflict) if self.conflicts.conflicts else ()
         ways = [(method, chosen.on_conflict) for method in methods]
         ways += [(chosen.combination_method, rule) for rule in others if rule != chosen.on_conflict]

@@ -98,7 +98,8 @@ def profit_and_loss(simulation: Simulation, prices: Prices, delay: int = 0) -> P
     value = simulation.weights * simulation.equity[:, np.newaxis]
     shares = np.divide(value, at_close, out=np.zeros_like(value), where=at_close > 0)
     after = np.concatenate([at_fill[1:], at_close[-1:]])
-    closed = _close_accounts(simulation, shares, traded, bought + cost, at_fill, at_close, after)
+    paid = _dividends(prices.events, shares)
+    closed = _close_accounts(simulation, shares, traded, bought + cost - paid, at_fill, at_close, after)
     cash, end, last = simulation.cash.copy(), len(shares), at_close[-1]
     ruined = np.flatnonzero(simulation.equity[start:] <= 0.0)
     if ruined.size:
@@ -119,9 +120,8 @@ def profit_and_loss(simulation: Simulation, prices: Prices, delay: int = 0) -> P
     asset[start:end] = shares[start:end] * (after - at_fill)[start:end] - cost[start:end]
     idle[start : whole - 1] = earned[start + 1 : whole]
     idle[start] += earned[start]
-    paid = _dividends(prices.events, shares)[start + 1 : whole]
-    asset[start : whole - 1] += paid
-    idle[start : whole - 1] -= paid.sum(axis=1)
+    asset[start : whole - 1] += paid[start + 1 : whole]
+    idle[start : whole - 1] -= paid[start + 1 : whole].sum(axis=1)
     shares[:start], shares[end:] = 0.0, 0.0
     total = float(simulation.equity[whole - 1]) - simulation.initial_capital
     return ProfitAndLoss(simulation.symbols, start, end, delay, total, asset, idle, shares, np.isfinite(prices.fill))
@@ -139,7 +139,7 @@ def _dividends(events: Events, shares: Float) -> Float:
 
 
 def _close_accounts(
-    simulation: Simulation, shares: Float, traded: Float, paid: Float, at_fill: Float, at_close: Float, after: Float
+    simulation: Simulation, shares: Float, traded: Float, spent: Float, at_fill: Float, at_close: Float, after: Float
 ) -> Float:
     """Find the accounts of one asset that were closed; returns the money (T, N) that left the holdings for their cash.
 
@@ -154,7 +154,7 @@ def _close_accounts(
     for bar, n in np.argwhere(gone):
         if simulation.equity[bar] <= 0.0:
             continue  # nothing is held after a bankruptcy
-        own = simulation.initial_capital / shares.shape[1] - paid[:bar, n].sum()
+        own = simulation.initial_capital / shares.shape[1] - spent[: bar + 1, n].sum()
         at_the_fill = traded[bar, n] == 0.0 and own + left[bar, n] * at_fill[bar, n] <= 0.0
         if not at_the_fill:
             shares[bar, n], after[bar, n] = left[bar, n], at_close[bar, n]

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from regimefolio.kernels._compile import lean, piece, summing
 from regimefolio.kernels.fills import (
     DUST,
+    ROUNDING,
     add_shares,
     borrow_fees,
     keep_changed,
@@ -97,6 +98,8 @@ def _fill_marked(
         order = gap / (1.0 + (cost if gap > 0.0 else -cost) * target[n])
         if price[n] != price[n] or equity <= 0.0 or abs(order) < DUST * equity:
             continue
+        if order * (1.0 + cost) > cash + ROUNDING * equity:  # a short that costs more to close than is left
+            order = cash / (1.0 + cost)
         after, flow = held + order, order + cost * abs(order)
         left = max(cash - flow, min(cash, 0.0))
         account.flow[n] -= flow

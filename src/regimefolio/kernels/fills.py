@@ -91,6 +91,8 @@ def take_events(t: int, events: Events, account: Account, out: Ledger) -> None:
     for i in range(events.due[t], events.due[t + 1]):
         n = events.asset[i]
         shares = account.shares[n]
+        if events.ends[i]:
+            account.ordered[n] = 0.0
         if shares != 0.0:
             own = n if account.cash.size > 1 else np.uint64(0)
             paid = shares * events.pay[i]
@@ -99,7 +101,7 @@ def take_events(t: int, events: Events, account: Account, out: Ledger) -> None:
             if events.ends[i]:
                 equity = account.cash[n] if account.cash.size > 1 else out.equity[t - 1]
                 turn(t, n, account.value[n], 0.0, 0.0, DUST * equity, account, out.trips)
-                account.shares[n] = account.value[n] = account.ordered[n] = 0.0
+                account.shares[n] = account.value[n] = 0.0
                 if out.traded.size > 0:
                     out.traded[t, n] -= shares
 

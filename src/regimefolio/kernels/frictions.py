@@ -41,6 +41,12 @@ def _share(t: int, n: int, prices: Prices, frictions: Frictions) -> float:
 
 
 @piece
+def _step(w: float, frictions: Frictions) -> float:
+    """The part of the way to a target that an order goes; what is to be closed is closed."""
+    return frictions.step if w != 0.0 else 1.0
+
+
+@piece
 def _cost(d: float, n: int, frictions: Frictions, account: Account) -> float:
     """What an order of money `d` costs; nothing where there is none."""
     size = abs(d)
@@ -50,11 +56,10 @@ def _cost(d: float, n: int, frictions: Frictions, account: Account) -> float:
 
 
 @piece
-def _find_wishes(t: int, equity: float, prices: Prices, terms: Execution, account: Account) -> None:
+def _find_wishes(t: int, equity: float, least: float, prices: Prices, terms: Execution, account: Account) -> None:
     """Mark the assets that have an order, and write what theirs costs: a part of its size, and of its power 3/2."""
     f, rate, price = terms.frictions, terms.commission + terms.slippage, prices.fill[t]
     units = f.units[min(t, f.units.shape[0] - 1)]
-    least = max(DUST * equity, f.min_value)
     for n in range(price.size):
         w, has = account.aim[n], account.value[n]
         account.mark[n], account.order[n] = False, 0.0
@@ -62,7 +67,7 @@ def _find_wishes(t: int, equity: float, prices: Prices, terms: Execution, accoun
             continue
         if w != 0.0 and abs(w - has / equity) <= max(f.band, f.relative_band * abs(w)):
             continue
-        account.mark[n] = abs(f.step * (w * equity - has)) >= least
+        account.mark[n] = abs(_step(w, f) * (w * equity - has)) >= least
         account.linear[n], account.convex[n] = rate + f.per_share * units[n] / price[n], 0.0
         money = _money(t, n, f)
         if f.impact > 0.0 and money > 0.0:
@@ -76,18 +81,21 @@ def _equity_after(equity: float, count: np.uint64, frictions: Frictions, account
 
     The left side is convex, and at X = equity not below the right side: Newton's iterates fall to the root.
     """
-    x, step = equity, frictions.step
+    x = equity
     for _ in range(STEPS):
         excess, slope = x - equity, 1.0
         for i in range(count):
             n = account.at[i]
             w = account.aim[n]
+            step = _step(w, frictions)
             d = step * (w * x - account.value[n])
             size = abs(d)
             root = math.sqrt(size)
             excess += account.linear[n] * size + account.convex[n] * size * root + frictions.per_order
             steep = account.linear[n] + 1.5 * account.convex[n] * root
             slope += steep * step * w if d > 0.0 else -steep * step * w
+        if slope <= 0.0 < excess:  # a sale costs more than it brings, and the more, the larger it is
+            return 0.0
         after = max(x - excess / slope, 0.0)
         if not after < x:
             break
@@ -116,8 +124,8 @@ def _write_orders(
     for i in range(count):
         n = account.at[i]
         w = account.aim[n]
-        d = frictions.step * (w * x - account.value[n])
-        closes = w == 0.0 and frictions.step == 1.0
+        d = _step(w, frictions) * (w * x - account.value[n])
+        closes = w == 0.0
         if frictions.participation < np.inf:
             room = frictions.participation * _money(t, n, frictions)
             if abs(d) > room:
@@ -182,7 +190,7 @@ def _book_orders(
         costs += cost
         if out.paid.size > 0:
             out.paid[t, n] = cost
-    account.cash[0] = max(cash, min(account.cash[0], 0.0))
+    account.cash[0] = 0.0 if abs(cash) <= ROUNDING * equity else cash
     out.cost[t] += costs
     out.turnover[t] = 0.5 * traded / equity
 
@@ -213,7 +221,7 @@ def fill_with_frictions(
     equity, f = out.pre_fill[t], terms.frictions
     least = max(DUST * equity, f.min_value)
     _take_aim(t, decided, target, prices, terms, account)
-    _find_wishes(t, equity, prices, terms, account)
+    _find_wishes(t, equity, least, prices, terms, account)
     count = list_marked(account.mark, account.at)
     _write_orders(t, _equity_after(equity, count, f, account), least, count, prices, terms, account)
     _pay_from_cash(t, equity, least, count, prices, terms, account)

@@ -324,14 +324,19 @@ def equal_weight_index(panel: Panel) -> Float:
     """Growth of 1 held in equal parts of all members, rebalanced at every bar, before costs.
 
     A return runs from the last price seen and counts at the bar that ends it; it needs membership at the bar before
-    that one. Where no asset has one, the index rests.
+    that one. A delisting that is known is a return too. Where no asset has one, the index rests.
 
     Returns
     -------
     ndarray of shape (T,), float64
         Starts at 1; each value depends on earlier bars only.
     """
-    previous, current = last_seen(panel.close)[:-1], panel.close[1:]
+    previous, current = last_seen(panel.close)[:-1], panel.close[1:].copy()
+    if panel.delisted_at is not None and panel.delisting_return is not None:
+        bar, asset = np.maximum(panel.delisted_at - 1, 0), np.arange(panel.n_assets)
+        gone = (panel.delisted_at > 0) & np.isnan(current[bar, asset])
+        paid = previous[bar, asset] * (1.0 + panel.delisting_return)
+        current[bar[gone], asset[gone]] = paid[gone]
     held = panel.member[:-1] & np.isfinite(previous) & np.isfinite(current)
     ratio = np.where(held, current / np.where(held, previous, 1.0), 0.0)
     count = held.sum(axis=1)

@@ -235,7 +235,7 @@ def test_too_few_bars_for_the_strategies(tmp_path: Path) -> None:
         run_backtest(read(tmp_path, FILE), tmp_path)
     assert str(caught.value) == (
         "the strategies and the allocator need 273 bars before they can say anything, but the data has 275; "
-        "use more data or shorter windows"
+        "use more data, shorter windows or less delay"
     )
     write_prices(tmp_path, closes()[:276])
     assert run_backtest(read(tmp_path, FILE), tmp_path)[2].simulation.start == 274

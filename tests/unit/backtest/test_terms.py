@@ -44,7 +44,7 @@ def test_an_asset_ends_when_too_many_bars_are_missing_and_not_before() -> None:
     close[:8, 2] = NAN  # listed late
     found = endings(panel_of(close), 3, -0.3)
     assert (found.bar.tolist(), found.asset.tolist(), found.value.tolist()) == ([8], [1], [-0.3])
-    assert found.assumed.tolist() == [1]
+    assert found.assumed.tolist() == [True]
     assert endings(panel_of(close), None, 0.0).bar.size == 0
     assert endings(panel_of(close[:8]), 3, 0.0).bar.size == 0  # not because the data ends
     assert endings(panel_of(close), 2, 0.0).bar.tolist() == [6, 7]
@@ -116,7 +116,7 @@ def test_contributions_with_dividends_delistings_and_fees_are_the_profit_and_los
     found = runner.run(Ensemble.static([MomentumRank(lookback=60)], [1.0]), 80).simulation
     assert found.trades is not None
     assert found.trades["cost"].sum() == pytest.approx(found.cost.sum(), rel=1e-9)
-    assert (runner.ended.assumed == 1).any()
+    assert runner.ended.assumed.any()
     pieces = by_asset(profit_and_loss(found, runner.prices))
     assert sum(pieces.values()) == pytest.approx(found.equity[-1] - 1e6, rel=1e-9)
     assert pieces[CASH] == pytest.approx(0.0, abs=1e-6)  # no interest was asked for

@@ -34,6 +34,8 @@ def circumstances(record: Record) -> Table:
     ]
     execution = record.settings.execution
     basis = f"{execution.commission_bps:g} bp commission and {execution.slippage_bps:g} bp slippage as run"
+    if execution.spread_bps or execution.fee_per_order or execution.fee_per_share or execution.impact:
+        basis += ", with spread, fees and impact"
     return Table(
         "The adaptive strategy at other costs and with later fills, and each strategy alone",
         [
