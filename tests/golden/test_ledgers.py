@@ -274,17 +274,17 @@ STORIES = {
         SMOOTH._replace(min_value=100.0),
         still_open=1,
     ),
-    # Half of 800; half of the 400 that are missing; half of the 600 that are too many.
+    # Half of 800; half of the 400 that are missing; all of the 600 that are to be closed.
     "half the way": Story(
         """
         bar    A  A.target  A.units  cash  equity
           0  100       0.8        .  1000       .
           1  100       0.8        4   600    1000
           2  100         0        6   400    1000
-          3  100         .        3   700    1000
+          3  100         .        0  1000    1000
         """,
         SMOOTH._replace(step=0.5),
-        still_open=1,
+        profits=(0,),
     ),
     # Bar 2: A cannot be sold. X = 1000 − 20 = 980 is wished of B and needs 1000, but there are 500:
     # 980 · (500 − 20) / (1000 − 20) = 480, and 20 for the order.

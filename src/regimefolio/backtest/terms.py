@@ -73,13 +73,15 @@ def endings(panel: Panel, delist_after: int | None, assumed_return: float) -> En
 
 def _must_come_in_time(panel: Panel, at: Int, last: Int, delist_after: int | None) -> None:
     """Refuse a delisting that is known only after the same asset was taken to be delisted."""
-    for n in np.flatnonzero(at < panel.n_bars).tolist() if delist_after is not None else ():
+    if delist_after is None:
+        return
+    for n in np.flatnonzero(at < panel.n_bars).tolist():
         missing = int(at[n] - last[at[n], n])
         if missing > delist_after + 1:
             day = panel.timestamps[at[n]].astype("datetime64[D]")
             raise ConfigError(
-                f"the delisting of {panel.symbols[n]} is known on {day}, {missing:,} bars after its last one, and after "
-                f"{delist_after} missing bars it is taken to be delisted already; set execution.delist_after to "
+                f"the delisting of {panel.symbols[n]} is known on {day}, {missing:,} bars after its last one, but after "
+                f"{delist_after} missing bars it is taken to be delisted; set execution.delist_after to "
                 f"{missing:,} or more, or to null",
                 ("execution", "delist_after"),
             )

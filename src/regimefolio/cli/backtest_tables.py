@@ -86,8 +86,8 @@ def assumed_sentence(run: Run, spec: BacktestSpec) -> str:
     more = [f"and {len(run.assumed) - 3:,} more"] if len(run.assumed) > 3 else []
     terms = spec.execution
     return (
-        f"Taken to be delisted after {terms.delist_after} missing bars, at the last close {terms.delisting_return:+.0%}: "
-        f"{', '.join(shown + more)}. A file `data.delistings` tells better."
+        f"Taken to be delisted after {terms.delist_after} missing bars, at the last close "
+        f"{terms.delisting_return:+.0%}: {', '.join(shown + more)}. A file `data.delistings` tells better."
     )
 
 

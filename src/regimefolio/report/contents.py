@@ -214,6 +214,10 @@ class _Execution(Part):
     fill: str | None = None
     commission_bps: float = 0.0
     slippage_bps: float = 0.0
+    spread_bps: float = 0.0
+    fee_per_order: float = 0.0
+    fee_per_share: float = 0.0
+    impact: float = 0.0
     delay: int = 0
     sizing: str = "target_weight"
 

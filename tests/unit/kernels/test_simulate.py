@@ -361,14 +361,14 @@ def test_prices_without_holes_are_used_as_they_are() -> None:
 
 
 @pytest.mark.parametrize(
-    ("nudge", "ordered"), [(-0.75e-10, True), (-0.5e-10, False), (1.2e-10, False), (1.5e-10, True)]
+    ("nudge", "ordered"), [(-0.85e-10, True), (-0.75e-10, False), (1.15e-10, False), (1.3e-10, True)]
 )
 def test_dust_is_measured_on_the_order_which_costs_make_larger_or_smaller_than_its_gap(
     nudge: float, ordered: bool
 ) -> None:
-    costs = Execution(0.4, 0.0, 0.0, apart=True)  # a sale is 1/0.6 of its gap, a purchase 1/1.4
+    costs = Execution(0.4, 0.0, 0.0, apart=True)  # a sale is 1/0.8 of its gap, a purchase 1/1.2
     close = np.full((4, 1), 8.0)
-    _, ledger = run(close, close, [[1.0], [1.0 + nudge], [NAN], [NAN]], [0, 1], costs=costs)
+    _, ledger = run(close, close, [[0.5], [0.5 + nudge], [NAN], [NAN]], [0, 1], costs=costs)
     assert bool(ledger.traded[2, 0]) is ordered
 
 
@@ -419,3 +419,12 @@ def test_an_asset_cannot_end_at_a_bar_at_which_it_has_a_price() -> None:
     for close in (prices([[1.0], [1.0]]), prices([[NAN], [1.0]])):
         with pytest.raises(ValueError, match="ends at a bar at which it has a price"):
             prices_of(close, close, paid(2, 1, 0, 1.0, ends=True))
+
+
+def test_a_short_that_costs_more_to_close_than_its_account_has_left_takes_no_money_from_nowhere() -> None:
+    close = [[10.0], [10.0], [19.985], [19.985]]
+    costs = Execution(0.001, 0.0, 0.0, apart=True)
+    status, ledger = run(close, close, [[-1.0], [-0.1], [NAN], [NAN]], [0, 1], costs=costs)
+    assert status == BANKRUPT
+    assert ledger.equity[2] < 0.0  # what it owes stays a debt
+    assert ledger.shares.tolist() == [0.0]
