@@ -1,4 +1,4 @@
-"""`regimefolio data`: look at prices before they are used."""
+"""`regimefolio data check`: look at prices before they are used."""
 
 from __future__ import annotations
 
@@ -44,8 +44,11 @@ MEANING = {
 
 def register(app: typer.Typer) -> None:
     """Add the group."""
-    group = typer.Typer(rich_markup_mode=None, no_args_is_help=True, help="Look at prices before they are used.")
+    from regimefolio.cli import store
+
+    group = typer.Typer(rich_markup_mode=None, no_args_is_help=True, help="Check prices, and keep them in a store.")
     group.command(epilog=EPILOG)(check)
+    store.register(group)
     app.add_typer(group, name="data")
 
 

@@ -14,9 +14,11 @@ from regimefolio.market.sources import (
     Sample,
     Simulated,
     Source,
+    Store,
     check_file,
 )
 from regimefolio.market.spec import DataSpec, load_data, source_of
+from regimefolio.market.store import ImportRecord, ImportReport, PriceStore, import_file, store_folder, stores
 from regimefolio.market.view import Market
 
 __all__ = [
@@ -31,8 +33,15 @@ __all__ = [
     "Sample",
     "Simulated",
     "File",
+    "Store",
     "check_file",
     "CheckReport",
+    "PriceStore",
+    "import_file",
+    "stores",
+    "store_folder",
+    "ImportReport",
+    "ImportRecord",
     "Rebalance",
     "Every",
     "decision_bars",

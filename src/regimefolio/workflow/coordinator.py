@@ -230,7 +230,12 @@ class Coordinator:
                 "paths": {each: each for each in ("signals", "performance", "analysis", "checkpoints", "metadata")},
                 "phases": [phase.name for phase in self.phases],
                 "configuration": fingerprint(resolved),
-                "data": {"source": str(spec.data.source), "fingerprint": data, "about": dataset.about},
+                "data": {
+                    "source": str(spec.data.source),
+                    "version": dataset.version or None,
+                    "fingerprint": data,
+                    "about": dataset.about,
+                },
                 "versions": {
                     "regimefolio": self._code,
                     "python": platform.python_version(),

@@ -4,6 +4,7 @@ from regimefolio.market.sources.base import Dataset, DataWarning, Defect, OnBad,
 from regimefolio.market.sources.file import CheckReport, File, check_file
 from regimefolio.market.sources.sample import Sample
 from regimefolio.market.sources.simulated import Simulated
+from regimefolio.market.sources.store import Store
 
 __all__ = [
     "Dataset",
@@ -14,6 +15,7 @@ __all__ = [
     "File",
     "Sample",
     "Simulated",
+    "Store",
     "CheckReport",
     "check_file",
     "data_fingerprint",
