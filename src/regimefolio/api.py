@@ -241,17 +241,19 @@ def read_backtest(path: str | Path) -> BacktestSpec:
     return read_document(path).parse(BacktestSpec, "backtest")
 
 
-def check_file(path: str | Path) -> CheckReport:
-    """Find every mistake in a file of prices, and what is doubtful.
+def check_file(path: str | Path, calendar: str | None = None) -> CheckReport:
+    """Find every mistake in a file of prices, and what is doubtful; with a calendar, missing and extra sessions too.
 
     Raises
     ------
+    ConfigError
+        There is no such calendar, or it does not reach as far.
     MissingDataError
         There is no such file.
     DataError
         It is no table of bars at all.
     """
-    return market.check_file(path_of(path))
+    return market.check_file(path_of(path), calendar)
 
 
 def import_prices(

@@ -28,6 +28,7 @@ EXAMPLES = 3
 EPILOG = """\b
 regimefolio data check prices.csv
 regimefolio data check prices.parquet --json
+regimefolio data check prices.csv --calendar XNYS
 
 Exit codes: 0 no defect, with warnings or without, 1 defects, 2 no table of bars at all."""
 
@@ -55,6 +56,9 @@ def register(app: typer.Typer) -> None:
 @door
 def check(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A .csv, .csv.gz or .parquet file of bars.")],
+    calendar: Annotated[
+        str | None, typer.Option(metavar="CODE", help="Name sessions of this calendar that lack a bar: XNYS, 24/7, …")
+    ] = None,
     json: Json = False,
     debug: Debug = False,
 ) -> None:
@@ -70,11 +74,12 @@ def check(
     """
     from regimefolio import api
 
-    found = api.check_file(file)
+    found = api.check_file(file, calendar)
     if json:
         from regimefolio.core.files import json_text
 
-        typer.echo(json_text({"file": str(file), **asdict(found)}), nl=False)
+        sessions = None if found.sessions is None else found.sessions.plain()
+        typer.echo(json_text({"file": str(file), **asdict(found), "sessions": sessions}), nl=False)
     else:
         _show(file, found)
     if found.defects:
@@ -97,6 +102,8 @@ def _show(file: Path, found: CheckReport) -> None:
     screen.print(f"usable bars a symbol: {spread}{year}", soft_wrap=True)
     _show_defects(screen, found)
     _show_warnings(screen, found)
+    if found.sessions is not None:
+        screen.print(found.sessions.text(), markup=False, soft_wrap=True)
 
 
 def _show_defects(screen: Console, found: CheckReport) -> None:

@@ -13,9 +13,10 @@ import numpy as np
 from pydantic import Field, PlainSerializer, PlainValidator, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
-from regimefolio.core.component import Component, Model, did_you_mean, registered
+from regimefolio.core.component import Component, Model, did_you_mean, placed_error, registered
 from regimefolio.core.errors import ConfigError, MissingDataError
 from regimefolio.core.types import Float, Panel
+from regimefolio.market.clock import ExtraSessions, Resample, Stamped, on_clock
 from regimefolio.market.sources.base import Dataset, OnBad, Source, data_fingerprint
 from regimefolio.market.sources.table import FORMATS
 
@@ -96,10 +97,21 @@ class DataSpec(Model):
         "the first stays, a row that stands too late is put in its place, and all are counted",
     )
 
+    calendar: str | None = Field(
+        None, description="an exchange's sessions by its code, such as XNYS, or 24/7; bars are held against them"
+    )
+    extra_sessions: ExtraSessions = Field(
+        "keep", description="what becomes of bars that belong to no session of the calendar: keep or drop"
+    )
+    stamped: Stamped = Field("close", description="open: the source stamps intraday bars with their start")
+    resample: Resample | None = Field(None, description="daily: intraday bars become one bar a session")
+
     @model_validator(mode="after")
     def _in_order(self) -> DataSpec:
         if self.start is not None and self.end is not None and self.start > self.end:
             raise ValueError(f"start {self.start} is after end {self.end}")
+        if self.extra_sessions == "drop" and self.calendar is None:
+            raise placed_error(("extra_sessions",), "`drop` needs a `calendar`, which says what is extra")
         return self
 
 
@@ -114,13 +126,15 @@ def load_data(spec: DataSpec, folder: Path = Path()) -> Dataset:
     Raises
     ------
     ConfigError
-        The source is not known.
+        The source or the calendar is not known.
     MissingDataError
         There is nothing to read, or no bar lies between start and end.
     DataError
         The prices cannot be used; the message names the place, the value and the remedy.
     """
     data = source_of(spec.source).within(folder).load(spec.on_bad)
+    span = (spec.start, spec.end)
+    data = on_clock(data, spec.calendar, spec.extra_sessions, spec.stamped, spec.resample, span)
     days = data.panel.timestamps.astype("datetime64[D]")
     first = 0 if spec.start is None else int(np.searchsorted(days, np.datetime64(spec.start), side="left"))
     last = len(days) if spec.end is None else int(np.searchsorted(days, np.datetime64(spec.end), side="right"))

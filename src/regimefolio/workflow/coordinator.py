@@ -25,7 +25,7 @@ from regimefolio.workflow.phases import Job, Phase
 from regimefolio.workflow.spec import WorkflowSpec
 from regimefolio.workflow.workspace import Checkpoint, Workspace, code_of
 
-LIBRARIES = ("numpy", "numba", "polars", "pydantic", "scipy", "skfolio")
+LIBRARIES = ("exchange-calendars", "numpy", "numba", "polars", "pydantic", "scipy", "skfolio")
 
 
 @dataclass(frozen=True)

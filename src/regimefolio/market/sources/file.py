@@ -10,6 +10,7 @@ from pydantic import Field
 
 from regimefolio.core.files import path_of
 from regimefolio.market.calendar import periods_per_year
+from regimefolio.market.sessions import SessionReport, periods_of, report, sessions_of
 from regimefolio.market.sources.bars import Bars, read_bars
 from regimefolio.market.sources.base import Dataset, DataWarning, Defect, OnBad, Source, data_fingerprint
 from regimefolio.market.sources.table import read_table
@@ -62,6 +63,8 @@ class CheckReport:
         Every mistake, in the order of the file.
     warnings : tuple of DataWarning
         Everything doubtful, by kind, and within each in the order of the file.
+    sessions : SessionReport or None
+        How the times differ from a calendar, where one was named.
     """
 
     rows: int
@@ -74,13 +77,16 @@ class CheckReport:
     most: int
     defects: tuple[Defect, ...]
     warnings: tuple[DataWarning, ...]
+    sessions: SessionReport | None = None
 
 
-def check_file(path: Path) -> CheckReport:
-    """Find every mistake in a file of prices, and what is doubtful.
+def check_file(path: Path, calendar: str | None = None) -> CheckReport:
+    """Find every mistake in a file of prices, and what is doubtful; with a calendar, missing and extra sessions too.
 
     Raises
     ------
+    ConfigError
+        There is no such calendar, or it does not reach as far.
     MissingDataError
         There is no such file.
     DataError
@@ -94,11 +100,12 @@ def check_file(path: Path) -> CheckReport:
         first=bars.time(0) if len(bars.timestamps) else "",
         last=bars.time(-1) if len(bars.timestamps) else "",
         format=_form(bars),
-        periods_per_year=periods_per_year(bars.timestamps),
+        periods_per_year=periods_of(calendar, bars.timestamps) if calendar else periods_per_year(bars.timestamps),
         fewest=int(counts.min()) if counts.size else 0,
         most=int(counts.max(initial=0)),
         defects=bars.defects,
         warnings=find_warnings(bars),
+        sessions=None if calendar is None else report(sessions_of(calendar, bars.timestamps), bars.timestamps),
     )
 
 

@@ -1,0 +1,164 @@
+"""Stamps, sessions and calendars in `data`."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from regimefolio.core.errors import ConfigError, DataError
+from regimefolio.core.types import Float, Panel, Times
+from regimefolio.market import Dataset, DataSpec, load_data
+from regimefolio.market.clock import session_bars, sessions_by_bar, stamped_at_close
+from tests.intraday import minute_bars
+
+DAYS = ["2020-01-16", "2020-01-17", "2020-01-19", "2020-01-20", "2020-01-22"]
+
+
+@pytest.fixture(autouse=True)
+def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def write(*rows: str) -> None:
+    Path("prices.csv").write_text("timestamp,A,B\n" + "".join(f"{row}\n" for row in rows))
+
+
+def load(**settings: object) -> Dataset:
+    return load_data(DataSpec.model_validate({"source": "file:prices.csv", **settings}))
+
+
+class TestCalendar:
+    def test_extra_bars_are_kept_or_dropped_and_counted(self) -> None:
+        write(*(f"{day},{n + 1},{n + 2}" for n, day in enumerate(DAYS)))
+        plain, kept, dropped = load(), load(calendar="XNYS"), load(calendar="XNYS", extra_sessions="drop")
+        assert kept.panel.close[:, 0].tolist() == [1, 2, 3, 4, 5]
+        assert dropped.panel.close[:, 0].tolist() == [1, 2, 5]
+        told = "XNYS: 1 session without a bar (2020-01-21), 2 bars on no session {} (2020-01-19, 2020-01-20)"
+        assert kept.about == f"{plain.about}; {told.format('kept')}"
+        assert dropped.about == f"{plain.about}; {told.format('dropped')}"
+        assert kept.panel.periods_per_year == dropped.panel.periods_per_year == 252
+        assert kept.fingerprint == plain.fingerprint != dropped.fingerprint
+
+    def test_the_fingerprint_knows_a_calendar_by_its_effect(self) -> None:
+        write("2020-01-16,1,2", "2020-01-17,1,2", "2020-01-21,2,2")
+        assert load(calendar="XNYS").fingerprint == load(calendar="XNYS", extra_sessions="drop").fingerprint
+        assert load(calendar="XNYS").fingerprint == load(calendar="XNAS").fingerprint
+
+    def test_what_is_not_used_is_not_reported(self) -> None:
+        write(*(f"{day},{n + 1},{n + 2}" for n, day in enumerate(DAYS)))
+        about = load(calendar="XNYS", start="2020-01-20").about
+        assert about.endswith("1 session without a bar (2020-01-21), 1 bar on no session kept (2020-01-20)")
+
+    def test_mistakes(self) -> None:
+        write("2020-01-18,1,2", "2020-01-19,1,2")
+        with pytest.raises(DataError, match="no bar belongs to a session of XNYS"):
+            load(calendar="XNYS")
+        with pytest.raises(ValueError, match="`drop` needs a `calendar`"):
+            load(extra_sessions="drop")
+
+    @pytest.mark.shared
+    def test_real_sessions(self, shared: Path) -> None:
+        """All 3,239 sessions of New York are there, and no other; the panel is the one without a calendar."""
+        spec = {"source": f"file:{shared}/data/us_etfs_2005_2017.csv.gz"}
+        with_it = load_data(DataSpec.model_validate({**spec, "calendar": "XNYS", "extra_sessions": "drop"}))
+        assert with_it.about.endswith("XNYS: every session has a bar, every bar a session")
+        assert with_it.fingerprint == load_data(DataSpec.model_validate(spec)).fingerprint
+
+
+class TestStamps:
+    def test_an_intraday_bar_is_stamped_with_its_close(self) -> None:
+        write("2020-01-16T14:30,1,2", "2020-01-16T14:31,1,2", "2020-01-16T14:33,2,2")
+        data = load(stamped="open")
+        assert data.panel.timestamps.astype("datetime64[m]").astype(str).tolist() == [
+            "2020-01-16T14:31",
+            "2020-01-16T14:32",
+            "2020-01-16T14:34",
+        ]
+        assert data.about.endswith("; stamps moved from open to close, by 1 min")
+        assert data.fingerprint != load().fingerprint
+
+    def test_a_date_stays_a_date(self) -> None:
+        write("2020-01-16,1,2", "2020-01-17,1,2")
+        assert load(stamped="open").fingerprint == load().fingerprint
+
+    def test_what_cannot_be_told(self) -> None:
+        week = np.array(["2020-01-06", "2020-01-13", "2020-01-20"], dtype="datetime64[ns]")
+        with pytest.raises(ConfigError, match="is for intraday bars, and these are 7 days apart"):
+            stamped_at_close(week)
+        mixed = np.array(["2020-01-06T10:00", "2020-01-06T10:05", "2020-01-06T10:10", "2020-01-06T10:11"])
+        with pytest.raises(DataError, match=r"most bars last 300 s, but 2020-01-06T10:10:00 and 2020-01-06T10:11:00"):
+            stamped_at_close(mixed.astype("datetime64[ns]"))
+
+
+def panel_of(timestamps: Times, close: Float) -> Panel:
+    """Bars whose fields tell them apart."""
+    member = np.ones(close.shape, dtype=bool)
+    symbols = tuple("ABC"[: close.shape[1]])
+    return Panel(timestamps, symbols, close, member, 252.0, close - 0.5, close + 1, close - 1, close * 10)
+
+
+class TestSessions:
+    def test_a_small_case(self) -> None:
+        times = np.array(["2020-01-16T15:00", "2020-01-16T16:00", "2020-01-16T17:00", "2020-01-17T15:00"])
+        close = np.array([[np.nan, 5.0], [2.0, 7.0], [3.0, np.nan], [4.0, np.nan]])
+        panel = panel_of(times.astype("datetime64[ns]"), close)
+        made = session_bars(panel, sessions_by_bar(panel.timestamps, None))
+        nan = np.nan
+        assert made.timestamps.astype("datetime64[D]").astype(str).tolist() == ["2020-01-16", "2020-01-17"]
+        np.testing.assert_array_equal(made.open, [[1.5, 4.5], [3.5, nan]])
+        np.testing.assert_array_equal(made.high, [[4, 8], [5, nan]])
+        np.testing.assert_array_equal(made.low, [[1, 4], [3, nan]])
+        np.testing.assert_array_equal(made.close, [[3, 7], [4, nan]])
+        np.testing.assert_array_equal(made.volume, [[50, 120], [40, nan]])
+
+    def test_midnight_ends_the_day_before(self) -> None:
+        times = np.array(["2020-01-16T23:00", "2020-01-17T00:00", "2020-01-17T01:00"], dtype="datetime64[ns]")
+        assert sessions_by_bar(times, None).astype(str).tolist() == ["2020-01-16", "2020-01-16", "2020-01-17"]
+
+    @given(
+        close=st.lists(st.one_of(st.just(np.nan), st.floats(1, 9)), min_size=6, max_size=60),
+        cut=st.integers(1, 60),
+    )
+    def test_a_session_does_not_depend_on_later_ones(self, close: list[float], cut: int) -> None:
+        times = np.datetime64("2020-01-16T00:00", "ns") + np.arange(len(close)) * np.timedelta64(7, "h")
+        panel = panel_of(times, np.array(close)[:, None])
+        days = sessions_by_bar(times, None)
+        whole, early = session_bars(panel, days), session_bars(panel.until(cut), days[:cut])
+        over = int((early.timestamps < days[min(cut, len(days) - 1)].astype("datetime64[ns]")).sum())
+        for name in ("timestamps", "open", "high", "low", "close", "volume"):
+            one, other = getattr(whole, name)[:over], getattr(early, name)[:over]
+            assert one.tobytes() == other.tobytes(), name
+
+    def test_every_array_of_a_panel_is_made(self) -> None:
+        """A field that a panel gains must be made into sessions too."""
+        made = {"timestamps", "close", "member", "open", "high", "low", "volume", "periods_per_year"}
+        assert {field.name for field in dataclasses.fields(Panel)} == made | {"symbols", "sectors"}
+
+    def test_data_of_minutes_for_daily_strategies(self) -> None:
+        minute_bars(Path("minutes.csv"), days=5)
+        plain = load_data(DataSpec(source="file:minutes.csv"))
+        assert plain.panel.n_bars == 5 * 390
+        assert plain.panel.periods_per_year == 252 * 390
+        spec = {"source": "file:minutes.csv", "calendar": "XNYS", "resample": "daily"}
+        daily = load_data(DataSpec.model_validate(spec))
+        assert daily.panel.n_bars == 5
+        assert daily.panel.periods_per_year == 252
+        assert daily.about.endswith("every bar a session; 1,950 bars made into 5 sessions")
+        np.testing.assert_array_equal(daily.panel.close[:, 0], plain.panel.close[389::390, 0])
+        without = load_data(DataSpec.model_validate({"source": "file:minutes.csv", "resample": "daily"}))
+        np.testing.assert_array_equal(without.panel.volume, daily.panel.volume)
+
+    def test_a_session_that_is_not_over_is_left_out(self) -> None:
+        minute_bars(Path("minutes.csv"), days=5)
+        lines = Path("minutes.csv").read_text().splitlines()
+        Path("minutes.csv").write_text("\n".join(lines[:-1]) + "\n")
+        spec = {"source": "file:minutes.csv", "calendar": "XNYS", "resample": "daily"}
+        found = load_data(DataSpec.model_validate(spec))
+        assert found.panel.n_bars == 4
+        assert found.about.endswith("into 4 sessions, without 2012-01-09, which is not over at the last bar")
+        assert load_data(DataSpec.model_validate({**spec, "end": "2012-01-05"})).panel.n_bars == 3
