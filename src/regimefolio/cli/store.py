@@ -73,6 +73,7 @@ def take(
 
 def _tell(report: ImportReport) -> None:
     from regimefolio.cli.tables import counted
+    from regimefolio.market.store.grid import few
 
     if not report.changed:
         typer.echo(f"{report.store}: nothing is new; it was left as it is")
@@ -81,6 +82,10 @@ def _tell(report: ImportReport) -> None:
     typer.echo(f"{report.store}: {counted(report.bars, 'bar')} added{fresh}")
     if report.revision is not None:
         typer.echo("\n".join([f"revised: {report.revision}", *(f"  {line}" for line in report.revision.lines())]))
+    if report.apart:
+        typer.echo(
+            f"no bar of {few(report.apart)} in common with what was stored: whether both are adjusted alike is not known"
+        )
     if report.defects:
         typer.echo(
             f"{counted(report.defects, 'defect')}: a run stops at the first, or masks them (on_bad); "

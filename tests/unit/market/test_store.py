@@ -188,6 +188,21 @@ class TestLaterFiles:
         written = sum(path.stat().st_size for path in (store().root / "objects").glob("*.npy"))
         assert written < 80 * (128 + 8) + 48 * 5 * 8 * 7
 
+    def test_bars_without_a_common_one_are_told(self) -> None:
+        """A split between the two files would not be seen."""
+        take(*BARS)
+        assert take(bar(3, "A", 14), BARS[5], bar(3, "B", 15)).apart == ("A",)
+        assert take(bar(3, "A", 14), bar(4, "A", 14)).apart == ()
+
+    def test_adjusted_prices_must_hang_together(self) -> None:
+        head, rows = "date,symbol,close,adj_close\n", [f"{day},A,10,{5 + n}\n" for n, day in enumerate(DAYS)]
+        for name, part in (("one", rows[:3]), ("apart", rows[3:]), ("other", rows[2:])):
+            Path(f"{name}.csv").write_text(head + "".join(part))
+        import_file(Path("one.csv"), "us")
+        with pytest.raises(DataError, match=r"apart\.csv: adjusts its prices, and has no bar in common .* of A:"):
+            import_file(Path("apart.csv"), "us")
+        assert import_file(Path("other.csv"), "us").bars == 2
+
     def test_other_fields_are_refused(self) -> None:
         take(*BARS)
         Path("closes.csv").write_text("date,A\n2020-02-03,5\n")

@@ -84,6 +84,12 @@ def _runs(positions: Int) -> bool:
     return len(positions) > 0 and int(positions[-1] - positions[0]) == len(positions) - 1
 
 
+def few(symbols: Sequence[str]) -> str:
+    """The first symbols by name, and how many others there are."""
+    more = len(symbols) - SYMBOLS_SHOWN
+    return ", ".join(symbols[:SYMBOLS_SHOWN]) + (f" and {more:,} other symbols" if more > 0 else "")
+
+
 class RevisedBar(NamedTuple):
     """A past bar that a file tells otherwise; a side without a bar is empty."""
 
@@ -142,9 +148,7 @@ class Revision(NamedTuple):
             (self.absent, "not in the file"),
         )
         parts = ", ".join(f"{count:,} {kind}" for count, kind in kinds if count)
-        few = ", ".join(self.symbols[:SYMBOLS_SHOWN])
-        more = f" and {len(self.symbols) - SYMBOLS_SHOWN:,} other symbols" if len(self.symbols) > SYMBOLS_SHOWN else ""
-        return f"{'1 bar' if self.bars == 1 else f'{self.bars:,} bars'} of {few}{more} ({parts})"
+        return f"{'1 bar' if self.bars == 1 else f'{self.bars:,} bars'} of {few(self.symbols)} ({parts})"
 
     def lines(self) -> list[str]:
         """The first bars, one a line, and how many others there are."""
@@ -176,6 +180,13 @@ class Comparison:
     @property
     def revised(self) -> Bool:
         return self.changed | self.earlier | self.absent
+
+    @property
+    def apart(self) -> tuple[str, ...]:
+        """Symbols with bars behind stored ones, and without one that both have."""
+        had, has = self.stored.has_bar, self.given.has_bar
+        apart: Int = np.flatnonzero(self.added.any(axis=0) & had.any(axis=0) & ~(had & has).any(axis=0))
+        return tuple(self.given.symbols[n] for n in apart.tolist())
 
     def revision(self) -> Revision | None:
         """How the past differs; None where it does not."""

@@ -13,7 +13,7 @@ from regimefolio.core.types import Bool, Times
 from regimefolio.market.sources.bars import Bars
 from regimefolio.market.sources.table import read_times
 from regimefolio.market.sources.warnings import count_warnings
-from regimefolio.market.store.grid import Comparison, Grid, Revision, compare, overlay
+from regimefolio.market.store.grid import Comparison, Grid, Revision, compare, few, overlay
 from regimefolio.market.store.objects import Objects
 from regimefolio.market.store.versions import (
     Block,
@@ -25,31 +25,43 @@ from regimefolio.market.store.versions import (
     write_defects,
 )
 
+ADJUSTING = frozenset({"adj_close", "split", "dividend"})
+"""Columns by which prices are adjusted."""
+
 
 @dataclass(frozen=True)
 class Delivery:
-    """What a file holds: its name, its bars, what is wrong with them and what is doubtful."""
+    """What a file holds: its name, its bars, what is wrong with them and what is doubtful.
+
+    `adjusted` says that it is the file's columns by which prices were adjusted, so that they hang on its span.
+    """
 
     file: str
     grid: Grid
     defects: tuple[StoredDefect, ...]
     doubtful: dict[str, int]
+    adjusted: bool
 
     @classmethod
     def of(cls, bars: Bars) -> Delivery:
         """The delivery that a table is."""
         file, unit = bars.table.path.name, bars.table.unit
         grid = Grid(bars.timestamps, bars.symbols, tuple(bars.fields), np.stack(list(bars.fields.values())))
-        return cls(file, grid, tuple(StoredDefect(file, unit, each) for each in bars.defects), count_warnings(bars))
+        defects = tuple(StoredDefect(file, unit, each) for each in bars.defects)
+        return cls(file, grid, defects, count_warnings(bars), not ADJUSTING.isdisjoint(bars.cells.columns))
 
 
 @dataclass(frozen=True)
 class Merge:
-    """The version that a delivery leads to, how many bars it adds, and how the past was told differently."""
+    """The version that a delivery leads to, how many bars it adds, and how the past was told differently.
+
+    `apart` are the symbols whose bars were added behind stored ones without a bar that both have.
+    """
 
     version: Version
     added: int
     revision: Revision | None
+    apart: tuple[str, ...] = ()
 
 
 def first_version(delivery: Delivery, objects: Objects) -> Merge:
@@ -78,6 +90,11 @@ def next_version(before: Version, label: str, delivery: Delivery, objects: Objec
     revision = found.revision()
     if revision is not None and not revise:
         raise _refusal(delivery.file, label, revision)
+    if found.apart and delivery.adjusted:
+        raise DataError(
+            f"{delivery.file}: adjusts its prices, and has no bar in common with {label} of {few(found.apart)}: "
+            "whether both are adjusted alike cannot be seen; import a file that begins at a bar that is stored"
+        )
     whole = _covers(given, stored)
     defects = _defects(read_defects(before, objects), delivery, found, whole)
     doubtful = delivery.doubtful
@@ -88,9 +105,8 @@ def next_version(before: Version, label: str, delivery: Delivery, objects: Objec
         blocks = _appended(before, stored, found, given.symbols, objects)
     else:
         blocks = (write_block(given if whole else _revised(stored, found), objects),)
-    return Merge(
-        Version(before.fields, blocks, write_defects(defects, objects), doubtful), int(found.added.sum()), revision
-    )
+    version = Version(before.fields, blocks, write_defects(defects, objects), doubtful)
+    return Merge(version, int(found.added.sum()), revision, found.apart)
 
 
 def _refusal(file: str, label: str, revision: Revision) -> DataError:

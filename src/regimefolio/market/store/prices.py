@@ -81,6 +81,9 @@ class ImportReport:
         Past bars that the file told otherwise, and that were replaced.
     defects : int
         Bars of this version that are missing, or were put in place, because something was wrong with them.
+    apart : tuple of str
+        Symbols whose bars were added behind stored ones without a bar in common: that both are adjusted alike is
+        not checked.
     """
 
     store: str
@@ -89,6 +92,7 @@ class ImportReport:
     symbols: tuple[str, ...]
     revision: Revision | None
     defects: int
+    apart: tuple[str, ...]
 
 
 _RECORD = TypeAdapter(ImportRecord)
@@ -223,6 +227,7 @@ class PriceStore:
             symbols=tuple(symbol for symbol in delivery.grid.symbols if symbol not in known),
             revision=merge.revision,
             defects=len(self.defects(merge.version)),
+            apart=merge.apart,
         )
 
 
