@@ -259,7 +259,7 @@ def check_file(path: str | Path, calendar: str | None = None) -> CheckReport:
 def import_prices(
     file: str | Path, name: str | None = None, into: str | Path | None = None, revise: bool = False
 ) -> ImportReport:
-    """Put the bars of a file into the local store; `source: store:NAME` reads them.
+    """Put the bars of a file, or those of `yahoo:SYMBOLS`, into the local store; `source: store:NAME` reads them.
 
     Parameters
     ----------
@@ -279,7 +279,12 @@ def import_prices(
     LockedError
         Another process imports into this store.
     """
-    return market.import_file(path_of(file), name, None if into is None else path_of(into), revise)
+    folder = None if into is None else path_of(into)
+    if str(file).startswith(f"{market.Yahoo.kind}:"):
+        source = market.source_of(str(file))
+        assert isinstance(source, market.Yahoo)
+        return market.import_bars(source.bars(), market.Origin(str(source)), name, folder, revise)
+    return market.import_file(path_of(file), name, folder, revise)
 
 
 def price_stores(folder: str | Path | None = None) -> list[PriceStore]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 KILLED = """
 import os, pathlib, signal, sys
-from regimefolio.market import DataSpec, import_file, load_data, stores
+from regimefolio.market import DataSpec, Origin, import_file, load_data, stores
 from regimefolio.market.sources.bars import read_bars
 from regimefolio.market.sources.table import read_table
 from regimefolio.market.store.merging import Delivery
@@ -40,7 +40,7 @@ def killed(n):
                 if left == 0:
                     os.kill(os.getpid(), signal.SIGKILL)
         sys.addaudithook(hook)
-        stores(root)[0].take(delivery, young, revise=True)
+        stores(root)[0].take(delivery, Origin("young"), revise=True)
         os._exit(0)
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
 

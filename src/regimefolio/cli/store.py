@@ -48,7 +48,9 @@ def register(group: typer.Typer) -> None:
 
 @door
 def take(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A .csv, .csv.gz or .parquet file of bars.")],
+    file: Annotated[
+        str, typer.Argument(metavar="FILE", help="A .csv, .csv.gz or .parquet file of bars, or yahoo:SYMBOLS.")
+    ],
     into: Annotated[
         Path | None,
         typer.Option(metavar="FOLDER", help="Where stores are; $REGIMEFOLIO_STORE or your data folder."),
@@ -84,7 +86,7 @@ def _tell(report: ImportReport) -> None:
         typer.echo("\n".join([f"revised: {report.revision}", *(f"  {line}" for line in report.revision.lines())]))
     if report.apart:
         typer.echo(
-            f"no bar of {few(report.apart)} in common with what was stored: whether both are adjusted alike is not known"
+            f"no bar in common with what was stored of {few(report.apart)}: whether both are adjusted alike is unknown"
         )
     if report.defects:
         typer.echo(

@@ -15,10 +15,20 @@ from regimefolio.market.sources import (
     Simulated,
     Source,
     Store,
+    Yahoo,
     check_file,
 )
 from regimefolio.market.spec import DataSpec, load_data, source_of
-from regimefolio.market.store import ImportRecord, ImportReport, PriceStore, import_file, store_folder, stores
+from regimefolio.market.store import (
+    ImportRecord,
+    ImportReport,
+    Origin,
+    PriceStore,
+    import_bars,
+    import_file,
+    store_folder,
+    stores,
+)
 from regimefolio.market.view import Market
 
 __all__ = [
@@ -34,10 +44,13 @@ __all__ = [
     "Simulated",
     "File",
     "Store",
+    "Yahoo",
     "check_file",
     "CheckReport",
     "PriceStore",
     "import_file",
+    "import_bars",
+    "Origin",
     "stores",
     "store_folder",
     "ImportReport",

@@ -5,6 +5,7 @@ from regimefolio.market.sources.file import CheckReport, File, check_file
 from regimefolio.market.sources.sample import Sample
 from regimefolio.market.sources.simulated import Simulated
 from regimefolio.market.sources.store import Store
+from regimefolio.market.sources.yahoo import Yahoo
 
 __all__ = [
     "Dataset",
@@ -16,6 +17,7 @@ __all__ = [
     "Sample",
     "Simulated",
     "Store",
+    "Yahoo",
     "CheckReport",
     "check_file",
     "data_fingerprint",

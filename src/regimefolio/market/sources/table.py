@@ -56,13 +56,13 @@ class Table:
 
     @property
     def unit(self) -> str:
-        return "row" if self.format == "parquet" else "line"
+        return "line" if self.format.startswith("csv") else "row"
 
     def place(self, row: int) -> int:
-        """The line (Parquet: row) of the file, counted from 1, that a row of this table was read from."""
+        """The line of the file (where it has none, the row), counted from 1, that a row of this table is from."""
         if self.lines is not None:
             return int(self.lines[row])
-        return row + (1 if self.format == "parquet" else 2)
+        return row + (1 if self.unit == "row" else 2)
 
     def text(self, row: int, column: int) -> str:
         """A cell as the file has it; empty where there is none."""

@@ -8,13 +8,14 @@ import os
 import socket
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from pydantic import TypeAdapter, ValidationError
 
 from regimefolio.core.component import FolderName
 from regimefolio.core.errors import ConfigError, CorruptError, MissingDataError
 from regimefolio.core.files import jsonable, lock, path_of, read_json, sha256_of, sweep_temporaries, write_json
-from regimefolio.market.sources.bars import read_bars
+from regimefolio.market.sources.bars import Bars, read_bars
 from regimefolio.market.sources.table import read_table
 from regimefolio.market.store.grid import Grid, Revision, overlay
 from regimefolio.market.store.merging import Delivery, first_version, next_version
@@ -35,6 +36,13 @@ def store_folder(folder: Path | None = None) -> Path:
     return path_of(named) if named else path_of(data or "~/.local/share") / "regimefolio" / "store"
 
 
+class Origin(NamedTuple):
+    """Where bars come from: the file's whole path and the hash of its bytes, or the text of another source."""
+
+    place: str
+    sha256: str = ""
+
+
 @dataclass(frozen=True)
 class ImportRecord:
     """Who put which file into a store, when, and what came of it.
@@ -48,7 +56,7 @@ class ImportRecord:
     by : str
         User and host.
     file, sha256 : str
-        Its path, and the hash of its bytes.
+        Its path, or what else it was, and the hash of its bytes; empty where it was no file.
     added, revised : int
         Bars.
     """
@@ -182,7 +190,7 @@ class PriceStore:
         """What was wrong with the files that made a version."""
         return read_defects(version, self.objects)
 
-    def take(self, delivery: Delivery, file: Path, revise: bool = False) -> ImportReport:
+    def take(self, delivery: Delivery, origin: Origin, revise: bool = False) -> ImportReport:
         """Add what a file delivers, as a version that is the present one then, unless nothing differs.
 
         Objects come first, then the manifest, and the record of the import last: a process that is killed leaves
@@ -195,7 +203,6 @@ class PriceStore:
         LockedError
             Another process imports into this store.
         """
-        source = sha256_of(file)
         with lock(self.root / "lock"):
             sweep_temporaries(self.root)
             imports = self.imports()
@@ -212,8 +219,8 @@ class PriceStore:
                     before=imports[-1].version if imports else "",
                     at=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
                     by=f"{_user()} on {socket.gethostname()}",
-                    file=str(file.absolute()),
-                    sha256=source,
+                    file=origin.place,
+                    sha256=origin.sha256,
                     added=merge.added,
                     revised=0 if merge.revision is None else merge.revision.bars,
                 )
@@ -253,14 +260,21 @@ def import_file(file: Path, name: str | None = None, folder: Path | None = None,
     """
     path = path_of(file)
     bars = read_bars(read_table(path))
-    bars.panel("mask")  # a file without a usable bar is refused
-    called = name or path.name.partition(".")[0]
+    return import_bars(bars, Origin(str(path.absolute()), sha256_of(path)), name, folder, revise)
+
+
+def import_bars(
+    bars: Bars, origin: Origin, name: str | None = None, folder: Path | None = None, revise: bool = False
+) -> ImportReport:
+    """Put the bars of a table into a store; otherwise as `import_file`."""
+    bars.panel("mask")  # a table without a usable bar is refused
+    called = name or bars.table.path.name.partition(".")[0]
     try:
         TypeAdapter(FolderName).validate_python(called)
     except ValidationError as error:
         why = error.errors()[0]["msg"].removeprefix("Value error, ")
         raise ConfigError(f"a store cannot be called {called!r}: its name {why}; give another --name") from None
-    return PriceStore(store_folder(folder) / called).take(Delivery.of(bars), path, revise)
+    return PriceStore(store_folder(folder) / called).take(Delivery.of(bars), origin, revise)
 
 
 def _user() -> str:
