@@ -30,10 +30,11 @@ INSTANT = np.timedelta64(1, "ns")
 MINUTE = np.timedelta64(1, "m")
 
 
-def stamped_at_close(timestamps: Times) -> Times:
+def stamped_at_close(timestamps: Times, calendar: str | None = None) -> Times:
     """The times at which bars close, from those at which they open; daily bars keep their session's date.
 
-    A bar lasts as long as most do.
+    A bar lasts as long as most do, and ends with its session at the latest where there is a calendar: the last of
+    hourly bars may last half an hour.
 
     Raises
     ------
@@ -58,7 +59,13 @@ def stamped_at_close(timestamps: Times) -> Times:
             f"most bars last {size / np.timedelta64(1, 's'):,.10g} s, but {time_text(one)} and {time_text(other)} are "
             "nearer: with `stamped: open` all bars must be of one length"
         )
-    return timestamps + size
+    if calendar is None:
+        return timestamps + size
+    sessions = sessions_of(calendar, timestamps)
+    session = np.searchsorted(sessions.closes, timestamps, side="right").clip(max=len(sessions.closes) - 1)
+    inside = (sessions.opens[session] <= timestamps) & (timestamps < sessions.closes[session])
+    ends: Times = np.where(inside, np.minimum(timestamps + size, sessions.closes[session]), timestamps + size)
+    return ends
 
 
 def sessions_by_bar(timestamps: Times, sessions: Sessions | None) -> Times:
@@ -145,7 +152,7 @@ def on_clock(
         return data
     panel, index, notes = data.panel, data.index, []
     if stamped == "open":
-        moved = stamped_at_close(panel.timestamps)
+        moved = stamped_at_close(panel.timestamps, calendar)
         by = moved[0] - panel.timestamps[0]
         panel = replace(panel, timestamps=moved)
         notes.append(f"stamps moved from open to close, by {by / MINUTE:,.10g} min" if by else "stamps are dates")

@@ -82,6 +82,13 @@ class TestStamps:
         assert data.about.endswith("; stamps moved from open to close, by 1 min")
         assert data.fingerprint != load().fingerprint
 
+    def test_a_bar_ends_with_its_session(self) -> None:
+        """New York closes at 21:00 in UTC, and at 18:00 on Christmas Eve."""
+        hours = ["2019-12-23T14:30", "2019-12-23T15:30", "2019-12-23T20:30", "2019-12-24T16:30", "2019-12-24T17:30"]
+        write(*(f"{hour},{n + 1},1" for n, hour in enumerate(hours)))
+        stamps = load(stamped="open", calendar="XNYS").panel.timestamps.astype("datetime64[m]").astype(str)
+        assert [stamp[8:] for stamp in stamps] == ["23T15:30", "23T16:30", "23T21:00", "24T17:30", "24T18:00"]
+
     def test_a_date_stays_a_date(self) -> None:
         write("2020-01-16,1,2", "2020-01-17,1,2")
         assert load(stamped="open").fingerprint == load().fingerprint

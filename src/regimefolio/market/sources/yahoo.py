@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -114,14 +115,16 @@ class Yahoo(Source, kind="yahoo"):
         if self.start is not None:  # their last day is excluded
             span = {"start": self.start.isoformat(), "end": (self._last + timedelta(days=1)).isoformat()}
         try:
-            frame = yfinance.download(
-                list(self.symbols),
-                **span,
-                interval=self.interval,
-                auto_adjust=False,
-                actions=False,
-                progress=False,
-            )
+            with warnings.catch_warnings():  # it uses what pandas will change: nothing that we could do about
+                warnings.simplefilter("ignore")
+                frame = yfinance.download(
+                    list(self.symbols),
+                    **span,
+                    interval=self.interval,
+                    auto_adjust=False,
+                    actions=False,
+                    progress=False,
+                )
         except (OSError, yfinance.exceptions.YFException) as error:
             raise MissingDataError(f"{self}: Yahoo does not answer ({error}); try again later") from error
         if frame is None or frame.empty:
