@@ -80,10 +80,11 @@ def _tell(report: ImportReport) -> None:
     if not report.changed:
         typer.echo(f"{report.store}: nothing is new; it was left as it is")
         return
-    fresh = f", {counted(len(report.symbols), 'symbol')} of them new to it" if report.symbols else ""
-    typer.echo(f"{report.store}: {counted(report.bars, 'bar')} added{fresh}")
+    fresh = f", {counted(len(report.symbols), 'symbol')} new to it" if report.symbols else ""
+    revised = "" if report.revision is None else f"; revised: {report.revision}"
+    typer.echo(f"{report.store}: {counted(report.bars, 'bar')} added{fresh}{revised}")
     if report.revision is not None:
-        typer.echo("\n".join([f"revised: {report.revision}", *(f"  {line}" for line in report.revision.lines())]))
+        typer.echo("\n".join(f"  {line}" for line in report.revision.lines()))
     if report.apart:
         typer.echo(
             f"no bar in common with what was stored of {few(report.apart)}: whether both are adjusted alike is unknown"

@@ -225,7 +225,7 @@ class TestRevision:
             take(BARS[0], BARS[1].replace("11,12,10,11", "11,12,10,11.5"), bar(3, "A", 14), BARS[3], BARS[5])
         name = store().version().identity[:8]
         assert str(caught.value).splitlines() == [
-            f"given.csv: tells otherwise of the past than store:us@{name} does: 3 bars of A, B "
+            f"given.csv: differs from the past of store:us@{name} in 3 bars of A, B "
             "(1 with other values, 2 not in the file)",
             "    A 2020-01-03: close 11.0, now 11.5",
             "    B 2020-01-03: open 12.0, high 13.0, low 11.0, close 12.0, volume 100.0: not in the file",

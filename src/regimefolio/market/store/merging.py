@@ -113,7 +113,7 @@ def _refusal(file: str, label: str, revision: Revision) -> DataError:
     return DataError(
         "\n".join(
             [
-                f"{file}: tells otherwise of the past than {label} does: {revision}",
+                f"{file}: differs from the past of {label} in {revision}",
                 *(f"    {line}" for line in revision.lines()),
                 f"  --revise stores them as another version, and {label} stays readable; prices that are adjusted for "
                 "splits and dividends change with each of them",
