@@ -146,14 +146,14 @@ def on_clock(
     Raises
     ------
     ConfigError, DataError
-        As `sessions_of`, `stamped_at_close`; bars that are no part of a session to be resampled.
+        As `sessions_of` and `stamped_at_close`; no bar belongs to a session, or no session is over.
     """
     if calendar is None and stamped == "close" and resample is None:
         return data
     panel, index, notes = data.panel, data.index, []
     if stamped == "open":
         moved = stamped_at_close(panel.timestamps, calendar)
-        by = moved[0] - panel.timestamps[0]
+        by = (moved - panel.timestamps).max()
         panel = replace(panel, timestamps=moved)
         notes.append(f"stamps moved from open to close, by {by / MINUTE:,.10g} min" if by else "stamps are dates")
     sessions = None if calendar is None else sessions_of(calendar, panel.timestamps)
@@ -197,8 +197,12 @@ def _sessions_alone(panel: Panel, index: Float | None, sessions: Sessions | None
     bars, note = panel.n_bars, ""
     days = sessions_by_bar(panel.timestamps, sessions)
     if sessions is not None:
-        last = int(sessions.of(panel.timestamps[-1:])[0])
-        if last >= 0 and panel.timestamps[-1] < sessions.closes[last]:
+        last = int(np.searchsorted(sessions.days, days[-1]))
+        if (
+            last < len(sessions.days)
+            and sessions.days[last] == days[-1]
+            and panel.timestamps[-1] < sessions.closes[last]
+        ):
             note = f", without {time_text(days[-1])}, which is not over at the last bar"
             over = days < days[-1]
             if not over.any():

@@ -169,3 +169,10 @@ class TestSessions:
         assert found.panel.n_bars == 4
         assert found.about.endswith("into 4 sessions, without 2012-01-09, which is not over at the last bar")
         assert load_data(DataSpec.model_validate({**spec, "end": "2012-01-05"})).panel.n_bars == 3
+
+    def test_a_session_that_has_not_begun_is_left_out(self) -> None:
+        """Bars before its opening, which are kept, do not make it one."""
+        write("2020-01-16T21:00,1,2", "2020-01-17T13:00,3,4")
+        found = load(calendar="XNYS", resample="daily")
+        assert found.panel.close.tolist() == [[1, 2]]
+        assert found.about.endswith("into 1 sessions, without 2020-01-17, which is not over at the last bar")

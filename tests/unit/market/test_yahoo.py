@@ -181,7 +181,7 @@ def test_no_network(yfinance: Answers) -> None:
 
 def test_another_shape(yfinance: Answers) -> None:
     yfinance(pd.DataFrame({"Close": [1.0]}, index=dates("2020-01-02")))
-    with pytest.raises(DataError, match="not Price and Ticker"):
+    with pytest.raises(DataError, match="not by Price and Ticker"):
         load_data(DataSpec(source="yahoo:A"))
 
 

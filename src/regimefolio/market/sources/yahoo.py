@@ -155,18 +155,17 @@ class Yahoo(Source, kind="yahoo"):
 
     def _parts(self, frame: pd.DataFrame, over: Bool) -> Iterator[tuple[str, list[Float], Bool]]:
         """Each symbol with its fields and the rows in which it has a bar that is over."""
-        names = dict(zip(frame.columns.names, range(frame.columns.nlevels), strict=True))
-        if not {"Price", "Ticker"} <= set(names):
+        names = list(frame.columns.names)
+        if set(names) != {"Price", "Ticker"}:
             raise DataError(
-                f"{self}: yfinance answers with columns {list(names)}, not Price and Ticker; {INSTALL} in a version "
-                "that pyproject.toml names"
+                f"{self}: this version of yfinance answers with columns by {names}, not by Price and Ticker; {INSTALL}"
             )
         frame = frame.reorder_levels(["Ticker", "Price"], axis=1)
         for symbol in self.symbols:
-            known = [(symbol, name) in frame.columns for name in FIELDS.values()]
+            columns = [(symbol, name) for name in FIELDS.values()]
             values = [
-                frame[(symbol, name)].to_numpy(dtype=np.float64) if there else np.full(len(frame), np.nan)
-                for name, there in zip(FIELDS.values(), known, strict=True)
+                frame[column].to_numpy(dtype=np.float64) if column in frame.columns else np.full(len(frame), np.nan)
+                for column in columns
             ]
             yield symbol, values, np.isfinite(values).any(axis=0) & over
 
