@@ -197,12 +197,8 @@ def _sessions_alone(panel: Panel, index: Float | None, sessions: Sessions | None
     bars, note = panel.n_bars, ""
     days = sessions_by_bar(panel.timestamps, sessions)
     if sessions is not None:
-        last = int(np.searchsorted(sessions.days, days[-1]))
-        if (
-            last < len(sessions.days)
-            and sessions.days[last] == days[-1]
-            and panel.timestamps[-1] < sessions.closes[last]
-        ):
+        closes = sessions.closes[sessions.days == days[-1]]
+        if len(closes) and panel.timestamps[-1] < closes[0]:
             note = f", without {time_text(days[-1])}, which is not over at the last bar"
             over = days < days[-1]
             if not over.any():
