@@ -1,4 +1,4 @@
-"""Run every benchmark, or those that are named: `python -m benchmarks [sweep] [replay] [hmm] [capture]`."""
+"""Run every benchmark, or those that are named: `python -m benchmarks [sweep] [replay] [hmm] [capture] [loading]`."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-NAMES = ("sweep", "replay", "hmm", "capture")
-PEERS = ("numpy", "numba", "pandas", "vectorbt", "hmmlearn")
+NAMES = ("sweep", "replay", "hmm", "capture", "loading")
+PEERS = ("numpy", "numba", "polars", "pandas", "vectorbt", "hmmlearn")
 
 
 def processor() -> str:

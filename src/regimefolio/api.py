@@ -31,7 +31,18 @@ from regimefolio.evaluation import (
     StrategyRow,
 )
 from regimefolio.kernels.replay import replay
-from regimefolio.market import CheckReport, Dataset, DataSpec, DataWarning, Market, Source, load_data
+from regimefolio.market import (
+    CheckReport,
+    Dataset,
+    DataSpec,
+    DataWarning,
+    ImportRecord,
+    ImportReport,
+    Market,
+    PriceStore,
+    Source,
+    load_data,
+)
 from regimefolio.market.view import View
 from regimefolio.portfolio import (
     Allocator,
@@ -90,6 +101,8 @@ __all__ = [
     "EqualWeight",
     "ExecutionSpec",
     "GaussianHMM",
+    "ImportRecord",
+    "ImportReport",
     "Imported",
     "MacdRsiConfluence",
     "Market",
@@ -104,6 +117,7 @@ __all__ = [
     "PortfolioManager",
     "PortfolioSpec",
     "PricePattern",
+    "PriceStore",
     "Progress",
     "Proportional",
     "RegimeDetector",
@@ -135,6 +149,7 @@ __all__ = [
     "edited_files",
     "export_signals",
     "first_sentence",
+    "import_prices",
     "import_signals",
     "kernel_cache",
     "kernels_are_compiled",
@@ -151,6 +166,7 @@ __all__ = [
     "read_record",
     "read_signals",
     "read_workflow",
+    "price_stores",
     "registered",
     "run_backtest",
     "us5_file",
@@ -243,17 +259,55 @@ def read_data(path: str | Path) -> DataSpec:
     return document.parse(DataSpec, "data")
 
 
-def check_file(path: str | Path) -> CheckReport:
-    """Find every mistake in a file of prices, and what is doubtful.
+def check_file(path: str | Path, calendar: str | None = None) -> CheckReport:
+    """Find every mistake in a file of prices, and what is doubtful; with a calendar, missing and extra sessions too.
 
     Raises
     ------
+    ConfigError
+        There is no such calendar, or it does not reach as far.
     MissingDataError
         There is no such file.
     DataError
         It is no table of bars at all.
     """
-    return market.check_file(path_of(path))
+    return market.check_file(path_of(path), calendar)
+
+
+def import_prices(
+    file: str | Path, name: str | None = None, into: str | Path | None = None, revise: bool = False
+) -> ImportReport:
+    """Put the bars of a file, or those of `yahoo:SYMBOLS`, into the local store; `source: store:NAME` reads them.
+
+    Parameters
+    ----------
+    name : str, optional
+        The store's; that of the file up to its first dot, if not said.
+    into : str or Path, optional
+        The folder of all stores; $REGIMEFOLIO_STORE or the user's data folder, if not said.
+    revise : bool
+        Whether past bars that the file tells otherwise are replaced in a version of their own, or are an error.
+
+    Raises
+    ------
+    MissingDataError, DataError
+        There is no such file, it is no table of bars, or it tells past bars otherwise.
+    ConfigError
+        The name is none that a folder can have.
+    LockedError
+        Another process imports into this store.
+    """
+    folder = None if into is None else path_of(into)
+    if str(file).startswith(f"{market.Yahoo.kind}:"):
+        source = market.source_of(str(file))
+        assert isinstance(source, market.Yahoo)
+        return market.import_bars(source.bars(), market.Origin(str(source)), name, folder, revise)
+    return market.import_file(path_of(file), name, folder, revise)
+
+
+def price_stores(folder: str | Path | None = None) -> list[PriceStore]:
+    """All stores of a folder, by name: their versions, imports and bars."""
+    return market.stores(None if folder is None else path_of(folder))
 
 
 def check_data(spec: DataSpec) -> CheckReport:

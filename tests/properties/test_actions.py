@@ -130,7 +130,7 @@ def signals(panel: Panel) -> Sequence[Float]:
 def equity(path: Path, actions: Path | None) -> Float:
     strategies = [{"kind": "momentum_rank", "lookback": 20, "skip": 0}, {"kind": "bollinger_mean_reversion"}]
     data = {"source": f"file:{path}", "actions": actions}
-    execution = {"dividends": "reinvest"}  # as prices that are adjusted have it
+    execution = {"dividends": "reinvest"}  # as prices adjusted backwards have it
     spec = BacktestSpec.model_validate({"name": "a", "data": data, "strategies": strategies, "execution": execution})
     return run_backtest(spec)[2].simulation.equity
 

@@ -132,7 +132,7 @@ def test_decisions_know_one_bar_more_and_no_other(times: Times, rebalance: Rebal
     assert decides.shape == times.shape
     for n_bars in range(len(times)):
         assert np.array_equal(decision_bars(times[: n_bars + 1], rebalance)[:n_bars], decides[:n_bars])
-    if not isinstance(rebalance, Every) and rebalance != "daily" and len(times):
+    if not isinstance(rebalance, Every) and len(times):
         assert not decides[-1]
 
 

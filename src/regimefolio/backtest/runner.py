@@ -298,4 +298,6 @@ def run_backtest(spec: BacktestSpec, folder: Path = Path()) -> tuple[Dataset, Ou
     runner, ensemble, regimes, start = prepare(spec, market)
     run = runner.run(ensemble, start, regimes)
     parameters: dict[str, Json] = {**spec.plain(), "data_fingerprint": dataset.fingerprint}
+    if dataset.version:
+        parameters["data_version"] = dataset.version
     return dataset, run.outcome(parameters), run

@@ -135,7 +135,7 @@ class BacktestSpec(Model):
     name: str = "backtest"
     plugins: Plugins = ()
     data: DataSpec
-    benchmark: str | None = Field(None, description="equal_weight, index, a symbol, or file:PATH")
+    benchmark: str | None = Field(None, description="equal_weight, index, a symbol, or a source of one")
     strategies: tuple[
         Annotated[StrategyEntry, PlainValidator(StrategyEntry.read), PlainSerializer(StrategyEntry.write)], ...
     ] = Field(min_length=1)

@@ -117,7 +117,9 @@ def _why(reasons: Mapping[str, str]) -> dict[str, list[str]]:
 
 
 def _show_orders(screen: Console, orders: Mapping[str, Any], spec: BacktestSpec) -> None:
-    delay, daily = spec.execution.delay, spec.portfolio.plain()["rebalance"] in ("daily", {"every": 1})
+    delay, rebalance = spec.execution.delay, spec.portfolio.plain()["rebalance"]
+    dated = orders["decided_at"].endswith("T00:00:00")  # of bars within a day, the last one may not be a day's last
+    daily = rebalance == {"every": 1} or (rebalance == "daily" and dated)
     bar = f"{delay + 1} bars later, after those before it" if delay else "at the next bar"
     day = _day(orders["decided_at"])
     rows = []

@@ -1,4 +1,4 @@
-"""`regimefolio data`: look at prices before they are used."""
+"""`regimefolio data check`: look at prices before they are used."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ EXAMPLES = 3
 EPILOG = """\b
 regimefolio data check prices.csv
 regimefolio data check prices.parquet --json
-
+regimefolio data check prices.csv --calendar XNYS
 regimefolio data check my_backtest.yaml
 
 Exit codes: 0 no defect, with warnings or without, 1 defects, 2 no table of bars at all, or a file beside it cannot
@@ -51,8 +51,11 @@ MEANING = {
 
 def register(app: typer.Typer) -> None:
     """Add the group."""
-    group = typer.Typer(rich_markup_mode=None, no_args_is_help=True, help="Look at prices before they are used.")
+    from regimefolio.cli import store
+
+    group = typer.Typer(rich_markup_mode=None, no_args_is_help=True, help="Check prices, and keep them in a store.")
     group.command(epilog=EPILOG)(check)
+    store.register(group)
     app.add_typer(group, name="data")
 
 
@@ -64,6 +67,9 @@ def check(
             metavar="FILE", help="A .csv, .csv.gz or .parquet file of bars, or a .yaml file whose `data:` names one."
         ),
     ],
+    calendar: Annotated[
+        str | None, typer.Option(metavar="CODE", help="Name sessions of this calendar that lack a bar: XNYS, 24/7, …")
+    ] = None,
     json: Json = False,
     debug: Debug = False,
 ) -> None:
@@ -78,19 +84,29 @@ def check(
     than 21 bars; sessions that a symbol lacks and others have; zero volume. A run uses these bars as they are.
 
     Of a configuration (a backtest, a workflow, or `data:` alone) all that its `data:` says is applied and checked too:
-    actions, deliveries, tickers, delistings and members.
+    actions, deliveries, sessions, tickers, delistings and members.
     """
-    from regimefolio import api
-
-    found = api.check_data(api.read_data(file)) if file.suffix in CONFIGURATIONS else api.check_file(file)
+    found = _found(file, calendar)
     if json:
         from regimefolio.core.files import json_text
 
-        typer.echo(json_text({"file": str(found.path), **asdict(found), "path": str(found.path)}), nl=False)
+        sessions = None if found.sessions is None else found.sessions.plain()
+        plain = {"file": str(found.path), **asdict(found), "path": str(found.path), "sessions": sessions}
+        typer.echo(json_text(plain), nl=False)
     else:
         _show(found)
     if found.defects:
         raise typer.Exit(DEFECTS_FOUND)
+
+
+def _found(file: Path, calendar: str | None) -> CheckReport:
+    """The report on a file of prices, or on all that a configuration says of its data."""
+    from regimefolio import api
+
+    if file.suffix not in CONFIGURATIONS:
+        return api.check_file(file, calendar)
+    spec = api.read_data(file)
+    return api.check_data(spec if calendar is None else spec.model_copy(update={"calendar": calendar}))
 
 
 def _show(found: CheckReport) -> None:

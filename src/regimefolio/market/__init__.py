@@ -14,8 +14,20 @@ from regimefolio.market.sources import (
     Sample,
     Simulated,
     Source,
+    Store,
+    Yahoo,
 )
 from regimefolio.market.spec import DataSpec, load_data, source_of
+from regimefolio.market.store import (
+    ImportRecord,
+    ImportReport,
+    Origin,
+    PriceStore,
+    import_bars,
+    import_file,
+    store_folder,
+    stores,
+)
 from regimefolio.market.view import Market
 
 __all__ = [
@@ -30,9 +42,19 @@ __all__ = [
     "Sample",
     "Simulated",
     "File",
+    "Store",
+    "Yahoo",
     "check_data",
     "check_file",
     "CheckReport",
+    "PriceStore",
+    "import_file",
+    "import_bars",
+    "Origin",
+    "stores",
+    "store_folder",
+    "ImportReport",
+    "ImportRecord",
     "Rebalance",
     "Every",
     "decision_bars",

@@ -172,6 +172,33 @@ def restart(panel: Panel, adjusted: Adjustment) -> Panel:
     )
 
 
+def on_fewer_bars(panel: Panel, fewer: Panel, last: Int) -> Panel:
+    """A panel's splits and dividends on bars that stand for several of its own; prices are left as they are adjusted.
+
+    An action takes effect at the first bar of its asset that closes with its own one or later. Where that is the
+    asset's first bar, the asset begins there, as `restart` has it.
+
+    Parameters
+    ----------
+    fewer : Panel
+        The same assets at R times.
+    last : ndarray of shape (R,), int64
+        The bar of `panel` with which each of these closes, rising.
+    """
+    if panel.split is None or panel.dividend is None:
+        return fewer
+    bar, asset = np.nonzero((panel.split != 1.0) | (panel.dividend != 0.0))
+    at = np.searchsorted(last, bar)
+    bar, asset, at = (each[at < len(last)] for each in (bar, asset, at))
+    actions = Actions(
+        np.arange(len(bar)), asset, fewer.timestamps[at], panel.split[bar, asset], panel.dividend[bar, asset]
+    )
+    placed = place_actions(actions, fewer.timestamps, fewer.close)
+    price, shares = panel.adjustment
+    carried = replace(fewer, split=placed.split, dividend=placed.dividend)
+    return restart(carried, Adjustment(price[last], shares[last]))
+
+
 def told(actions: Actions, placed: Placed) -> str:
     """How many there are, and how many have no effect, in words."""
     splits, dividends = int((actions.split != 1.0).sum()), int((actions.dividend != 0.0).sum())

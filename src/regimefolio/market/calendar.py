@@ -61,9 +61,10 @@ def _starts(period: Int) -> Bool:
 def decision_bars(timestamps: Times, rebalance: Rebalance) -> Bool:
     """Where a portfolio is decided.
 
-    Weekly (monthly) decides at the last bar before a new ISO week (month) begins, and fills at the first bar
-    of the new one. Bar t knows the date of bar t+1 for this, and nothing else of it; the last bar, whose
-    successor is not known, does not decide. Every k decides at the bars 0, k, 2k, …, daily at all bars.
+    Daily (weekly, monthly) decides at the last bar before a new day in UTC (ISO week, month) begins, and fills at
+    the first bar of the new one; of bars with dates alone, daily decides at each. Bar t knows the date of bar t+1
+    for this, and nothing else of it; the last bar, whose successor is not known, does not decide. Every k decides at
+    the bars 0, k, 2k, ….
 
     Parameters
     ----------
@@ -77,9 +78,11 @@ def decision_bars(timestamps: Times, rebalance: Rebalance) -> Bool:
     if isinstance(rebalance, Every):
         return np.arange(len(timestamps)) % rebalance.every == 0
     if rebalance == "daily":
-        return np.ones(len(timestamps), dtype=bool)
-    # 1970-01-01 was a Thursday, and ISO weeks begin on Mondays.
-    period = (_days(timestamps) + 3) // 7 if rebalance == "weekly" else _months(timestamps)
+        period = _days(timestamps - np.timedelta64(1, "ns"))  # what closes at midnight belongs to the day before
+    elif rebalance == "weekly":
+        period = (_days(timestamps) + 3) // 7  # 1970-01-01 was a Thursday, and ISO weeks begin on Mondays
+    else:
+        period = _months(timestamps)
     decides = np.zeros(len(timestamps), dtype=bool)
     decides[:-1] = _starts(period)[1:]
     return decides
@@ -132,3 +135,8 @@ def periods_per_year(timestamps: Times) -> float:
         if low <= gap <= high:
             return periods
     return (len(timestamps) - 1) / float(gaps.sum() / 365.25)
+
+
+def time_text(time: np.datetime64) -> str:
+    """A bar's time in ISO form: the date alone where it is midnight."""
+    return str(time.astype("datetime64[s]")).removesuffix("T00:00:00")

@@ -8,11 +8,14 @@ from pathlib import Path
 import numpy as np
 
 from regimefolio.core.errors import ConfigError
+from regimefolio.core.types import Panel, Times
 from regimefolio.market.calendar import periods_per_year
+from regimefolio.market.clock import stamped_at_close
+from regimefolio.market.sessions import SessionReport, periods_of, report, sessions_of
 from regimefolio.market.sources.base import DataWarning, Defect
 from regimefolio.market.sources.file import File
 from regimefolio.market.sources.warnings import find_warnings
-from regimefolio.market.spec import DataSpec, is_answered, prepare, reading_of, source_of
+from regimefolio.market.spec import DataSpec, is_answered, prepare, put_on_clock, reading_of, source_of
 
 
 @dataclass(frozen=True)
@@ -35,7 +38,7 @@ class CheckReport:
     format : str
         Kind and layout of the file, such as `csv.gz, long`.
     periods_per_year : float
-        Bars in a year, as the times tell.
+        Bars in a year, as the times tell, or the calendar where one is named.
     fewest, most : int
         Usable bars of the symbol that has the fewest, and of the one that has the most.
     defects : tuple of Defect
@@ -44,6 +47,8 @@ class CheckReport:
         Everything doubtful, by kind, and within each in the order of the file.
     notes : tuple of str
         What is done to sound bars when they are loaded, such as adjusting them for splits and dividends.
+    sessions : SessionReport or None
+        How the times differ from a calendar, where one is named.
     """
 
     path: Path
@@ -58,22 +63,24 @@ class CheckReport:
     defects: tuple[Defect, ...]
     warnings: tuple[DataWarning, ...]
     notes: tuple[str, ...] = ()
+    sessions: SessionReport | None = None
 
 
-def check_file(path: Path) -> CheckReport:
+def check_file(path: Path, calendar: str | None = None) -> CheckReport:
     """Find every mistake in a file of prices, and what is doubtful, as `check_data` does."""
-    return check_data(DataSpec(source=File(path=path)))
+    return check_data(DataSpec(source=File(path=path), calendar=calendar))
 
 
 def check_data(spec: DataSpec, folder: Path = Path()) -> CheckReport:
     """Find every mistake in a file of prices and the files beside it, and what is doubtful.
 
-    All of its bars are checked, whatever `start`, `end` and `on_bad` say.
+    All of its bars are checked, whatever `start`, `end` and `on_bad` say. With a calendar, sessions without a bar and
+    bars on no session are listed too.
 
     Raises
     ------
     ConfigError
-        The source is no file.
+        The source is no file, there is no such calendar, or it does not reach as far.
     MissingDataError
         There is no such file.
     DataError
@@ -85,7 +92,7 @@ def check_data(spec: DataSpec, folder: Path = Path()) -> CheckReport:
         raise ConfigError(f"files of prices are checked, and {source} is none")
     bars = source.bars(reading_of(spec, folder))
     counts = np.isfinite(bars.fields["close"]).sum(axis=0)
-    usable = bool(counts.any())
+    sessions, per_year = _held_against(spec, bars.timestamps)
     return CheckReport(
         path=source.path,
         rows=bars.table.n_rows,
@@ -93,10 +100,26 @@ def check_data(spec: DataSpec, folder: Path = Path()) -> CheckReport:
         first=bars.time(0) if len(bars.timestamps) else "",
         last=bars.time(-1) if len(bars.timestamps) else "",
         format=bars.form,
-        periods_per_year=periods_per_year(bars.timestamps),
+        periods_per_year=per_year,
         fewest=int(counts.min()) if counts.size else 0,
         most=int(counts.max(initial=0)),
         defects=bars.defects,
         warnings=tuple(each for each in find_warnings(bars) if not is_answered(each.kind, spec)),
-        notes=(*bars.notes, *(prepare(spec, bars.panel("mask"), folder).notes if usable else ())),
+        notes=(*bars.notes, *(_done(spec, bars.panel("mask"), folder) if counts.any() else ())),
+        sessions=sessions,
     )
+
+
+def _held_against(spec: DataSpec, timestamps: Times) -> tuple[SessionReport | None, float]:
+    """How times differ from the calendar, where there is one, and the bars in a year."""
+    if spec.calendar is None or not len(timestamps):
+        return None, periods_per_year(timestamps)
+    if spec.stamped == "open":
+        timestamps = stamped_at_close(timestamps, spec.calendar)
+    return report(sessions_of(spec.calendar, timestamps), timestamps), periods_of(spec.calendar, timestamps)
+
+
+def _done(spec: DataSpec, panel: Panel, folder: Path) -> tuple[str, ...]:
+    """What is done to sound bars after they are adjusted."""
+    clocked = put_on_clock(spec, panel)
+    return (*clocked.notes, *prepare(spec, clocked.panel, folder).notes)

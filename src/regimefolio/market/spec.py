@@ -14,12 +14,13 @@ import numpy as np
 from pydantic import Field, PlainSerializer, PlainValidator, ValidationError, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from regimefolio.core.component import Component, Model, did_you_mean, registered
+from regimefolio.core.component import Component, Model, did_you_mean, placed_error, registered
 from regimefolio.core.errors import ConfigError, MissingDataError, RegimefolioError, must_be
 from regimefolio.core.files import path_of
 from regimefolio.core.types import Adjustment, Float, Int, Panel
 from regimefolio.market.actions import restart
 from regimefolio.market.calendar import periods_per_year
+from regimefolio.market.clock import Clocked, ExtraSessions, Resample, Stamped, on_clock
 from regimefolio.market.listings import Listed, add_delistings, separate_tickers
 from regimefolio.market.sectors import read_sectors
 from regimefolio.market.sources.base import Dataset, OnBad, Reading, Source, data_fingerprint
@@ -105,7 +106,14 @@ class DataSpec(Model):
         description="error: the first defect stops; mask: bad bars become missing ones, of a bar given twice "
         "the first stays, a row that stands too late is put in its place, and all are counted",
     )
-
+    calendar: str | None = Field(
+        None, description="an exchange's sessions by its code, such as XNYS, or 24/7; bars are held against them"
+    )
+    extra_sessions: ExtraSessions = Field(
+        "keep", description="what becomes of bars that belong to no session of the calendar: keep or drop"
+    )
+    stamped: Stamped = Field("close", description="open: the source stamps intraday bars with their start")
+    resample: Resample | None = Field(None, description="daily: intraday bars become one bar a session")
     actions: Path | None = Field(
         None, description="file of splits and dividends (symbol, date, split, dividend) for raw prices"
     )
@@ -133,6 +141,8 @@ class DataSpec(Model):
     def _in_order(self) -> DataSpec:
         if self.start is not None and self.end is not None and self.start > self.end:
             raise ValueError(f"start {self.start} is after end {self.end}")
+        if self.extra_sessions == "drop" and self.calendar is None:
+            raise placed_error(("extra_sessions",), "`drop` needs a `calendar`, which says what is extra")
         return self
 
 
@@ -147,7 +157,7 @@ def load_data(spec: DataSpec, folder: Path = Path()) -> Dataset:
     Raises
     ------
     ConfigError
-        The source is not known, or has not a symbol that is to be kept.
+        The source or the calendar is not known, or the source has not a symbol that is to be kept.
     MissingDataError
         There is nothing to read, a symbol has no sector, or no bar lies between start and end.
     DataError
@@ -159,17 +169,22 @@ def load_data(spec: DataSpec, folder: Path = Path()) -> Dataset:
         data = _kept(data, spec.symbols)
     if spec.sectors is not None:
         data = _with_sectors(data, folder / path_of(spec.sectors))
+    clocked = put_on_clock(spec, data.panel, data.index, (spec.start, spec.end))
+    data = _told(replace(data, index=clocked.index), clocked.panel, clocked.notes)
     first, last = _span(spec, data.panel)
     if (first, last) != (0, data.panel.n_bars):
         data = _cut(data, first, last)
     prepared = prepare(spec, data.panel, folder)
-    if prepared.notes:
-        about = "; ".join([data.about.rstrip("."), *prepared.notes])
-        data = replace(
-            data, panel=prepared.panel, about=about, fingerprint=data_fingerprint(prepared.panel, data.index)
-        )
+    data = _told(data, prepared.panel, prepared.notes)
     doubtful = {kind: count for kind, count in data.doubtful.items() if not is_answered(kind, spec)}
     return replace(data, doubtful=doubtful)
+
+
+def put_on_clock(
+    spec: DataSpec, panel: Panel, index: Float | None = None, span: tuple[date | None, date | None] = (None, None)
+) -> Clocked:
+    """Bars of any source stamped with their close, held against the calendar, and made into sessions."""
+    return on_clock(panel, index, spec.calendar, spec.extra_sessions, spec.stamped, spec.resample, span)
 
 
 def prepare(spec: DataSpec, panel: Panel, folder: Path) -> Listed:
@@ -192,6 +207,14 @@ def reading_of(spec: DataSpec, folder: Path) -> Reading:
 def is_answered(kind: str, spec: DataSpec) -> bool:
     """Whether a kind of warning asks what the configuration says."""
     return kind == LONG_GAP and spec.max_gap is not None
+
+
+def _told(data: Dataset, panel: Panel, notes: Sequence[str]) -> Dataset:
+    """The data with its bars changed, as the notes say; the same where nothing was done."""
+    if not notes:
+        return data
+    about = "; ".join([data.about.rstrip("."), *notes])
+    return replace(data, panel=panel, about=about, fingerprint=data_fingerprint(panel, data.index))
 
 
 def _span(spec: DataSpec, panel: Panel) -> tuple[int, int]:

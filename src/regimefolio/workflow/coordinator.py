@@ -25,7 +25,7 @@ from regimefolio.workflow.phases import Job, Phase
 from regimefolio.workflow.spec import WorkflowSpec
 from regimefolio.workflow.workspace import Checkpoint, Workspace, code_of
 
-LIBRARIES = ("numpy", "numba", "polars", "pydantic", "scipy", "skfolio")
+LIBRARIES = ("exchange-calendars", "numpy", "numba", "polars", "pydantic", "scipy", "skfolio")
 
 
 @dataclass(frozen=True)
@@ -231,7 +231,12 @@ class Coordinator:
                 "paths": {each: each for each in ("signals", "performance", "analysis", "checkpoints", "metadata")},
                 "phases": [phase.name for phase in self.phases],
                 "configuration": fingerprint(resolved),
-                "data": {"source": str(spec.data.source), "fingerprint": data, "about": dataset.about},
+                "data": {
+                    "source": str(spec.data.source),
+                    "version": dataset.version or None,
+                    "fingerprint": data,
+                    "about": dataset.about,
+                },
                 "versions": {
                     "regimefolio": self._code,
                     "python": platform.python_version(),

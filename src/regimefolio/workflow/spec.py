@@ -134,7 +134,7 @@ class WorkflowSpec(Model):
     seed: int = Field(0, ge=0)
     plugins: Plugins = ()
     data: WorkflowData
-    benchmark: str = Field("equal_weight", description="equal_weight, index, a symbol, or file:PATH")
+    benchmark: str = Field("equal_weight", description="equal_weight, index, a symbol, or a source of one")
     strategies: tuple[Part[Strategy], ...] = Field(min_length=1)
     portfolio: PortfolioSpec = PortfolioSpec()
     execution: ExecutionSpec = ExecutionSpec()

@@ -27,7 +27,19 @@ def test_help_lists_the_commands_whole(call: Call) -> None:
     assert "..." not in out.split("Commands:")[1]  # one line each, not cut off
 
 
-@pytest.mark.parametrize("command", [*COMMANDS, "data check", "signals show", "signals export", "signals import"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        *COMMANDS,
+        "data check",
+        "data import",
+        "data list",
+        "data show",
+        "signals show",
+        "signals export",
+        "signals import",
+    ],
+)
 def test_every_command_has_help(command: str, call: Call) -> None:
     code, out, _ = call(*command.split(), "--help")
     assert code == 0

@@ -170,3 +170,36 @@ def test_no_table_of_bars_leaves_with_2(name: str, tmp_path: Path, call: Call) -
     code, out, err = call("data", "check", name)
     assert (code, out) == (2, "")
     assert err.startswith(f"error: {name}: ")
+
+
+DAYS = ["2020-01-16", "2020-01-17", "2020-01-19", "2020-01-22"]
+TOLD = "XNYS: 1 session without a bar (2020-01-21), 1 bar on no session {} (2020-01-19)"
+
+
+def test_bars_are_held_against_a_calendar(tmp_path: Path, call: Call) -> None:
+    (tmp_path / "prices.csv").write_text("date,A\n" + "".join(f"{day},5\n" for day in DAYS))
+    out = call("data", "check", "prices.csv", "--calendar", "XNYS").out
+    assert TOLD.format("kept") in out
+    assert "taken as 252 bars a year" in out
+    found = json.loads(call("data", "check", "prices.csv", "--calendar", "XNYS", "--json").out)
+    assert found["sessions"] == {"calendar": "XNYS", "missing": ["2020-01-21"], "extra": ["2020-01-19"]}
+    assert json.loads(call("data", "check", "prices.csv", "--json").out)["sessions"] is None
+
+
+def test_the_calendar_of_a_configuration_is_used(tmp_path: Path, call: Call) -> None:
+    (tmp_path / "prices.csv").write_text("date,A\n" + "".join(f"{day},5\n" for day in DAYS))
+    (tmp_path / "data.yaml").write_text(
+        "data: {source: 'file:prices.csv', calendar: XNYS, extra_sessions: drop, universe: {min_bars: 3}}\n"
+    )
+    found = json.loads(call("data", "check", "data.yaml", "--json").out)
+    assert found["sessions"]["extra"] == ["2020-01-19"]
+    assert found["notes"][0] == TOLD.format("dropped")
+    assert TOLD.format("dropped") in call("data", "check", "data.yaml").out
+    other = json.loads(call("data", "check", "data.yaml", "--calendar", "24/7", "--json").out)
+    assert other["sessions"]["extra"] == []
+
+
+def test_a_calendar_that_does_not_exist(tmp_path: Path, call: Call) -> None:
+    write(tmp_path, bad=0)
+    code, _, err = call("data", "check", "prices.csv", "--calendar", "XNY")
+    assert (code, err) == (2, "error: there is no calendar 'XNY'; did you mean 'XNYS'?\n")

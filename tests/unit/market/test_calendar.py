@@ -31,7 +31,7 @@ BARS = days("2020-01-02", "2020-01-03", "2020-01-06", "2020-01-07", "2020-01-22"
 @pytest.mark.parametrize(
     ("rebalance", "expected"),
     [
-        ("daily", [1, 1, 1, 1, 1, 1, 1]),
+        ("daily", [1, 1, 1, 1, 1, 1, 0]),
         ("weekly", [0, 1, 0, 1, 0, 1, 0]),
         ("monthly", [0, 0, 0, 0, 0, 1, 0]),
         (Every(every=1), [1, 1, 1, 1, 1, 1, 1]),
@@ -47,6 +47,11 @@ def test_iso_weeks_cross_the_year() -> None:
     # 2019-12-30 to 2020-01-03 is one ISO week, and a Sunday belongs to the week before it.
     bars = days("2019-12-29", "2019-12-30", "2020-01-03", "2020-01-05", "2020-01-06")
     assert decision_bars(bars, "weekly").tolist() == [True, False, False, True, False]
+
+
+def test_days_of_intraday_bars_end_with_their_last_bar() -> None:
+    bars = days("2020-01-02T20:00", "2020-01-02T21:00", "2020-01-03T00:00", "2020-01-03T20:00", "2020-01-06T20:00")
+    assert decision_bars(bars, "daily").tolist() == [False, False, True, True, False]  # midnight ends the 2nd
 
 
 def test_weeks_before_1970() -> None:

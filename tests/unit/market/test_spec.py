@@ -45,7 +45,8 @@ def test_texts_name_sources() -> None:
         ("prices.csv", "unknown source 'prices.csv' in 'prices.csv'; did you mean 'file:prices.csv'?"),
         ("us5", "unknown source 'us5' in 'us5'; did you mean 'sample:us5'?"),
         ("sp500", "unknown source 'sp500' in 'sp500'; did you mean 'sample:sp500_20'?"),
-        ("yahoo", "unknown source 'yahoo' in 'yahoo'; known: file, sample, simulated"),
+        ("quandl", "unknown source 'quandl' in 'quandl'; known: file, sample, simulated, store, yahoo"),
+        ("yahoo", "source 'yahoo' must be `yahoo:` and what to read"),
         ("sample:us4", "source 'sample:us4': 'us4' is not a sample; did you mean 'us5'?"),
         (
             "simulated:x",

@@ -19,6 +19,7 @@ from regimefolio.core import files
 from regimefolio.core.component import fingerprint
 from regimefolio.core.errors import ConfigError, CorruptError, LockedError, ModelError
 from regimefolio.core.types import Json
+from regimefolio.market import import_file, stores
 from regimefolio.workflow import Coordinator, WorkflowSpec, Workspace
 from regimefolio.workflow.phases import Job, Phase
 from regimefolio.workflow.phases.base import trial_parameters
@@ -338,6 +339,20 @@ def test_the_workspace_describes_itself(finished: Path) -> None:
     created = about["created_at"]
     made.run(VALIDATION)
     assert files.read_json(workspace.metadata / "workflow.json")["created_at"] == created
+
+
+def test_a_store_is_described_with_its_version(folder: Path) -> None:
+    """So that a result names the bytes that it used, though the store goes on."""
+    import_file(folder / "prices.csv", "us", folder / "store")
+    source = {"kind": "store", "name": "us", "folder": "store"}
+    stored = spec({("data", "source"): source})
+    made = Coordinator(stored, [], lambda: load_market(stored.data, None, folder), folder)
+    made.run()
+    (store,) = stores(folder / "store")
+    data = files.read_json(made.workspace.metadata / "workflow.json")["data"]
+    assert data["version"] == store.version().identity
+    assert data["source"] == "store:us, folder store"
+    assert data["about"].startswith(f"store:us@{data['version'][:8]}: ")
 
 
 # Phases of another kind

@@ -4,6 +4,8 @@ from regimefolio.market.sources.base import Dataset, DataWarning, Defect, OnBad,
 from regimefolio.market.sources.file import File
 from regimefolio.market.sources.sample import Sample
 from regimefolio.market.sources.simulated import Simulated
+from regimefolio.market.sources.store import Store
+from regimefolio.market.sources.yahoo import Yahoo
 
 __all__ = [
     "Dataset",
@@ -14,5 +16,7 @@ __all__ = [
     "File",
     "Sample",
     "Simulated",
+    "Store",
+    "Yahoo",
     "data_fingerprint",
 ]

@@ -25,7 +25,7 @@ from regimefolio.market.actions import (
     told,
     unpayable,
 )
-from regimefolio.market.calendar import periods_per_year
+from regimefolio.market.calendar import periods_per_year, time_text
 from regimefolio.market.deliveries import last_deliveries
 from regimefolio.market.quality import Problem, bar_order, bar_problems, is_price
 from regimefolio.market.sources.base import AS_IT_IS, LATE, Defect, OnBad, Reading, refusal
@@ -111,7 +111,7 @@ class Bars:
 
     def time(self, bar: int) -> str:
         """A bar's time: the date alone where it is midnight."""
-        return str(self.timestamps[bar].astype("datetime64[s]")).removesuffix("T00:00:00")
+        return time_text(self.timestamps[bar])
 
     def panel(self, on_bad: OnBad) -> Panel:
         """The bars as a Panel.
@@ -126,19 +126,24 @@ class Bars:
         if not self.symbols or not np.isfinite(self.fields["close"]).any():
             error = refusal(self.table.path, self.table.unit, self.defects) if self.defects else None
             raise DataError(f"{self.table.path}: holds no usable bar") from error
-        return Panel(
-            timestamps=self.timestamps,
-            symbols=self.symbols,
-            member=np.ones((len(self.timestamps), len(self.symbols)), dtype=bool),
-            periods_per_year=periods_per_year(self.timestamps),
-            close=self.fields["close"],
-            open=self.fields.get("open"),
-            high=self.fields.get("high"),
-            low=self.fields.get("low"),
-            volume=self.fields.get("volume"),
-            split=self.fields.get("split"),
-            dividend=self.fields.get("dividend"),
-        )
+        return panel_of(self.timestamps, self.symbols, self.fields)
+
+
+def panel_of(timestamps: Times, symbols: tuple[str, ...], fields: Mapping[str, Float]) -> Panel:
+    """Bars on one clock as a Panel: all of them members, and as many a year as the times tell."""
+    return Panel(
+        timestamps=timestamps,
+        symbols=symbols,
+        member=np.ones((len(timestamps), len(symbols)), dtype=bool),
+        periods_per_year=periods_per_year(timestamps),
+        close=fields["close"],
+        open=fields.get("open"),
+        high=fields.get("high"),
+        low=fields.get("low"),
+        volume=fields.get("volume"),
+        split=fields.get("split"),
+        dividend=fields.get("dividend"),
+    )
 
 
 class _Findings:

@@ -10,6 +10,8 @@ from datetime import date
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+import numpy as np
+
 from regimefolio.core.component import Component, fingerprint
 from regimefolio.core.errors import ConfigError, DataError
 from regimefolio.core.types import Float, Panel
@@ -91,6 +93,8 @@ class Dataset:
         What a defect's `row` counts: `line` of a text file, `row` of a Parquet file.
     doubtful : mapping of str to int
         How many warnings of each kind there are about a file of one's own; its bars are used as they are.
+    version : str
+        The whole name of the version, where the source keeps versions.
     """
 
     panel: Panel
@@ -100,6 +104,7 @@ class Dataset:
     fingerprint: str
     unit: str = "line"
     doubtful: Mapping[str, int] = field(default_factory=dict)
+    version: str = ""
 
 
 class Reading(NamedTuple):
@@ -192,19 +197,24 @@ def data_fingerprint(panel: Panel, index: Float | None) -> str:
     digest = hashlib.sha256(head.encode())
     for array in arrays.values():
         if array is not None:
-            digest.update(array.tobytes())
+            digest.update(array.view(np.uint8).data)
     return digest.hexdigest()
 
 
 def refusal(path: Path, unit: str, defects: Sequence[Defect]) -> DataError:
     """The error that names the first mistake of a file, how many more there are, and what to do."""
+    return DataError(
+        f"{path}: {first_mistake(unit, defects)}\n"
+        f"  Mend the file, or set `on_bad: mask` to turn bad bars into missing ones; "
+        f"`regimefolio data check {path}` shows them."
+    )
+
+
+def first_mistake(unit: str, defects: Sequence[Defect]) -> str:
+    """The first of several defects, and how many more there are."""
     first = defects[0]
     column = f", column {first.column}" if first.column else ""
     bar = " ".join(part for part in (first.symbol, first.timestamp) if part)
     where = f" in the bar {bar}" if bar else ""
     others = f"\n  and {len(defects) - 1:,} more" if len(defects) > 1 else ""
-    return DataError(
-        f"{path}: {unit} {first.row}{column}: {first.problem}, found {first.value!r}{where}{others}\n"
-        f"  Mend the file, or set `on_bad: mask` to turn bad bars into missing ones; "
-        f"`regimefolio data check {path}` shows them."
-    )
+    return f"{unit} {first.row}{column}: {first.problem}, found {first.value!r}{where}{others}"

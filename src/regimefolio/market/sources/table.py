@@ -5,9 +5,8 @@ from __future__ import annotations
 import csv
 import gzip
 import zlib
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, time
+from datetime import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +16,7 @@ from regimefolio.core.component import did_you_mean
 from regimefolio.core.errors import DataError, MissingDataError
 from regimefolio.core.types import Bool, Float, Int, Times
 from regimefolio.market.sources.base import Defect
+from regimefolio.market.sources.moments import read_moments
 
 if TYPE_CHECKING:
     import polars as pl
@@ -56,13 +56,13 @@ class Table:
 
     @property
     def unit(self) -> str:
-        return "row" if self.format == "parquet" else "line"
+        return "line" if self.format.startswith("csv") else "row"
 
     def place(self, row: int) -> int:
-        """The line (Parquet: row) of the file, counted from 1, that a row of this table was read from."""
+        """The line of the file (where it has none, the row), counted from 1, that a row of this table is from."""
         if self.lines is not None:
             return int(self.lines[row])
-        return row + (1 if self.format == "parquet" else 2)
+        return row + (1 if self.unit == "row" else 2)
 
     def text(self, row: int, column: int) -> str:
         """A cell as the file has it; empty where there is none."""
@@ -265,10 +265,11 @@ def read_times(column: pl.Series) -> Times:
     import polars as pl
 
     if column.dtype == pl.String:
-        texts = column.drop_nulls().unique()
-        moments = _nanoseconds([_moment(text) for text in texts])
-        column = column.replace_strict(texts, pl.Series(moments, dtype=pl.Int64), return_dtype=pl.Int64)
-        column = column.cast(pl.Datetime("ns"))
+        written = column.drop_nulls().unique()
+        if 2 * len(written) > len(column):  # one symbol's, all of them different
+            return read_moments(column)
+        moments = pl.Series(read_moments(written))
+        column = column.replace_strict(written, moments, return_dtype=pl.Datetime("ns"))
     elif isinstance(column.dtype, pl.Datetime):
         if column.dtype.time_zone is not None:
             sessions = (column.drop_nulls().dt.time() == time()).all()
@@ -278,27 +279,3 @@ def read_times(column: pl.Series) -> Times:
         raise TypeError(f"holds {column.dtype}, not dates or times")
     times: Times = column.cast(pl.Datetime("ns"), strict=False).to_numpy()
     return times
-
-
-def _moment(text: str) -> datetime | None:
-    text = text.strip()
-    if text.isdigit() and len(text) != len("20200102"):
-        return None  # seconds since 1970 are no ISO date, though Python reads some as one
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return moment if 1678 <= moment.year <= 2261 else None  # what 64 bits of nanoseconds can hold
-
-
-def _nanoseconds(moments: Sequence[datetime | None]) -> list[int | None]:
-    """Nanoseconds since 1970 in UTC."""
-    sessions = all(moment is None or moment.time() == time() for moment in moments)
-
-    def count(moment: datetime) -> int:
-        if sessions or moment.tzinfo is None:
-            moment = moment.replace(tzinfo=UTC)
-        past = moment - datetime(1970, 1, 1, tzinfo=UTC)
-        return ((past.days * 86_400 + past.seconds) * 1_000_000 + past.microseconds) * 1_000
-
-    return [None if moment is None else count(moment) for moment in moments]
