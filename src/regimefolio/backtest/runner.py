@@ -105,7 +105,7 @@ class BacktestRunner:
         self.initial_capital = initial_capital
         self.manager = PortfolioManager(portfolio, market, alone=execution.accounts == "per_asset")
         self.fill = execution.fill_on(panel)
-        self.ended = endings(panel, execution.delist_after, execution.delisting_return)
+        self.ended = endings(panel, execution.patience(panel), execution.delisting_return)
         self.prices = traded_prices(panel, self.fill, execution, self.ended)
         self._benchmark = _returns(market.benchmark, panel.n_bars)
         self._per_year = panel.periods_per_year

@@ -19,6 +19,9 @@ from regimefolio.portfolio import Ensemble, PortfolioSpec, RegimeSettings
 from regimefolio.regimes import RegimeDetector
 from regimefolio.strategies import Strategy
 
+DELIST_AFTER = 21
+"""Missing daily (weekly, …) bars after which an asset is taken to be delisted, where nothing else is said."""
+
 
 class ExecutionSpec(Model):
     """How orders are filled and what they cost."""
@@ -52,8 +55,10 @@ class ExecutionSpec(Model):
     dividends: Literal["cash", "reinvest"] = Field(
         "cash", description="paid in cash, or put into the same asset at the close before; of data that tells dividends"
     )
-    delist_after: int | None = Field(
-        21, ge=1, description="missing bars in a row after which an asset is taken to be delisted; none: never"
+    delist_after: Annotated[int, Field(ge=1)] | Literal["never"] | None = Field(
+        None,
+        description="missing bars in a row after which an asset is taken to be delisted, or never; if not said, 21, and "
+        "never where bars are intraday",
     )
     delisting_return: float = Field(
         0.0, ge=-1, le=10, description="on the last close, of a delisting that is assumed; -0.3 is a loss of 30%"
@@ -77,6 +82,13 @@ class ExecutionSpec(Model):
         """The fields that make a fill more than a cost in proportion to its value."""
         names = ("fee_per_order", "fee_per_share", "impact", "max_participation", "shares", "min_order_value")
         return [name for name in names if getattr(self, name) != type(self).model_fields[name].default]
+
+    def patience(self, panel: Panel) -> int | None:
+        """Missing bars in a row after which an asset of this data is taken to be delisted; None: never."""
+        if self.delist_after is None:
+            dates = panel.timestamps.astype("datetime64[D]")
+            return DELIST_AFTER if bool((panel.timestamps == dates).all()) else None
+        return None if self.delist_after == "never" else self.delist_after
 
     def fill_on(self, panel: Panel) -> Fill:
         """The fill that is meant on this data.

@@ -82,7 +82,7 @@ def _must_come_in_time(panel: Panel, at: Int, last: Int, delist_after: int | Non
             raise ConfigError(
                 f"the delisting of {panel.symbols[n]} is known on {day}, {missing:,} bars after its last, but after "
                 f"{delist_after} missing bars it is taken to be delisted; set execution.delist_after to "
-                f"{missing:,} or more, or to null",
+                f"{missing:,} or more, or to never",
                 ("execution", "delist_after"),
             )
 

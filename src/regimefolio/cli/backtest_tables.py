@@ -84,9 +84,11 @@ def assumed_sentence(run: Run, spec: BacktestSpec) -> str:
     """Which assets were taken to be delisted, when, and at what."""
     shown = [f"{symbol} {str(when)[:10]}" for symbol, when in run.assumed[:3]]
     more = [f"and {len(run.assumed) - 3:,} more"] if len(run.assumed) > 3 else []
+    from regimefolio.backtest.spec import DELIST_AFTER
+
     terms = spec.execution
     return (
-        f"Taken to be delisted after {terms.delist_after} missing bars, at the last close "
+        f"Taken to be delisted after {terms.delist_after or DELIST_AFTER} missing bars, at the last close "
         f"{terms.delisting_return:+.0%}: {', '.join(shown + more)}. A file `data.delistings` tells better."
     )
 

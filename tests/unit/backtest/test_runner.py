@@ -392,7 +392,7 @@ def test_shorts_are_held_and_cash_is_never_overdrawn() -> None:
         "constraints": {"max_gross": 1.6, "min_net": 1.0, "max_net": 1.0},
     }
     # Who is short of an asset that ends must buy it back, whatever cash there is.
-    terms = TEN_BP.model_copy(update={"delist_after": None})
+    terms = TEN_BP.model_copy(update={"delist_after": "never"})
     found = BacktestRunner(market, PortfolioSpec.model_validate(book), terms).run(Ensemble.static([strategy], [1]), 80)
     weights, cash = found.simulation.weights, found.simulation.cash
     assert weights is not None

@@ -166,3 +166,22 @@ def test_cash_below_zero_is_financed_at_its_own_rate() -> None:
     assert plain.pay.tolist() == dear.pay.tolist() == [50.0]
     terms = BacktestRunner(Market(panel), book, ExecutionSpec.model_validate({"cash_rate": 0.01}))._terms
     assert terms.financing_rate == terms.cash_rate == pytest.approx(0.01 / 252)
+
+
+def test_delistings_are_assumed_of_daily_bars_and_where_somebody_says_so() -> None:
+    daily = panel_of(np.ones((3, 1)))
+    minutes = replace(daily, timestamps=daily.timestamps[0] + np.arange(3) * np.timedelta64(1, "m"))
+    for panel, meant in ((daily, 21), (minutes, None)):
+        assert ExecutionSpec().patience(panel) == meant
+        assert ExecutionSpec(delist_after=5).patience(panel) == 5
+        assert ExecutionSpec(delist_after="never").patience(panel) is None
+
+
+def test_a_delisting_that_comes_too_late_is_refused() -> None:
+    close = np.ones((12, 1))
+    close[2:] = NAN
+    panel = replace(panel_of(close), delisted_at=np.array([9]), delisting_return=np.array([-0.5]))
+    with pytest.raises(ConfigError, match="the delisting of A is known on 2020-01-10, 8 bars after its last"):
+        endings(panel, 3, 0.0)
+    assert endings(panel, 8, 0.0).bar.tolist() == [9]
+    assert endings(panel, None, 0.0).bar.tolist() == [9]
