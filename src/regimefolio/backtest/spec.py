@@ -57,8 +57,8 @@ class ExecutionSpec(Model):
     )
     delist_after: Annotated[int, Field(ge=1)] | Literal["never"] | None = Field(
         None,
-        description="missing bars in a row after which an asset is taken to be delisted, or never; if not said, 21, and "
-        "never where bars are intraday",
+        description="missing bars in a row after which an asset is taken to be delisted, or never; not said, it is 21, "
+        "and never where bars are intraday",
     )
     delisting_return: float = Field(
         0.0, ge=-1, le=10, description="on the last close, of a delisting that is assumed; -0.3 is a loss of 30%"
