@@ -140,3 +140,8 @@ def test_a_bankrupt_run_has_no_difference(folder: Path) -> None:
     assert np.isfinite(made._portfolio_minus(made.run).point)
     ruined = replace(made.run, simulation=replace(made.run.simulation, equity=equity))
     assert np.isnan(made._portfolio_minus(ruined)[:3]).all()
+
+
+def test_accounts_of_one_asset_are_not_compared_by_ranks(folder: Path) -> None:
+    found = evaluator(folder, {"execution": {"accounts": "per_asset"}}).compare_combinations()
+    assert {row.combination_method for row in found} == {"weighted", "confidence_weighted", "best_strategy"}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -51,3 +53,11 @@ def test_the_memo_counts_an_array_once() -> None:
     market.memo("a", lambda: array)
     market.memo("b", lambda: array)
     assert market._memo_bytes() == array.nbytes
+
+
+def test_equal_weight_loses_what_a_delisting_loses() -> None:
+    panel = market_of([[10.0, 10.0], [10.0, 10.0], [10.0, NAN], [10.0, NAN]]).panel
+    gone = replace(panel, delisted_at=np.array([-1, 2]), delisting_return=np.array([NAN, -0.5]))
+    assert Market(panel).series("equal_weight").tolist() == [1.0, 1.0, 1.0, 1.0]
+    assert Market(gone).series("equal_weight").tolist() == [1.0, 1.0, 0.75, 0.75]
+    assert Market(gone.until(2)).series("equal_weight").tolist() == [1.0, 1.0]
