@@ -216,9 +216,9 @@ def markets(draw: st.DrawFn) -> Case:
         financing_rate=some(0.0, 0.001),
     )
     frictions = NONE._replace(
-        per_order=some(0.0, 10.0, 3000.0),
+        per_order=some(0.0, 10.0, 3000.0, 300_000.0),
         per_share=some(0.0, 0.02, 0.5),
-        impact=some(0.0, 0.0, 0.7),
+        impact=some(0.0, 0.0, 0.7, 70.0),
         participation=some(math.inf, math.inf, 0.03, 0.3),
         carry=draw(st.booleans()),
         whole=draw(st.booleans()),

@@ -80,6 +80,10 @@ class Panel:
         cash per share as of that bar's shares, 0 where none. None on an asset's first bar. Prices and volumes are
         adjusted for them, forward from an asset's first bar; `adjustment` leads back to the raw ones. None where
         they are not known.
+    delisted_at : ndarray of shape (N,), int64, or None
+        The bar at which a delisting is known; -1 where there is none.
+    delisting_return : ndarray of shape (N,), float64, or None
+        On the last close; NaN where there is none.
 
     Raises
     ------
