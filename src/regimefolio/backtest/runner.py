@@ -179,7 +179,7 @@ class BacktestRunner:
         )
         values = np.empty((len(ensembles), len(NAMES)))
         metrics_of_books(books, self.initial_capital, start, self._benchmark, self._per_year, self._risk_free, values)
-        runs = []
+        runs, assumed = [], self._assumed(start)
         for k, ensemble in enumerate(ensembles):
             simulation, by_regime = self._simulation(books, k, start), {}
             metrics = dict(zip(NAMES, values[k].tolist(), strict=True))
@@ -187,7 +187,7 @@ class BacktestRunner:
                 by_regime = self.by_regime(simulation.decision_return, regimes.label, regimes.names)
             conflicts = self.manager.conflicts(stack, ensemble, row, decide) if record else None
             target = books.target[k]
-            why, assumed = reasons(values[k]), self._assumed(start)
+            why = reasons(values[k])
             runs.append(Run(simulation, metrics, why, by_regime, row, decide, target, conflicts, assumed))
         return runs
 

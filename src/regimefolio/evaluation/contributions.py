@@ -22,7 +22,7 @@ import numpy as np
 from regimefolio.backtest import Run
 from regimefolio.core.errors import DataError
 from regimefolio.core.types import UNKNOWN, Bool, Float, Int, RegimePath, Simulation
-from regimefolio.kernels.ledger import Events, Prices
+from regimefolio.kernels.ledger import Events, Prices, event_bars
 from regimefolio.portfolio import Ensemble, PortfolioSpec, Proportional, SignalStack
 
 CASH = "cash"
@@ -129,8 +129,7 @@ def profit_and_loss(simulation: Simulation, prices: Prices, delay: int = 0) -> P
 
 def _dividends(events: Events, shares: Float) -> Float:
     """What events paid for the shares held at the bar before, (T, N); what an asset's end pays is a price."""
-    counts: Int = np.diff(events.due.astype(np.int64)).astype(np.int64)
-    bar = np.repeat(np.arange(len(shares)), counts)[~events.ends]
+    bar = event_bars(events)[~events.ends]
     asset = events.asset.astype(np.int64)[~events.ends]
     pay = np.zeros_like(shares)
     np.add.at(pay, (bar, asset), events.pay[~events.ends])

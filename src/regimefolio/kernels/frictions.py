@@ -35,9 +35,15 @@ def _money(t: int, n: int, frictions: Frictions) -> float:
 
 
 @piece
+def _units(t: int, n: int, frictions: Frictions) -> float:
+    """Traded shares in a unit."""
+    return frictions.units[min(t, frictions.units.shape[0] - 1), n]
+
+
+@piece
 def _share(t: int, n: int, prices: Prices, frictions: Frictions) -> float:
     """The money that one traded share costs."""
-    return prices.fill[t, n] / frictions.units[min(t, frictions.units.shape[0] - 1), n]
+    return prices.fill[t, n] / _units(t, n, frictions)
 
 
 @piece
@@ -59,7 +65,6 @@ def _cost(d: float, n: int, frictions: Frictions, account: Account) -> float:
 def _find_wishes(t: int, equity: float, least: float, prices: Prices, terms: Execution, account: Account) -> None:
     """Mark the assets that have an order, and write what theirs costs: a part of its size, and of its power 3/2."""
     f, rate, price = terms.frictions, terms.commission + terms.slippage, prices.fill[t]
-    units = f.units[min(t, f.units.shape[0] - 1)]
     for n in range(price.size):
         w, has = account.aim[n], account.value[n]
         account.mark[n], account.order[n] = False, 0.0
@@ -68,7 +73,7 @@ def _find_wishes(t: int, equity: float, least: float, prices: Prices, terms: Exe
         if w != 0.0 and abs(w - has / equity) <= max(f.band, f.relative_band * abs(w)):
             continue
         account.mark[n] = abs(_step(w, f) * (w * equity - has)) >= least
-        account.linear[n], account.convex[n] = rate + f.per_share * units[n] / price[n], 0.0
+        account.linear[n], account.convex[n] = rate + f.per_share * _units(t, n, f) / price[n], 0.0
         money = _money(t, n, f)
         if f.impact > 0.0 and money > 0.0:
             volatility = f.volatility[int(account.since[n]), n]

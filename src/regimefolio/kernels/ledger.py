@@ -138,6 +138,12 @@ def events_of(n_bars: int, bar: Int, asset: Int, pay: Float, ends: Bool) -> Even
     )
 
 
+def event_bars(events: Events) -> Int:
+    """The bar of every event (M,)."""
+    counts: Int = np.diff(events.due.astype(np.int64)).astype(np.int64)
+    return np.repeat(np.arange(counts.size), counts)
+
+
 def no_events(n_bars: int) -> Events:
     """A market in which nothing happens to holdings."""
     none = np.zeros(0, np.int64)
@@ -183,9 +189,7 @@ def prices_of(fill: Float, close: Float, events: Events | None = None) -> Prices
         return Prices(fill, _kept(1.0 / fill), fill, close, happening)
     slots = 1 if fill is close else 2
     if happening.ends.any():
-        counts: Int = np.diff(happening.due.astype(np.int64)).astype(np.int64)
-        bar = np.repeat(np.arange(len(fill)), counts)[happening.ends]
-        where = slots * bar, happening.asset[happening.ends].astype(np.int64)
+        where = slots * event_bars(happening)[happening.ends], happening.asset[happening.ends].astype(np.int64)
         if present[where].any():
             raise ValueError("an asset ends at a bar at which it has a price")
         both = both.copy()
