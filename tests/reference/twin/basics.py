@@ -1,0 +1,24 @@
+"""Words and tools that every part of the twin uses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+Prices = Mapping[str, float]
+"""Symbol to price; a symbol without a bar is absent."""
+
+Weights = Mapping[str, float]
+"""Symbol to fraction of equity; a symbol without an order is absent."""
+
+
+def root(rising: Callable[[float], float], low: float, high: float) -> float:
+    """Where a rising function crosses zero, to the last bit."""
+    for _ in range(2000):
+        middle = 0.5 * (low + high)
+        if middle in (low, high):
+            break
+        if rising(middle) <= 0.0:
+            low = middle
+        else:
+            high = middle
+    return low
