@@ -14,7 +14,19 @@ from regimefolio.backtest.spec import BacktestSpec, ExecutionSpec, load_market
 from regimefolio.backtest.terms import endings, execution_terms, traded_prices
 from regimefolio.core.component import fingerprint
 from regimefolio.core.errors import ConfigError, DataError, must_be
-from regimefolio.core.types import TRADE, Bool, Float, Int, Json, Outcome, RegimePath, Simulation, read_only
+from regimefolio.core.types import (
+    DELISTING,
+    ORDER,
+    TRADE,
+    Bool,
+    Float,
+    Int,
+    Json,
+    Outcome,
+    RegimePath,
+    Simulation,
+    read_only,
+)
 from regimefolio.kernels.ledger import BANKRUPT, Books, empty_books
 from regimefolio.kernels.metrics import NAMES, REGIME_NAMES, metrics_of_books, reasons, regime_metrics
 from regimefolio.kernels.replay import Opinions, Schedule, replay
@@ -243,6 +255,7 @@ class BacktestRunner:
         orders["price"] = self.prices.at_fill[bar, asset]
         orders["value"] = orders["shares"] * orders["price"]
         orders["cost"] = paid[bar, asset]
+        orders["reason"] = np.where(np.isnan(self.prices.fill[bar, asset]), DELISTING, ORDER)
         return orders
 
 

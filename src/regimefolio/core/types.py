@@ -309,8 +309,26 @@ class RegimePath:
         return RegimePath(self.timestamps[:n_bars], self.names, self.probability[:n_bars], self.label[:n_bars])
 
 
-TRADE = np.dtype([("bar", "i8"), ("asset", "i8"), ("shares", "f8"), ("price", "f8"), ("value", "f8"), ("cost", "f8")])
-"""One filled order: value = shares · price, negative for a sale; cost is positive."""
+TRADE = np.dtype(
+    [
+        ("bar", "i8"),
+        ("asset", "i8"),
+        ("shares", "f8"),
+        ("price", "f8"),
+        ("value", "f8"),
+        ("cost", "f8"),
+        ("reason", "i8"),
+    ]
+)
+"""One filled order, or what closed a position without one.
+
+value = shares · price, negative for a sale; cost is positive; the reason is a place in `REASONS`.
+"""
+
+REASONS = ("order", "delisting", "stop_loss", "trailing_stop", "mae_stop", "take_profit", "time_stop")
+"""Why something was traded."""
+
+ORDER, DELISTING = REASONS.index("order"), REASONS.index("delisting")
 
 
 class Position(NamedTuple):

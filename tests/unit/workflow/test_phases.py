@@ -404,6 +404,7 @@ def test_the_saved_strategy_is_the_validated_one(workspace: Workspace, finished:
     trades = read_json(workspace.analysis / "validation_trades.json")
     assert len(trades["rows"]) == len(run.simulation.trades)
     assert [row[2] for row in trades["rows"]] == run.simulation.trades["shares"].tolist()
+    assert {row[6] for row in trades["rows"]} == {"order"}
 
 
 @pytest.mark.parametrize(("delay", "decided"), [(0, ["c", "d"]), (2, ["a", "b", "c", "d"])])

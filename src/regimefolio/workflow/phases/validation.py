@@ -13,7 +13,7 @@ from regimefolio.backtest import BacktestSpec, Run, in_order
 from regimefolio.core.documents import read_document
 from regimefolio.core.errors import CorruptError
 from regimefolio.core.files import jsonable, read_json, read_npy, write_json, write_npy
-from regimefolio.core.types import Float, Json, RegimePath, Simulation
+from regimefolio.core.types import REASONS, Float, Json, RegimePath, Simulation
 from regimefolio.evaluation import (
     paired_sharpe_difference,
     probabilistic_sharpe_ratio,
@@ -303,7 +303,7 @@ def _trades(simulation: Simulation, path: RegimePath, delay: int) -> Json:
     stamps = simulation.timestamps.astype("datetime64[s]")
     return jsonable(
         {
-            "columns": ["filled_at", "symbol", "shares", "price", "value", "cost", "regime"],
+            "columns": ["filled_at", "symbol", "shares", "price", "value", "cost", "reason", "regime"],
             "rows": [
                 [
                     stamps[bar],
@@ -312,9 +312,10 @@ def _trades(simulation: Simulation, path: RegimePath, delay: int) -> Json:
                     price,
                     value,
                     cost,
+                    REASONS[reason],
                     known[bar - 1 - delay],
                 ]
-                for bar, asset, shares, price, value, cost in simulation.trades.tolist()
+                for bar, asset, shares, price, value, cost, reason in simulation.trades.tolist()
             ],
         }
     )
