@@ -18,13 +18,14 @@ import pytest
 from numpy.typing import NDArray
 
 from regimefolio.kernels import ledger as ledgers
+from regimefolio.kernels.terms import NO_FRICTIONS, Execution, Frictions
 from tests.reference import twin
 from tests.reference.test_twin import Case, run_kernel, run_twin
 
 Float = NDArray[np.float64]
 
-FREE = ledgers.Execution(0.0, 0.0, 0.0)
-SMOOTH = ledgers.NO_FRICTIONS
+FREE = Execution(0.0, 0.0, 0.0)
+SMOOTH = NO_FRICTIONS
 
 
 @dataclass(frozen=True)
@@ -32,8 +33,8 @@ class Story:
     """A table of bars, the terms, and what the closed round trips earned."""
 
     table: str
-    frictions: ledgers.Frictions = SMOOTH
-    terms: ledgers.Execution = FREE
+    frictions: Frictions = SMOOTH
+    terms: Execution = FREE
     profits: tuple[float, ...] = ()
     still_open: int = 0
 

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from regimefolio.core.types import read_only
-from regimefolio.kernels.ledger import OK, Execution, Ledger, Prices, empty_ledger, events_of, prices_of
+from regimefolio.kernels.ledger import OK, Ledger, Prices, empty_ledger, events_of, prices_of
 from regimefolio.kernels.simulate import decision_return, simulate
+from regimefolio.kernels.terms import Execution
 
 Float = NDArray[np.float64]
 Bool = NDArray[np.bool_]

@@ -12,15 +12,17 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from regimefolio.kernels import ledger as ledgers
+from regimefolio.kernels.terms import NO_FRICTIONS, Execution, Frictions
+from regimefolio.kernels.terms import NONE as NOTHING
 from tests.reference import twin
 from tests.reference.test_twin import CAPITAL, Case, bars_agree, case, metrics_agree, run_kernel, run_twin, same
 
 Float = NDArray[np.float64]
 
-NONE = ledgers.NO_FRICTIONS
+NONE = NO_FRICTIONS
 
 
-def rub(c: Case, terms: ledgers.Frictions, seed: int, money: float = CAPITAL) -> Case:
+def rub(c: Case, terms: Frictions, seed: int, money: float = CAPITAL) -> Case:
     """A case with these terms, with splits, money traded about `money` and volatilities, in part unknown or 0."""
     rng = np.random.default_rng(seed)
     shape = c.close.shape
@@ -36,17 +38,13 @@ def rub(c: Case, terms: ledgers.Frictions, seed: int, money: float = CAPITAL) ->
         panel.setflags(write=False)
     asks = terms.impact > 0.0 or terms.participation < math.inf
     terms = terms._replace(
-        units=units, money=traded if asks else ledgers.NONE, volatility=volatility if terms.impact else ledgers.NONE
+        units=units, money=traded if asks else NOTHING, volatility=volatility if terms.impact else NOTHING
     )
     return replace(c, frictions=terms)
 
 
-def terms(
-    commission: float = 0.0005, slippage: float = 0.0, delay: int = 0, on_change: bool = False
-) -> ledgers.Execution:
-    return ledgers.Execution(
-        commission, slippage, 0.0001, 0.0003, delay=delay, on_change=on_change, financing_rate=0.0005
-    )
+def terms(commission: float = 0.0005, slippage: float = 0.0, delay: int = 0, on_change: bool = False) -> Execution:
+    return Execution(commission, slippage, 0.0001, 0.0003, delay=delay, on_change=on_change, financing_rate=0.0005)
 
 
 LEVELS = (0.0, 0.02, 0.05)
@@ -60,7 +58,7 @@ FRICTION_CASES = {
     "impact": rub(case("impact", 3000, missing=0.1, at_open=True), NONE._replace(impact=0.8), 5),
     "impact, late": rub(case("impact late", 3000, short=True, costs=terms(delay=2)), NONE._replace(impact=0.8), 6),
     "impact, nothing else": rub(
-        case("impact alone", 3000, costs=ledgers.Execution(0.0, 0.0, 0.0)), NONE._replace(impact=1.0), 7
+        case("impact alone", 3000, costs=Execution(0.0, 0.0, 0.0)), NONE._replace(impact=1.0), 7
     ),
     "participation": rub(case("part", 4000, missing=0.1), NONE._replace(participation=0.02), 8),
     "participation, short": rub(case("part short", 4000, short=True), NONE._replace(participation=0.02), 9),
@@ -109,9 +107,7 @@ FRICTION_CASES = {
     ),
     "everything": rub(
         case("all", 200, every=4, short=True, at_open=True, missing=0.05, dividends=0.03, costs=terms(delay=1)),
-        ledgers.Frictions(
-            20.0, 0.01, 0.5, 0.03, True, True, 300.0, 0.002, 0.1, 0.8, ledgers.NONE, ledgers.NONE, ledgers.NONE
-        ),
+        Frictions(20.0, 0.01, 0.5, 0.03, True, True, 300.0, 0.002, 0.1, 0.8, NOTHING, NOTHING, NOTHING),
         23,
     ),
     "everything, on change": rub(
@@ -125,9 +121,7 @@ FRICTION_CASES = {
             dividends=0.03,
             costs=terms(on_change=True),
         ),
-        ledgers.Frictions(
-            20.0, 0.01, 0.5, 0.03, True, True, 300.0, 0.002, 0.1, 1.0, ledgers.NONE, ledgers.NONE, ledgers.NONE
-        ),
+        Frictions(20.0, 0.01, 0.5, 0.03, True, True, 300.0, 0.002, 0.1, 1.0, NOTHING, NOTHING, NOTHING),
         24,
     ),
 }
@@ -206,7 +200,7 @@ def markets(draw: st.DrawFn) -> Case:
         """One of some amounts, and a little more."""
         return draw(st.sampled_from(amounts)) * float(rng.uniform(1.0, 1.1))
 
-    execution = ledgers.Execution(
+    execution = Execution(
         some(0.0, 0.001),
         some(0.0, 0.001),
         some(0.0, 0.0005),

@@ -17,13 +17,14 @@ from numpy.typing import NDArray
 
 from regimefolio.kernels import constraints, metrics, replay, simulate, weights
 from regimefolio.kernels import ledger as ledgers
+from regimefolio.kernels.terms import NO_FRICTIONS, Execution, Frictions
 from tests.reference import twin
 
 Float = NDArray[np.float64]
 Bool = NDArray[np.bool_]
 
 PPY, RF, CAPITAL = 252.0, 0.00005, 1e6
-TEN_BP = ledgers.Execution(0.0005, 0.0005, 0.0)
+TEN_BP = Execution(0.0005, 0.0005, 0.0)
 
 
 def same(kernel: float, reference: float, what: object) -> None:
@@ -54,9 +55,9 @@ class Case:
     target: Float
     decide: Bool
     start: int
-    costs: ledgers.Execution
+    costs: Execution
     events: Mapping[int, Sequence[twin.Event]] = dataclasses.field(default_factory=dict)
-    frictions: ledgers.Frictions = ledgers.NO_FRICTIONS
+    frictions: Frictions = NO_FRICTIONS
     capital: float = CAPITAL
 
 
@@ -65,7 +66,7 @@ def case(
     first: int,
     start: int = 5,
     missing: float = 0.0,
-    costs: ledgers.Execution = TEN_BP,
+    costs: Execution = TEN_BP,
     at_open: bool = False,
     short: bool = False,
     every: int = 3,
@@ -114,24 +115,20 @@ CASES = {
     "closes": case("closes", 0),
     "every bar": case("every bar", 3000, every=1, n_bars=130),
     "from bar 0": case("from bar 0", 6000, start=0),
-    "no costs": case("no costs", 1000, costs=ledgers.Execution(0.0, 0.0, 0.0)),
-    "open, interest": case("open", 2000, at_open=True, costs=ledgers.Execution(0.001, 0.002, 0.0001)),
+    "no costs": case("no costs", 1000, costs=Execution(0.0, 0.0, 0.0)),
+    "open, interest": case("open", 2000, at_open=True, costs=Execution(0.001, 0.002, 0.0001)),
     "missing bars": case("missing", 4000, missing=0.1, at_open=True),
-    "long and short": case("short", 5000, short=True, missing=0.05, costs=ledgers.Execution(0.001, 0.001, 0.0002)),
-    "borrowed": case("borrowed", 5500, short=True, missing=0.05, costs=ledgers.Execution(0.001, 0.0, 0.0001, 0.0007)),
-    "two bars late": case(
-        "late", 2500, missing=0.1, at_open=True, costs=ledgers.Execution(0.001, 0.0, 0.0001, delay=2)
-    ),
-    "late from bar 0": case(
-        "late 0", 1500, start=0, every=1, n_bars=60, costs=ledgers.Execution(0.001, 0.0, 0.0, delay=1)
-    ),
+    "long and short": case("short", 5000, short=True, missing=0.05, costs=Execution(0.001, 0.001, 0.0002)),
+    "borrowed": case("borrowed", 5500, short=True, missing=0.05, costs=Execution(0.001, 0.0, 0.0001, 0.0007)),
+    "two bars late": case("late", 2500, missing=0.1, at_open=True, costs=Execution(0.001, 0.0, 0.0001, delay=2)),
+    "late from bar 0": case("late 0", 1500, start=0, every=1, n_bars=60, costs=Execution(0.001, 0.0, 0.0, delay=1)),
     "on change": case(
         "on change",
         3500,
         missing=0.1,
         every=1,
         levels=(0.0, 0.02, 0.05),
-        costs=ledgers.Execution(0.001, 0.001, 0.0001, on_change=True),
+        costs=Execution(0.001, 0.001, 0.0001, on_change=True),
     ),
     "apart": case(
         "apart",
@@ -139,7 +136,7 @@ CASES = {
         missing=0.1,
         every=1,
         levels=(0.0, 1.0, 1.0, 0.6),
-        costs=ledgers.Execution(0.001, 0.0, 0.0002, apart=True),
+        costs=Execution(0.001, 0.0, 0.0002, apart=True),
     ),
     "apart, long and short": case(
         "apart short",
@@ -148,7 +145,7 @@ CASES = {
         at_open=True,
         every=2,
         levels=(-0.8, 0.0, 0.4, 1.0),
-        costs=ledgers.Execution(0.0005, 0.001, 0.0001, 0.0003, delay=1, on_change=True, apart=True),
+        costs=Execution(0.0005, 0.001, 0.0001, 0.0003, delay=1, on_change=True, apart=True),
     ),
     "dividends and delistings": case("paid", 1200, missing=0.05, at_open=True, dividends=0.05),
     "dividends on shorts": case("paid short", 2200, short=True, missing=0.05, dividends=0.05),
@@ -157,7 +154,7 @@ CASES = {
         3200,
         every=1,
         levels=(0.0, 0.02, 0.05),
-        costs=ledgers.Execution(0.001, 0.001, 0.0001, on_change=True),
+        costs=Execution(0.001, 0.001, 0.0001, on_change=True),
         dividends=0.05,
     ),
     "dividends, apart": case(
@@ -166,7 +163,7 @@ CASES = {
         missing=0.05,
         every=2,
         levels=(-0.8, 0.0, 0.4, 1.0),
-        costs=ledgers.Execution(0.0005, 0.001, 0.0001, 0.0003, apart=True),
+        costs=Execution(0.0005, 0.001, 0.0001, 0.0003, apart=True),
         dividends=0.05,
     ),
 }
@@ -190,7 +187,7 @@ def run_kernel(c: Case) -> tuple[int, ledgers.Ledger]:
     return status, ledger
 
 
-def frictions(f: ledgers.Frictions) -> twin.Frictions:
+def frictions(f: Frictions) -> twin.Frictions:
     """The same, by bar and symbol."""
     units, money, volatility = (
         {t: prices_at(row) for t, row in enumerate(panel)} for panel in (f.units, f.money, f.volatility)
@@ -388,7 +385,7 @@ def test_bankruptcy_agrees() -> None:
     close = np.array([[100.0, 50.0], [100.0, 50.0], [250.0, 50.0], [260.0, 50.0], [260.0, 50.0]])
     close.setflags(write=False)
     target = np.array([[-0.9, 0.1]] * 5)
-    c = Case(close, close, target, np.zeros(5, np.bool_), 1, ledgers.Execution(0.0005, 0.0005, 0.0))
+    c = Case(close, close, target, np.zeros(5, np.bool_), 1, Execution(0.0005, 0.0005, 0.0))
     status, ledger = run_kernel(c)
     account, bars = run_twin(c)
     assert status == ledgers.BANKRUPT
@@ -416,7 +413,7 @@ def test_an_account_that_is_closed_leaves_its_debt() -> None:
     close = np.array([[100.0, 50.0], [100.0, 50.0], [250.0, 50.0], [260.0, 55.0], [260.0, 60.0]])
     close.setflags(write=False)
     target = np.array([[-0.9, 1.0]] * 5)
-    terms = ledgers.Execution(0.0005, 0.0005, 0.001, 0.0002, apart=True)
+    terms = Execution(0.0005, 0.0005, 0.001, 0.0002, apart=True)
     c = Case(close, close, target, np.ones(5, np.bool_), 1, terms)
     status, ledger = run_kernel(c)
     account, bars = run_twin(c)
@@ -435,7 +432,7 @@ def test_accounts_that_owe_more_than_they_have_end_the_run() -> None:
     close = np.array([[100.0, 50.0], [100.0, 50.0], [450.0, 50.0], [260.0, 55.0]])
     close.setflags(write=False)
     target = np.array([[-0.9, 1.0]] * 4)
-    c = Case(close, close, target, np.ones(4, np.bool_), 1, ledgers.Execution(0.0005, 0.0005, 0.0, apart=True))
+    c = Case(close, close, target, np.ones(4, np.bool_), 1, Execution(0.0005, 0.0005, 0.0, apart=True))
     status, ledger = run_kernel(c)
     _, bars = run_twin(c)
     assert status == ledgers.BANKRUPT

@@ -9,7 +9,8 @@ import numpy as np
 from regimefolio.backtest.spec import ExecutionSpec
 from regimefolio.core.errors import ConfigError, MissingDataError
 from regimefolio.core.types import Bool, Float, Int, Panel, last_seen, read_only
-from regimefolio.kernels.ledger import NO_FRICTIONS, NONE, Execution, Frictions, Prices, events_of, prices_of
+from regimefolio.kernels.ledger import Prices, events_of, prices_of
+from regimefolio.kernels.terms import NO_FRICTIONS, NONE, Execution, Frictions
 from regimefolio.market import Market
 from regimefolio.market.fill import Fill, fill_prices
 from regimefolio.portfolio import PortfolioSpec

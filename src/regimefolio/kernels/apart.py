@@ -24,7 +24,9 @@ from regimefolio.kernels.fills import (
     turn,
     write_close,
 )
-from regimefolio.kernels.ledger import Account, Execution, Ledger, Orders, Prices
+from regimefolio.kernels.guards import close_after_fill, close_before_fill, end_bar, has_stops, hold_back, holds_back
+from regimefolio.kernels.ledger import Account, Ledger, Orders, Prices
+from regimefolio.kernels.terms import Execution
 
 Float: TypeAlias = NDArray[np.float64]
 
@@ -140,8 +142,12 @@ def trade_apart(
     for t in range(first, after):
         _accrue(t, terms, account, out)
         take_events(t, prices.events, account, out)
-        row = row_due(t, orders, terms)
+        row, stops = row_due(t, orders, terms), has_stops(terms.guards)
+        closed = close_before_fill(t, prices, terms, account, out) if stops else 0.0
         if row >= 0:
+            if holds_back(terms.guards):
+                _value(prices.at_fill[t], account)
+                hold_back(t, t - 1 - terms.delay, orders.target[row], prices, terms, account, out)
             if terms.on_change:
                 keep_changed(orders.target[row], prices.fill[t], account.ordered)
             cash, net, gross, worthless = _value_and_mark(prices.at_fill[t], orders.target[row], least, account)
@@ -162,6 +168,12 @@ def trade_apart(
             cash, net, gross = cash + paid, net + bought, gross + grown
             if ruined:
                 cash, net, gross = _close_worthless(account, out.trips)
+        if equity > 0.0 and stops:
+            closed += close_after_fill(t, prices, terms, account, out)
+            out.turnover[t] += 0.5 * closed / equity
+            cash, net, gross, worthless = _value(prices.at_fill[t], account)
+            if worthless > 0:
+                cash, net, gross = _close_worthless(account, out.trips)
         if equity > 0.0 and prices.at_fill is not prices.at_close:
             cash, net, gross, worthless = _value(prices.at_close[t], account)
             if worthless > 0:
@@ -171,4 +183,6 @@ def trade_apart(
             out.equity[t] = out.cash[t] = equity
             return False
         write_close(t, equity, cash, gross, account, out)
+        if stops:
+            end_bar(t, terms, account)
     return True

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from regimefolio.kernels._compile import lean, piece, summing
-from regimefolio.kernels.ledger import Account, Events, Execution, Ledger, Orders, Places
+from regimefolio.kernels.ledger import CLOSED, Account, Events, Ledger, Orders, Places
+from regimefolio.kernels.terms import Execution
 
 Float: TypeAlias = NDArray[np.float64]
 Bool: TypeAlias = NDArray[np.bool_]
@@ -93,6 +94,8 @@ def take_events(t: int, events: Events, account: Account, out: Ledger) -> None:
         shares = account.shares[n]
         if events.ends[i]:
             account.ordered[n] = 0.0
+            if account.guard.size > 0:
+                account.guard[CLOSED, n] = 0.0
         if shares != 0.0:
             own = n if account.cash.size > 1 else np.uint64(0)
             paid = shares * events.pay[i]

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from regimefolio.kernels._compile import lean, piece
 from regimefolio.kernels.fills import DUST, ROUNDING, add_shares, keep_changed, list_marked, turn
-from regimefolio.kernels.ledger import Account, Execution, Frictions, Ledger, Prices
+from regimefolio.kernels.ledger import Account, Ledger, Prices
+from regimefolio.kernels.terms import Execution, Frictions
 
 Float: TypeAlias = NDArray[np.float64]
 
@@ -53,7 +54,23 @@ def _step(w: float, frictions: Frictions) -> float:
 
 
 @piece
-def _cost(d: float, n: int, frictions: Frictions, account: Account) -> float:
+def quote(t: int, n: int, price: float, known: int, terms: Execution, account: Account) -> None:
+    """Write what an order at a price costs, as a part of its size and of its power 3/2.
+
+    `known` is the bar of the volatility that scales its impact.
+    """
+    f = terms.frictions
+    account.linear[n], account.convex[n] = terms.commission + terms.slippage, 0.0
+    if f.units.size > 0:
+        account.linear[n] += f.per_share * _units(t, n, f) / price
+        money = _money(t, n, f)
+        if f.impact > 0.0 and money > 0.0:
+            volatility = f.volatility[known, n]
+            account.convex[n] = f.impact * volatility / math.sqrt(money) if volatility > 0.0 else 0.0
+
+
+@piece
+def order_cost(d: float, n: int, frictions: Frictions, account: Account) -> float:
     """What an order of money `d` costs; nothing where there is none."""
     size = abs(d)
     if size == 0.0:
@@ -64,7 +81,7 @@ def _cost(d: float, n: int, frictions: Frictions, account: Account) -> float:
 @piece
 def _find_wishes(t: int, equity: float, least: float, prices: Prices, terms: Execution, account: Account) -> None:
     """Mark the assets that have an order, and write what theirs costs: a part of its size, and of its power 3/2."""
-    f, rate, price = terms.frictions, terms.commission + terms.slippage, prices.fill[t]
+    f, price = terms.frictions, prices.fill[t]
     for n in range(price.size):
         w, has = account.aim[n], account.value[n]
         account.mark[n], account.order[n] = False, 0.0
@@ -73,11 +90,7 @@ def _find_wishes(t: int, equity: float, least: float, prices: Prices, terms: Exe
         if w != 0.0 and abs(w - has / equity) <= max(f.band, f.relative_band * abs(w)):
             continue
         account.mark[n] = abs(_step(w, f) * (w * equity - has)) >= least
-        account.linear[n], account.convex[n] = rate + f.per_share * _units(t, n, f) / price[n], 0.0
-        money = _money(t, n, f)
-        if f.impact > 0.0 and money > 0.0:
-            volatility = f.volatility[int(account.since[n]), n]
-            account.convex[n] = f.impact * volatility / math.sqrt(money) if volatility > 0.0 else 0.0
+        quote(t, n, price[n], int(account.since[n]), terms, account)
 
 
 @lean
@@ -153,7 +166,7 @@ def _pay_from_cash(
     for i in range(count):
         n = account.at[i]
         d = account.order[n]
-        cost = _cost(d, n, f, account)
+        cost = order_cost(d, n, f, account)
         if d > 0.0:
             needs += d + cost
             fees += f.per_order
@@ -181,7 +194,7 @@ def _book_orders(
         d, held = account.order[n], account.value[n]
         if d == 0.0:
             continue
-        cost = _cost(d, n, frictions, account)
+        cost = order_cost(d, n, frictions, account)
         after = held + d
         if frictions.whole and abs(after) <= A_SHARE * _share(t, n, prices, frictions):
             after = 0.0

@@ -1,4 +1,4 @@
-"""What a simulation is given, what it keeps between two bars, and what it writes."""
+"""What a simulation is given of a market, what it keeps between two bars, and what it writes."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from regimefolio.kernels._compile import kernel, lean
+from regimefolio.kernels.terms import Execution
 
 Float: TypeAlias = NDArray[np.float64]
 Int: TypeAlias = NDArray[np.int64]
@@ -23,90 +24,6 @@ BANKRUPT = 1
 
 TRIPS = ("closed", "wins", "gross_win", "gross_loss", "bars_held", "open", "losses")
 """What `Ledger.trips` holds: numbers of trips and bars; money after costs, gross_loss ≤ 0."""
-
-
-class Frictions(NamedTuple):
-    """What makes a fill more than a cost in proportion to its value; docs/accounting.md has the rules.
-
-    Attributes
-    ----------
-    per_order, per_share : float
-        Fees in money, for an order and for each traded share.
-    impact : float
-        Coefficient of the square root of an order's part in the money traded at its bar, times the volatility.
-    participation : float
-        The largest part of the money traded at a bar that an order may take; inf = any.
-    carry : bool
-        Whether what is cut by it is ordered again at the following bars.
-    whole : bool
-        Whether orders are of whole traded shares.
-    min_value : float
-        Money below which there is no order.
-    band, relative_band : float
-        Distances between weight and target up to which there is no order: a fraction of equity, and one of the target.
-    step : float
-        The part of the way to the target that an order goes.
-    units : ndarray of shape (T, N), or (1, N) where it never changes
-        Traded shares in a unit, by which splits are adjusted for.
-    money : ndarray of shape (T, N), or (0, 0) where neither impact nor participation asks for it
-        Traded at each bar, at its fill price; NaN = unknown.
-    volatility : ndarray of shape (T, N), or (0, 0) where impact does not ask for it
-        Of one-bar returns, as known at each bar; NaN = unknown.
-    """
-
-    per_order: float
-    per_share: float
-    impact: float
-    participation: float
-    carry: bool
-    whole: bool
-    min_value: float
-    band: float
-    relative_band: float
-    step: float
-    units: Float
-    money: Float
-    volatility: Float
-
-
-NONE = np.zeros((0, 0))
-NONE.flags.writeable = False
-
-NO_FRICTIONS = Frictions(0.0, 0.0, 0.0, np.inf, False, False, 0.0, 0.0, 0.0, 1.0, NONE, NONE, NONE)
-"""Nothing but costs in proportion to value: the fast way."""
-
-
-class Execution(NamedTuple):
-    """How orders are filled and what they cost.
-
-    Attributes
-    ----------
-    commission, slippage : float
-        Fractions of traded value (5 bp = 0.0005).
-    cash_rate, borrow_rate : float
-        Per bar: interest on the cash, and fee on the value held short, of the previous close.
-    delay : int
-        Bars by which a fill comes later than the bar after the decision.
-    on_change : bool
-        Whether an asset is ordered only where its target differs from that of its last order, which is 0 at first.
-    apart : bool
-        Whether every asset has an account of its own: an equal part of the capital, and its target a fraction of that.
-        One whose equity is at or below 0 is closed; what it owes stays, without interest.
-    financing_rate : float
-        Per bar: interest on cash below 0.
-    frictions : Frictions
-        Of a shared account alone; without `units` there are none.
-    """
-
-    commission: float
-    slippage: float
-    cash_rate: float
-    borrow_rate: float = 0.0
-    delay: int = 0
-    on_change: bool = False
-    apart: bool = False
-    financing_rate: float = 0.0
-    frictions: Frictions = NO_FRICTIONS
 
 
 class Events(NamedTuple):
@@ -219,6 +136,25 @@ class Orders(NamedTuple):
     decide: Bool
 
 
+ENTRY, BEST, ALLOWANCE = 0, 1, 2
+"""Rows of `Account.guard`: entry price, best price, and the loss that a `mae_stop` allows a position; inf = any."""
+
+CLOSED, UNTIL, DUE = 3, 4, 5
+"""The side whose orders lapse, 0 = none, and the last bar at which they do; and why a position is due to be closed."""
+
+SIDE, BEGUN, WORST = 6, 7, 8
+"""Of the open paper trip: its side, 0 = none; the price at which it began; and the worst one since."""
+
+BEFORE = 9
+"""Units held before the fill of the bar."""
+
+KNOWN, ALLOWED, COUNTED, FIRST = 0, 1, 2, 3
+"""Places in `Account.winners`: how many were ever known, the allowance, from how many it follows, and the last ones.
+
+Behind them there is room to sort them.
+"""
+
+
 class Account(NamedTuple):
     """What an account is between two bars, and its memory in between.
 
@@ -240,6 +176,10 @@ class Account(NamedTuple):
         Targets of orders that were cut and go on; NaN = none.
     mark, at : ndarray of shape (N,), bool and uint64
         Memory of a fill: which assets need more than the others; their numbers.
+    guard : ndarray of shape (10, N), or (0, 0) without stops
+        What stops know of each asset; the rows are named above.
+    winners : ndarray of shape (3 + 2 · memory,)
+        The excursions of winners; the places are named above.
     """
 
     cash: Float
@@ -257,6 +197,8 @@ class Account(NamedTuple):
     carried: Float
     mark: Bool
     at: Places
+    guard: Float
+    winners: Float
 
 
 class Ledger(NamedTuple):
@@ -282,6 +224,11 @@ class Ledger(NamedTuple):
     shares_held, traded, weights, paid : ndarray of shape (T, N), or (0, 0) where they are not recorded
         Shares after the fill; shares bought less sold, or gone with an event; holdings over equity at the bar's close;
         what the orders cost, in money.
+    exits : ndarray of shape (2, 4, T, N), or (2, 4, 0, 0) where they are not recorded, or nothing has stops
+        What stops closed before the fill of a bar, and after it: shares bought less sold, price, cost in money, and
+        reason, 0 = nothing.
+    levels : ndarray of shape (3, N), or (3, 0)
+        After the last bar: the level and the goal of what is held, and the reason that the level has; NaN = none.
     """
 
     equity: Float
@@ -296,11 +243,13 @@ class Ledger(NamedTuple):
     traded: Float
     weights: Float
     paid: Float
+    exits: Float
+    levels: Float
 
 
-def empty_ledger(n_bars: int, n_assets: int, record: bool) -> Ledger:
-    """A ledger to be written by `simulate`; `record` keeps the four (T, N) histories."""
-    return ledger_of(empty_books(1, n_bars, n_assets, record), 0)
+def empty_ledger(n_bars: int, n_assets: int, record: bool, stops: bool = False) -> Ledger:
+    """A ledger to be written by `simulate`; `record` keeps the (T, N) histories, and with `stops` what they closed."""
+    return ledger_of(empty_books(1, n_bars, n_assets, record, stops), 0)
 
 
 class Books(NamedTuple):
@@ -311,6 +260,8 @@ class Books(NamedTuple):
     bars : ndarray of shape (K, 6, T)
     shares, trips : ndarray of shape (K, N) and (K, 7)
     histories : ndarray of shape (K, 4, T, N), or (K, 4, 0, 0) where they are not recorded
+    exits : ndarray of shape (K, 2, 4, T, N), or (K, 2, 4, 0, 0)
+    levels : ndarray of shape (K, 3, N), or (K, 3, 0)
         All of these in the order of `Ledger`.
     target : ndarray of shape (K, T, N), or (K, 0, 0) where it is not recorded
         What was decided at each bar, NaN = no order.
@@ -323,18 +274,23 @@ class Books(NamedTuple):
     shares: Float
     trips: Float
     histories: Float
+    exits: Float
+    levels: Float
     target: Float
     pending: Float
     status: Int
 
 
-def empty_books(n_runs: int, n_bars: int, n_assets: int, record: bool) -> Books:
-    """Books to be written; `record` keeps the (T, N) histories and the targets."""
+def empty_books(n_runs: int, n_bars: int, n_assets: int, record: bool, stops: bool = False) -> Books:
+    """Books to be written; `record` keeps the (T, N) histories and the targets, and with `stops` what they closed."""
+    kept = record and stops
     return Books(
         bars=np.zeros((n_runs, 6, n_bars)),
         shares=np.zeros((n_runs, n_assets)),
         trips=np.zeros((n_runs, len(TRIPS))),
         histories=np.zeros((n_runs, 4, n_bars, n_assets) if record else (n_runs, 4, 0, 0)),
+        exits=np.zeros((n_runs, 2, 4, n_bars, n_assets) if kept else (n_runs, 2, 4, 0, 0)),
+        levels=np.full((n_runs, 3, n_assets) if kept else (n_runs, 3, 0), np.nan),
         target=np.full((n_runs, n_bars, n_assets) if record else (n_runs, 0, 0), np.nan),
         pending=np.full((n_runs, n_assets), np.nan),
         status=np.zeros(n_runs, np.int64),
@@ -358,16 +314,24 @@ def ledger_of(books: Books, k: int) -> Ledger:
         histories[1],
         histories[2],
         histories[3],
+        books.exits[k],
+        books.levels[k],
     )
 
 
 class Accounts(NamedTuple):
-    """Those of K runs: cash (K, 1) or (K, N), other rows of `Account` (K, 12, N), and memory that all share, (N,)."""
+    """Those of K runs.
+
+    Cash (K, 1) or (K, N), other rows of `Account` (K, 12, N), and memory that all share, (N,); what stops know,
+    (K, 10, N) or (K, 0, 0), and of winners, (K, 3 + 2 · memory).
+    """
 
     cash: Float
     rows: Float
     mark: Bool
     at: Places
+    guard: Float
+    winners: Float
 
 
 @kernel
@@ -390,13 +354,16 @@ def account_of(accounts: Accounts, k: int) -> Account:
         row[11],
         accounts.mark,
         accounts.at,
+        accounts.guard[k],
+        accounts.winners[k],
     )
 
 
 @kernel
-def open_accounts(n_runs: int, n_assets: int, initial: float, apart: bool) -> Accounts:
-    """Accounts that hold cash alone; `apart`, one an asset, each with its share of the capital."""
-    n_accounts = n_assets if apart else 1
+def open_accounts(n_runs: int, n_assets: int, initial: float, terms: Execution) -> Accounts:
+    """Accounts that hold cash alone; apart, one an asset, each with its share of the capital."""
+    n_accounts = n_assets if terms.apart else 1
+    stops = terms.guards.open.size > 0
     rows = np.zeros((n_runs, 12, n_assets))
     rows[:, 11] = np.nan  # nothing is carried
     return Accounts(
@@ -404,6 +371,8 @@ def open_accounts(n_runs: int, n_assets: int, initial: float, apart: bool) -> Ac
         rows,
         np.zeros(n_assets, np.bool_),
         np.zeros(n_assets, np.uint64),
+        np.zeros((n_runs, 10 if stops else 0, n_assets if stops else 0)),
+        np.zeros((n_runs, FIRST + 2 * terms.guards.memory)),
     )
 
 
@@ -415,6 +384,7 @@ def open_ledger(start: int, initial: float, out: Ledger) -> None:
     out.turnover[:], out.cost[:], out.gross[:] = 0.0, 0.0, 0.0
     out.shares[:], out.trips[:] = 0.0, 0.0
     out.shares_held[:], out.traded[:], out.weights[:], out.paid[:] = 0.0, 0.0, 0.0, 0.0
+    out.exits[:], out.levels[:] = 0.0, np.nan
 
 
 @lean

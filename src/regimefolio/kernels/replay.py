@@ -12,10 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from regimefolio.kernels._compile import kernel, lean, piece
+from regimefolio.kernels.guards import brake_at, hold_back_pending, holds_back, write_levels
 from regimefolio.kernels.ledger import (
     Account,
     Books,
-    Execution,
+    Ledger,
     Orders,
     Prices,
     account_of,
@@ -25,6 +26,7 @@ from regimefolio.kernels.ledger import (
     open_ledger,
 )
 from regimefolio.kernels.simulate import advance
+from regimefolio.kernels.terms import Execution
 from regimefolio.kernels.weights import (
     GIVEN,
     NET,
@@ -181,11 +183,13 @@ def _decide(
 
 
 @lean
-def _leave_pending(terms: Execution, account: Account, pending: Float) -> None:
+def _leave_pending(terms: Execution, account: Account, out: Ledger, pending: Float) -> None:
     """Turn the targets of the last bar into what is to be ordered: shares of the whole, NaN where nothing is.
 
     A target that is that of the last order is none where shares move `on_change` alone.
     """
+    if holds_back(terms.guards) and out.equity[-1] > 0.0:
+        hold_back_pending(out.equity.size, terms, account, out, pending)
     total = 0.0
     for n in range(pending.size):
         if terms.on_change and pending[n] == account.ordered[n]:
@@ -194,6 +198,17 @@ def _leave_pending(terms: Execution, account: Account, pending: Float) -> None:
     if terms.apart and total > 0.0:
         for n in range(pending.size):
             pending[n] *= (account.cash[n] + account.value[n]) / total
+
+
+@piece
+def _brake_record(decide: Bool, equity: Float, terms: Execution, target: Float) -> None:
+    """Let the brake change the targets (T, N) that were recorded as they were decided, (0, 0) where none were."""
+    if terms.guards.begin < np.inf:
+        for t in range(target.shape[0]):
+            if decide[t] and equity[t] > 0.0:
+                factor = brake_at(t, equity, terms.guards)
+                for n in range(target.shape[1]):
+                    target[t, n] *= factor
 
 
 @kernel
@@ -226,7 +241,7 @@ def replay(
     """
     n_runs, lag = weights.shape[0], 1 + terms.delay
     n_bars, n_assets = prices.fill.shape
-    accounts = open_accounts(n_runs, n_assets, initial, terms.apart)
+    accounts = open_accounts(n_runs, n_assets, initial, terms)
     alive = np.ones(n_runs, np.bool_)
     combined, memory = np.empty(n_assets, np.float32), np.empty((n_runs, STRIDE, n_assets))
     for k in range(n_runs):
@@ -246,5 +261,8 @@ def replay(
                 account, ledger = account_of(accounts, k), ledger_of(out, k)
                 alive[k] = advance(prices, orders, first + lag, min(after + lag, n_bars), terms, account, ledger)
     for k in range(n_runs):
-        _leave_pending(terms, account_of(accounts, k), out.pending[k])
-        out.status[k] = close_ledger(alive[k], account_of(accounts, k), ledger_of(out, k))
+        account, ledger = account_of(accounts, k), ledger_of(out, k)
+        _brake_record(schedule.decide, ledger.equity, terms, out.target[k])
+        _leave_pending(terms, account, ledger, out.pending[k])
+        write_levels(terms, account, ledger)
+        out.status[k] = close_ledger(alive[k], account, ledger)

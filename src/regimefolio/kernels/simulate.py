@@ -30,9 +30,17 @@ from regimefolio.kernels.fills import (
     write_close,
 )
 from regimefolio.kernels.frictions import fill_with_frictions
+from regimefolio.kernels.guards import (
+    close_after_fill,
+    close_before_fill,
+    end_bar,
+    has_stops,
+    hold_back,
+    holds_back,
+    write_levels,
+)
 from regimefolio.kernels.ledger import (
     Account,
-    Execution,
     Ledger,
     Orders,
     Prices,
@@ -41,6 +49,7 @@ from regimefolio.kernels.ledger import (
     open_accounts,
     open_ledger,
 )
+from regimefolio.kernels.terms import Execution
 
 Float: TypeAlias = NDArray[np.float64]
 Bool: TypeAlias = NDArray[np.bool_]
@@ -174,17 +183,24 @@ def trade(
             out.cost[t] = borrow_fees(terms.borrow_rate, account.value, account.flow, account.order)
             account.cash[0] -= out.cost[t]
         take_events(t, prices.events, account, out)
+        stops = has_stops(terms.guards)
+        closed = close_before_fill(t, prices, terms, account, out) if stops else 0.0
         net, gross = _revalue(prices.at_fill[t], account.shares, account.value)
         equity = account.cash[0] + net
         out.pre_fill[t] = equity
         if equity > 0.0:
             row = row_due(t, orders, terms)
+            if row >= 0 and holds_back(terms.guards):
+                hold_back(t, t - 1 - terms.delay, orders.target[row], prices, terms, account, out)
             if terms.frictions.units.size > 0:
                 if row >= 0 or terms.frictions.carry:
                     decided, used = (t - 1 - terms.delay, row) if row >= 0 else (-1, 0)
                     net, gross = fill_with_frictions(t, decided, orders.target[used], prices, terms, account, out)
             elif row >= 0:
                 net, gross = _rebalance(t, orders.target[row], prices, terms, account, out)
+            if stops:
+                closed += close_after_fill(t, prices, terms, account, out)
+                out.turnover[t] += 0.5 * closed / out.pre_fill[t]
             if prices.at_fill is not prices.at_close:
                 net, gross = _revalue(prices.at_close[t], account.shares, account.value)
             equity = account.cash[0] + net
@@ -192,6 +208,8 @@ def trade(
             out.equity[t] = out.cash[t] = equity
             return False
         write_close(t, equity, account.cash[0], gross, account, out)
+        if stops:
+            end_bar(t, terms, account)
     return True
 
 
@@ -243,8 +261,9 @@ def simulate(
 def _simulate(prices: Prices, orders: Orders, start: int, initial: float, terms: Execution, out: Ledger) -> int:
     open_ledger(start, initial, out)
     n_bars, n_assets = prices.fill.shape
-    account = account_of(open_accounts(1, n_assets, initial, terms.apart), 0)
+    account = account_of(open_accounts(1, n_assets, initial, terms), 0)
     alive = advance(prices, orders, start, n_bars, terms, account, out)
+    write_levels(terms, account, out)
     return close_ledger(alive, account, out)
 
 

@@ -22,3 +22,14 @@ def root(rising: Callable[[float], float], low: float, high: float) -> float:
         else:
             high = middle
     return low
+
+
+def lowest(convex: Callable[[float], float], low: float, high: float) -> float:
+    """Where a convex function is least, between two places."""
+    for _ in range(300):
+        third = (high - low) / 3.0
+        if convex(low + third) < convex(high - third):
+            high -= third
+        else:
+            low += third
+    return 0.5 * (low + high)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from types import MappingProxyType
 
-from tests.reference.twin.basics import Prices, Weights, root
+from tests.reference.twin.basics import Prices, Weights, lowest, root
 
 
 @dataclass(frozen=True)
@@ -178,7 +178,8 @@ class Account:
         def too_much(after: float) -> float:
             return after - equity + math.fsum(self.charge(wish(s, after), quotes[s]) for s in ordered)
 
-        after = root(too_much, 0.0, equity) if too_much(equity) > 0.0 else equity
+        least = lowest(too_much, 0.0, equity)  # of two solutions the larger counts
+        after = root(too_much, 0.0 if too_much(least) > 0.0 else least, equity) if too_much(equity) > 0.0 else equity
         return {s: wish(s, after) for s in ordered}
 
     def sized(self, wishes: Mapping[str, float], weights: Weights, quotes: Mapping[str, Quote]) -> dict[str, float]:

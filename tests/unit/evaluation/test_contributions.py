@@ -21,8 +21,9 @@ from regimefolio.evaluation.contributions import (
     follows_alpha,
     profit_and_loss,
 )
-from regimefolio.kernels.ledger import OK, Execution, Prices, empty_ledger, prices_of
+from regimefolio.kernels.ledger import OK, Prices, empty_ledger, prices_of
 from regimefolio.kernels.simulate import decision_return, simulate
+from regimefolio.kernels.terms import Execution
 from regimefolio.market import Market
 from regimefolio.market.fill import fill_prices
 from regimefolio.portfolio import Ensemble, PortfolioSpec

@@ -8,18 +8,9 @@ import numpy as np
 import pytest
 from numpy.typing import ArrayLike, NDArray
 
-from regimefolio.kernels.ledger import (
-    BANKRUPT,
-    OK,
-    TRIPS,
-    Events,
-    Execution,
-    Ledger,
-    empty_ledger,
-    events_of,
-    prices_of,
-)
+from regimefolio.kernels.ledger import BANKRUPT, OK, TRIPS, Events, Ledger, empty_ledger, events_of, prices_of
 from regimefolio.kernels.simulate import decision_return, set_orders, simulate
+from regimefolio.kernels.terms import Execution
 
 Float = NDArray[np.float64]
 
