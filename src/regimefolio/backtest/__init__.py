@@ -2,6 +2,7 @@
 
 from regimefolio.backtest.executors import Died, Overdue, in_order, in_processes
 from regimefolio.backtest.manager import BacktestManager, Trial, TrialResult
+from regimefolio.backtest.risk import NO_RISK, DrawdownBrake, RiskSpec, Stop
 from regimefolio.backtest.runner import BacktestRunner, Prepared, Run, prepare, run_backtest
 from regimefolio.backtest.spec import BacktestSpec, ExecutionSpec, StrategyEntry, load_market, rate_of_cash
 
@@ -9,11 +10,15 @@ __all__ = [
     "BacktestManager",
     "BacktestRunner",
     "BacktestSpec",
+    "NO_RISK",
     "Died",
+    "DrawdownBrake",
     "ExecutionSpec",
     "Overdue",
     "Prepared",
+    "RiskSpec",
     "Run",
+    "Stop",
     "StrategyEntry",
     "Trial",
     "TrialResult",

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from regimefolio.backtest.risk import NO_RISK, RiskSpec
 from regimefolio.backtest.spec import BacktestSpec, ExecutionSpec, load_market
 from regimefolio.backtest.terms import endings, execution_terms, traded_prices
 from regimefolio.core.component import fingerprint
@@ -90,6 +91,7 @@ class BacktestRunner:
     ----------
     initial_capital : float
         Money.
+    risk : RiskSpec
     risk_free : float, optional
         A year; the execution's `cash_rate` if not said, so that interest on cash is no gain for risk.
 
@@ -108,6 +110,7 @@ class BacktestRunner:
         execution: ExecutionSpec,
         initial_capital: float = 1_000_000.0,
         risk_free: float | None = None,
+        risk: RiskSpec = NO_RISK,
     ) -> None:
         must_be(Market, market, "market", "load_market gives one, or Market(panel)")
         must_be(PortfolioSpec, portfolio, "portfolio", "PortfolioSpec() has the defaults")
@@ -115,14 +118,15 @@ class BacktestRunner:
         panel = market.panel
         self.market = market
         self.initial_capital = initial_capital
-        self.manager = PortfolioManager(portfolio, market, alone=execution.accounts == "per_asset")
+        self.risk = risk
+        self.manager = PortfolioManager(portfolio, market, execution.accounts == "per_asset", risk.volatility_target)
         self.fill = execution.fill_on(panel)
         self.ended = endings(panel, execution.patience(panel), execution.delisting_return)
         self.prices = traded_prices(panel, self.fill, execution, self.ended)
         self._benchmark = _returns(market.benchmark, panel.n_bars)
         self._per_year = panel.periods_per_year
         self._risk_free = (execution.cash_rate if risk_free is None else risk_free) / self._per_year
-        self._terms = execution_terms(execution, portfolio, market, self.prices)
+        self._terms = execution_terms(execution, portfolio, market, self.prices, risk)
 
     def signals(self, ensemble: Ensemble) -> SignalStack:
         """The signals of an ensemble's strategies on this market, each as if it had always run."""
@@ -178,7 +182,8 @@ class BacktestRunner:
             )
         row = ensembles[0].rows(regimes, panel.n_bars)
         decide = self.manager.decisions(regimes if ensembles[0].regimes else None, start - delay)
-        books = empty_books(len(ensembles), panel.n_bars, panel.n_assets, record)
+        guards = self._terms.guards._replace(veto=self.risk.veto(regimes))
+        books = empty_books(len(ensembles), panel.n_bars, panel.n_assets, record, bool(self.risk.stop))
         replay(
             self._opinions(stack, ensembles, row, decide),
             np.stack([ensemble.weights for ensemble in ensembles]),
@@ -186,7 +191,7 @@ class BacktestRunner:
             self.manager.settings,
             self.prices,
             self.initial_capital,
-            self._terms,
+            self._terms._replace(guards=guards),
             books,
         )
         values = np.empty((len(ensembles), len(NAMES)))
@@ -242,12 +247,16 @@ class BacktestRunner:
             pending=books.pending[k],
             weights=books.histories[k, 2] if recorded else None,
             late=books.target[k, panel.n_bars - 1 - self._terms.delay : panel.n_bars - 1] if recorded else None,
-            trades=self._trades(books.histories[k, 1], books.histories[k, 3]) if recorded else None,
+            trades=self._trades(books, k) if recorded else None,
             status="bankrupt" if books.status[k] == BANKRUPT else "ok",
         )
 
-    def _trades(self, traded: Float, paid: Float) -> NDArray[np.void]:
-        """Every order that was filled, and what an asset's end took away, at what it paid."""
+    def _trades(self, books: Books, k: int) -> NDArray[np.void]:
+        """Every order that was filled, and what stops closed and an asset's end took away, at what it paid.
+
+        In the order of bars and assets; of one bar and asset, in the order in which it happened.
+        """
+        traded, paid = books.histories[k, 1], books.histories[k, 3]
         bar, asset = np.nonzero(traded)
         orders = np.zeros(bar.size, dtype=TRADE)
         orders["bar"], orders["asset"] = bar, asset
@@ -256,7 +265,20 @@ class BacktestRunner:
         orders["value"] = orders["shares"] * orders["price"]
         orders["cost"] = paid[bar, asset]
         orders["reason"] = np.where(np.isnan(self.prices.fill[bar, asset]), DELISTING, ORDER)
-        return orders
+        before, after = (self._exits(*books.exits[k, when]) for when in (0, 1))
+        trades = np.concatenate([before, orders, after])
+        return trades[np.lexsort((trades["asset"], trades["bar"]))]
+
+    @staticmethod
+    def _exits(shares: Float, price: Float, cost: Float, reason: Float) -> NDArray[np.void]:
+        """What stops closed, from the panels of a ledger."""
+        bar, asset = np.nonzero(reason)
+        exits = np.zeros(bar.size, dtype=TRADE)
+        exits["bar"], exits["asset"] = bar, asset
+        for name, panel in (("shares", shares), ("price", price), ("cost", cost), ("reason", reason)):
+            exits[name] = panel[bar, asset]
+        exits["value"] = exits["shares"] * exits["price"]
+        return exits
 
 
 def _returns(closes: Float | None, n_bars: int) -> Float:
@@ -286,7 +308,8 @@ def prepare(spec: BacktestSpec, market: Market) -> Prepared:
     """
     ensemble = spec.ensemble()
     regimes = None if spec.regime_detector is None else spec.regime_detector.detect(market)
-    warmup = max(ensemble.warmup, spec.portfolio.allocator.warmup)
+    target = spec.risk.volatility_target
+    warmup = max(ensemble.warmup, spec.portfolio.allocator.warmup, 0 if target is None else target.lookback)
     start = warmup + 1 + spec.execution.delay
     if start > market.panel.n_bars - 2:
         late = f" and fills come {spec.execution.delay} bars late," if spec.execution.delay else ""
@@ -294,7 +317,7 @@ def prepare(spec: BacktestSpec, market: Market) -> Prepared:
             f"the strategies and the allocator need {warmup} bars before they can say anything,{late} "
             f"but the data has {market.panel.n_bars}; use more data, shorter windows or less delay"
         )
-    runner = BacktestRunner(market, spec.portfolio, spec.execution, spec.initial_capital, spec.risk_free)
+    runner = BacktestRunner(market, spec.portfolio, spec.execution, spec.initial_capital, spec.risk_free, spec.risk)
     return Prepared(runner, ensemble, regimes, start)
 
 

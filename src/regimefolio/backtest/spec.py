@@ -10,6 +10,7 @@ import numpy as np
 from pydantic import Field, PlainSerializer, PlainValidator, model_validator
 from pydantic_core import PydanticCustomError
 
+from regimefolio.backtest.risk import RiskSpec
 from regimefolio.core.component import Model, Part, Plugins, Rate, placed_error
 from regimefolio.core.errors import ConfigError, MissingDataError, RegimefolioError
 from regimefolio.core.types import Float, Json, Panel, Times
@@ -153,6 +154,7 @@ class BacktestSpec(Model):
     ] = Field(min_length=1)
     portfolio: PortfolioSpec = PortfolioSpec()
     execution: ExecutionSpec = ExecutionSpec()
+    risk: RiskSpec = RiskSpec()
     initial_capital: float = Field(1_000_000.0, gt=0)
     risk_free: Rate = Field(default_factory=rate_of_cash, description="a year; execution.cash_rate if not said")
     regime_detector: Part[RegimeDetector] | None = None
@@ -162,6 +164,11 @@ class BacktestSpec(Model):
     def _adaptive_needs_regimes(self) -> Self:
         if self.adaptive is not None and self.regime_detector is None:
             raise ValueError("`adaptive` needs a `regime_detector`")
+        return self
+
+    @model_validator(mode="after")
+    def _vetoes_are_known(self) -> Self:
+        self.risk.must_be_known(self.regime_detector.names if self.regime_detector else (), "regime_detector")
         return self
 
     @model_validator(mode="after")

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from regimefolio.backtest.risk import RiskSpec
 from regimefolio.backtest.spec import ExecutionSpec
 from regimefolio.core.errors import ConfigError, MissingDataError
 from regimefolio.core.types import Bool, Float, Int, Panel, last_seen, read_only
@@ -94,15 +95,15 @@ def traded_prices(panel: Panel, fill: Fill, execution: ExecutionSpec, ended: End
     Where dividends are paid in cash, prices are adjusted for splits alone.
     """
     fills, closes = fill_prices(panel, fill), panel.close
+    scale = splits_alone(panel, execution)
     if fill != "next_close" and np.isnan(closes).any():
         fills = read_only(np.where(np.isnan(closes), np.nan, fills))  # a bar without a close is none
     bar, asset, pay = np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0)
-    if panel.dividend is not None and execution.dividends == "cash":
-        price, shares = panel.adjustment
-        closes = read_only(closes * (shares / price))
-        fills = closes if fill == "next_close" else read_only(fills * (shares / price))
+    if scale is not None and panel.dividend is not None:
+        closes = read_only(closes * scale)
+        fills = closes if fill == "next_close" else read_only(fills * scale)
         bar, asset = np.nonzero(panel.dividend > 0.0)
-        pay = shares[bar, asset] * panel.dividend[bar, asset]
+        pay = panel.adjustment.shares[bar, asset] * panel.dividend[bar, asset]
     left = last_seen(closes)[ended.bar, ended.asset] * (1.0 + ended.value)
     happening = events_of(
         panel.n_bars,
@@ -114,8 +115,21 @@ def traded_prices(panel: Panel, fill: Fill, execution: ExecutionSpec, ended: End
     return prices_of(fills, closes, happening)
 
 
-def execution_terms(execution: ExecutionSpec, portfolio: PortfolioSpec, market: Market, prices: Prices) -> Execution:
-    """What fills cost and allow, per bar.
+def splits_alone(panel: Panel, execution: ExecutionSpec) -> Float | None:
+    """What a panel's prices (T, N) are multiplied by to be adjusted for splits alone, where dividends are paid in cash.
+
+    None where they are traded as they are.
+    """
+    if panel.dividend is None or execution.dividends != "cash":
+        return None
+    price, shares = panel.adjustment
+    return shares / price
+
+
+def execution_terms(
+    execution: ExecutionSpec, portfolio: PortfolioSpec, market: Market, prices: Prices, risk: RiskSpec
+) -> Execution:
+    """What fills cost and allow, per bar, and what closes positions; vetoes are of a run.
 
     Raises
     ------
@@ -131,6 +145,12 @@ def execution_terms(execution: ExecutionSpec, portfolio: PortfolioSpec, market: 
             f"is {gross:g}; lower commission_bps, slippage_bps, spread_bps or max_gross",
             ("execution",),
         )
+    apart = execution.accounts == "per_asset"
+    if apart and (risk.volatility_target is not None or risk.drawdown_brake is not None):
+        name = "drawdown_brake" if risk.volatility_target is None else "volatility_target"
+        raise ConfigError(
+            f"risk.{name} is for a shared account; leave it out, or use execution.accounts: shared", ("risk", name)
+        )
     financing = execution.cash_rate if execution.financing_rate is None else execution.financing_rate
     return Execution(
         commission=execution.commission_bps * 1e-4,
@@ -139,9 +159,10 @@ def execution_terms(execution: ExecutionSpec, portfolio: PortfolioSpec, market: 
         borrow_rate=execution.borrow_rate / per_year,
         delay=execution.delay,
         on_change=execution.sizing == "on_change",
-        apart=execution.accounts == "per_asset",
+        apart=apart,
         financing_rate=financing / per_year,
         frictions=_frictions(execution, portfolio, market, prices),
+        guards=risk.guards(market.panel, execution.fill_on(market.panel), splits_alone(market.panel, execution)),
     )
 
 

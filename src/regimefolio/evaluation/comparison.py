@@ -142,7 +142,9 @@ class PortfolioEvaluator:
         return Ensemble.adaptive([strategy], [1.0], spec.regime_detector.names, settings)
 
     def _replay(self, spec: BacktestSpec, stack: SignalStack | None = None, ensemble: Ensemble | None = None) -> Run:
-        runner = BacktestRunner(self._market, spec.portfolio, spec.execution, spec.initial_capital, spec.risk_free)
+        runner = BacktestRunner(
+            self._market, spec.portfolio, spec.execution, spec.initial_capital, spec.risk_free, spec.risk
+        )
         return runner.replay(stack or self._stack, ensemble or self._ensemble, self._start, self._regimes)
 
     def _compared(self, run: Run) -> ComparedRun:

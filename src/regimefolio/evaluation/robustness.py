@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from regimefolio.backtest import BacktestRunner, ExecutionSpec, Run, in_order
+from regimefolio.backtest import NO_RISK, BacktestRunner, ExecutionSpec, RiskSpec, Run, in_order
 from regimefolio.core.types import Float, Int, RegimePath
 from regimefolio.market import Market
 from regimefolio.portfolio import Ensemble, PortfolioSpec, SignalStack
@@ -31,6 +31,7 @@ class Replayable:
     ensemble: Ensemble
     start: int
     regimes: RegimePath | None = None
+    risk: RiskSpec = NO_RISK
 
     @property
     def first_decision(self) -> int:
@@ -43,7 +44,7 @@ class Replayable:
 
     def runner(self, execution: ExecutionSpec | None = None) -> BacktestRunner:
         return BacktestRunner(
-            self.market, self.portfolio, execution or self.execution, self.initial_capital, self.risk_free
+            self.market, self.portfolio, execution or self.execution, self.initial_capital, self.risk_free, self.risk
         )
 
 

@@ -27,6 +27,7 @@ from regimefolio.kernels.ledger import (
 )
 from regimefolio.kernels.simulate import advance
 from regimefolio.kernels.terms import Execution
+from regimefolio.kernels.volatility import scale_row
 from regimefolio.kernels.weights import (
     GIVEN,
     NET,
@@ -109,6 +110,8 @@ def target_weights(
         if decide[t]:
             risk = settings.risk[min(t, settings.risk.shape[0] - 1)]
             weights_row(alpha[t], confidence[t], weights[row[t]], tradable[t], risk, settings, out[t])
+            if settings.scaling.target > 0.0:
+                scale_row(t, settings.sector, settings.limits, settings.scaling, out[t])
 
 
 @piece
@@ -180,6 +183,8 @@ def _decide(
             if opinions.silent.size > 0:
                 for n in range(out.size):
                     out[n] = np.nan if opinions.silent[t, n] else out[n]
+            if settings.scaling.target > 0.0 and settings.allocator != GIVEN:
+                scale_row(t, settings.sector, settings.limits, settings.scaling, out)
 
 
 @lean

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from regimefolio.kernels._compile import kernel, lean, piece, summing
 from regimefolio.kernels.constraints import Limits, constrain_row
 from regimefolio.kernels.selection import smallest
+from regimefolio.kernels.volatility import NO_SCALING, Scaling
 
 Float: TypeAlias = NDArray[np.float64]
 Float32: TypeAlias = NDArray[np.float32]
@@ -48,7 +49,7 @@ class Settings(NamedTuple):
 
     `method`, `allocator` and `on_conflict` are the codes above; `top_n` keeps that many best assets, 0 = all; `sector`
     (N,) holds codes from 0 on; `tilt` and the `risk` panel (T, N) are for `RISK_PARITY` alone; `alone` applies the rule
-    to each asset as if it were the only one.
+    to each asset as if it were the only one; `scaling` is for whole decisions, after their rows.
     """
 
     method: int
@@ -60,6 +61,7 @@ class Settings(NamedTuple):
     tilt: float = 0.0
     risk: Float = NO_RISK
     alone: bool = False
+    scaling: Scaling = NO_SCALING
 
 
 @summing

@@ -12,6 +12,7 @@ from regimefolio.portfolio.manager import (
     SignalStack,
     must_be_sound,
 )
+from regimefolio.portfolio.volatility_target import VolatilityTarget
 
 __all__ = [
     "Allocator",
@@ -29,5 +30,6 @@ __all__ = [
     "RegimeSettings",
     "RiskParity",
     "SignalStack",
+    "VolatilityTarget",
     "must_be_sound",
 ]

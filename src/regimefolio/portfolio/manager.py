@@ -15,12 +15,14 @@ from regimefolio.core.types import Bool, Float, Float32, Int, RegimePath, Signal
 from regimefolio.kernels import weights as rules
 from regimefolio.kernels.constraints import constrain_row
 from regimefolio.kernels.replay import target_weights
+from regimefolio.kernels.volatility import NO_SCALING, scale_row
 from regimefolio.market import Market, Rebalance, decision_bars
 from regimefolio.market.view import View
 from regimefolio.portfolio.adaptive_ensemble import Ensemble
 from regimefolio.portfolio.allocators import Allocator, CompiledAllocator, Proportional, Rule
 from regimefolio.portfolio.conflicts import Conflicts, count_conflicts
 from regimefolio.portfolio.constraints import Constraints
+from regimefolio.portfolio.volatility_target import VolatilityTarget
 
 CombinationMethod = Literal["weighted", "confidence_weighted", "rank_average", "best_strategy"]
 OnConflict = Literal["net", "flat", "best"]
@@ -168,7 +170,13 @@ class PortfolioManager:
         Limits that no weights on this data can keep together.
     """
 
-    def __init__(self, spec: PortfolioSpec, market: Market, alone: bool = False) -> None:
+    def __init__(
+        self,
+        spec: PortfolioSpec,
+        market: Market,
+        alone: bool = False,
+        volatility_target: VolatilityTarget | None = None,
+    ) -> None:
         must_be(PortfolioSpec, spec, "spec", "PortfolioSpec() has the defaults")
         must_be(Market, market, "market", "load_market gives one, or Market(panel)")
         panel = market.panel
@@ -193,6 +201,7 @@ class PortfolioManager:
             tilt=rule.tilt,
             risk=rule.risk(market),
             alone=alone,
+            scaling=NO_SCALING if volatility_target is None else volatility_target.scaling(market, spec.constraints),
         )
 
     def decisions(self, regimes: RegimePath | None, start: int) -> Bool:
@@ -278,6 +287,8 @@ class PortfolioManager:
         view = View(self.market.until(t + 1), read_only(alpha), read_only(keep))
         limits, out = self.settings.limits, np.empty(alpha.size)
         constrain_row(limits.max_gross * self._asked(view), self.settings.sector, limits, out)
+        if self.settings.scaling.target > 0.0:
+            scale_row(t, self.settings.sector, limits, self.settings.scaling, out)
         return out
 
     def _asked(self, view: View) -> Float:

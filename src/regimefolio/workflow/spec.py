@@ -9,7 +9,7 @@ from typing import Annotated, Literal, Self, TypeAlias
 
 from pydantic import Field, field_validator, model_validator
 
-from regimefolio.backtest import ExecutionSpec, rate_of_cash
+from regimefolio.backtest import ExecutionSpec, RiskSpec, rate_of_cash
 from regimefolio.core.component import FolderName, Model, Part, Plugins, Rate, did_you_mean, placed_error
 from regimefolio.core.errors import ConfigError
 from regimefolio.core.types import Json
@@ -138,6 +138,7 @@ class WorkflowSpec(Model):
     strategies: tuple[Part[Strategy], ...] = Field(min_length=1)
     portfolio: PortfolioSpec = PortfolioSpec()
     execution: ExecutionSpec = ExecutionSpec()
+    risk: RiskSpec = RiskSpec()
     initial_capital: float = Field(1_000_000.0, gt=0)
     risk_free: Rate = Field(default_factory=rate_of_cash, description="a year; execution.cash_rate if not said")
     regime_classifiers: tuple[Part[RegimeDetector], ...] = Field(min_length=1)
@@ -150,6 +151,12 @@ class WorkflowSpec(Model):
         if twice:
             raise ValueError(f"{twice[0]!r} is listed twice; results are named by kind")
         return parts
+
+    @model_validator(mode="after")
+    def _vetoes_are_known(self) -> Self:
+        known = [name for detector in self.regime_classifiers for name in detector.names]
+        self.risk.must_be_known(known, "regime_classifiers")
+        return self
 
     @model_validator(mode="after")
     def _phases_in_order(self) -> Self:

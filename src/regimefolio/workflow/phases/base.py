@@ -78,9 +78,9 @@ class Job:
         return self.market.until(self.n_train)
 
     def runner(self, market: Market) -> BacktestRunner:
-        """A runner with the workflow's portfolio, costs and capital."""
+        """A runner with the workflow's portfolio, costs, risk and capital."""
         spec = self.spec
-        return BacktestRunner(market, spec.portfolio, spec.execution, spec.initial_capital, spec.risk_free)
+        return BacktestRunner(market, spec.portfolio, spec.execution, spec.initial_capital, spec.risk_free, spec.risk)
 
 
 class Phase(ABC):
