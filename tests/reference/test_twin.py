@@ -59,6 +59,7 @@ class Case:
     events: Mapping[int, Sequence[twin.Event]] = dataclasses.field(default_factory=dict)
     frictions: Frictions = NO_FRICTIONS
     capital: float = CAPITAL
+    risk: twin.Risk = dataclasses.field(default_factory=twin.Risk)
 
 
 def case(
@@ -220,9 +221,9 @@ def run_twin(c: Case) -> tuple[twin.Account, list[twin.Bar]]:
 
     if not terms.apart:
         one = account(c.capital)
-        return one, twin.simulate(*history, one, terms.delay, c.events)
+        return one, twin.simulate(*history, one, terms.delay, c.events, c.risk)
     accounts = {str(i): account(c.capital / n) for i in range(n)}
-    bars = twin.simulate_apart(*history, accounts, terms.delay, c.events)
+    bars = twin.simulate_apart(*history, accounts, terms.delay, c.events, c.risk)
     first = accounts["0"]
     for other in list(accounts.values())[1:]:
         first.closed_trips += other.closed_trips

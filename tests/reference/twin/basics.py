@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Mapping, Sequence
 
 Prices = Mapping[str, float]
 """Symbol to price; a symbol without a bar is absent."""
@@ -33,3 +34,21 @@ def lowest(convex: Callable[[float], float], low: float, high: float) -> float:
         else:
             low += third
     return 0.5 * (low + high)
+
+
+def mean(x: Sequence[float]) -> float:
+    return math.fsum(x) / len(x)
+
+
+def deviation(x: Sequence[float]) -> float:
+    """Sample standard deviation."""
+    m = mean(x)
+    return math.sqrt(math.fsum((v - m) ** 2 for v in x) / (len(x) - 1))
+
+
+def linear_quantile(x: Sequence[float], share: float) -> float:
+    ordered = sorted(x)
+    place = share * (len(x) - 1)
+    low = ordered[math.floor(place)]
+    high = ordered[math.ceil(place)]
+    return low + (place - math.floor(place)) * (high - low)

@@ -6,30 +6,13 @@ import math
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
+from tests.reference.twin.basics import deviation, linear_quantile, mean
 from tests.reference.twin.money import Account, Bar
-
-
-def mean(x: Sequence[float]) -> float:
-    return math.fsum(x) / len(x)
-
-
-def deviation(x: Sequence[float]) -> float:
-    """Sample standard deviation."""
-    m = mean(x)
-    return math.sqrt(math.fsum((v - m) ** 2 for v in x) / (len(x) - 1))
 
 
 def ratio(above: float, below: float) -> float:
     """A quotient, undefined where its denominator is no more than rounding."""
     return above / below if below > 1e-14 else math.nan
-
-
-def linear_quantile(x: Sequence[float], share: float) -> float:
-    ordered = sorted(x)
-    place = share * (len(x) - 1)
-    low = ordered[math.floor(place)]
-    high = ordered[math.ceil(place)]
-    return low + (place - math.floor(place)) * (high - low)
 
 
 def drawdown(values: Sequence[float]) -> tuple[float, int]:

@@ -1,23 +1,13 @@
-"""What becomes of the money: docs/accounting.md, step by step."""
+"""What becomes of the money of an account: fills, closings and events of docs/accounting.md, step by step."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from itertools import pairwise
-from types import MappingProxyType
 
 from tests.reference.twin.basics import Prices, Weights, lowest, root
-
-
-@dataclass(frozen=True)
-class Event:
-    """Cash that every share of an asset is paid before a bar's fill; with the last of it the shares may be gone."""
-
-    symbol: str
-    pay: float
-    ends: bool = False
+from tests.reference.twin.history import Event
 
 
 @dataclass(frozen=True)
@@ -88,12 +78,38 @@ class Frictions:
 
 @dataclass
 class Trip:
-    """One position from flat to flat."""
+    """One position from flat to flat, and what its stops look at.
+
+    An allowance without limit is none; `due` is why it is to be closed before the next fill.
+    """
 
     opened: int
+    side: int
+    entry: float
+    best: float
+    allowance: float = math.inf
+    due: str | None = None
     profit: float = 0.0
     dust: float = 0.0
     closed: int | None = None
+
+
+@dataclass(frozen=True)
+class Exit:
+    """What a stop closed: the units traded, those of a long position below 0."""
+
+    shares: float
+    price: float
+    cost: float
+    reason: str
+
+
+@dataclass(frozen=True)
+class Lapse:
+    """The side whose orders lapse after a stop closed it, and the last bar at which they do."""
+
+    side: int
+    until: float
 
 
 @dataclass
@@ -109,6 +125,8 @@ class Bar:
     shares: dict[str, float]
     traded: dict[str, float]
     weights: dict[str, float]
+    exits: dict[str, tuple[Exit, ...]] = field(default_factory=dict)
+    traded_value: float = 0.0
 
 
 @dataclass
@@ -116,7 +134,8 @@ class Account:
     """An account that trades target weights.
 
     `cost` is a fraction of traded value; interest on cash above and below 0, and the fee on what is held short, are per
-    bar. With `on_change` an asset is ordered where its target is another than that of its last order.
+    bar. With `on_change` an asset is ordered where its target is another than that of its last order. `decisions` are
+    the targets as they are recorded, by the bar that decided them; `exits` what stops closed at the present bar.
     """
 
     cash: float
@@ -128,7 +147,10 @@ class Account:
     frictions: Frictions = field(default_factory=Frictions)
     ordered: dict[str, float] = field(default_factory=dict)
     carried: dict[str, float] = field(default_factory=dict)
+    decisions: dict[int, Weights] = field(default_factory=dict)
     decided: int = -1
+    lapses: dict[str, Lapse] = field(default_factory=dict)
+    exits: dict[str, tuple[Exit, ...]] = field(default_factory=dict)
     shares: dict[str, float] = field(default_factory=dict)
     last: dict[str, float] = field(default_factory=dict)
     open_trips: dict[str, Trip] = field(default_factory=dict)
@@ -149,19 +171,41 @@ class Account:
         impact = f.impact * at.volatility * math.sqrt(size / at.money) * size if f.impact and at.money > 0.0 else 0.0
         return self.cost * size + fees + impact
 
-    def due(self, targets: Mapping[int, Weights], decided: int, prices: Prices) -> dict[str, float]:
+    def due(self, bar: int, decided: int, prices: Prices, vetoes: Mapping[int, Collection[int]]) -> dict[str, float]:
         """Targets to be filled now: a decision's, which ends what is carried, or what is carried; without a price none.
 
         Step 1 of a fill, on change, is a decision's alone: what is carried is the same order, not another one.
         """
-        if decided not in targets:
-            return {s: w for s, w in self.carried.items() if s in prices}
-        self.decided = decided
-        weights = {s: w for s, w in targets[decided].items() if s in prices}
-        if self.on_change:
+        decides = decided in self.decisions
+        if decides:
+            self.decided = decided
+        weights = self.after_stops(bar, self.decisions[decided]) if decides else self.carried
+        weights = {s: w for s, w in weights.items() if s in prices}
+        weights = self.permitted(weights, vetoes.get(self.decided, ()))
+        if decides and self.on_change:
             weights = {s: w for s, w in weights.items() if w != self.ordered.get(s, 0.0)}
             self.ordered.update(weights)
         return weights
+
+    def after_stops(self, bar: int, weights: Weights) -> Weights:
+        """A decision's targets but those that lapse because a stop closed their side; another target ends that."""
+        for s, w in weights.items():
+            if s in self.lapses and w * self.lapses[s].side <= 0.0:
+                self.lapses.pop(s)
+        return {s: w for s, w in weights.items() if s not in self.lapses or bar > self.lapses[s].until}
+
+    def permitted(self, weights: Weights, forbidden: Collection[int]) -> dict[str, float]:
+        """Targets that open and enlarge nothing on a forbidden side; one of the other side is closed by them."""
+        equity, kept = self.equity, {}
+        for s, w in weights.items():
+            side, held = (w > 0.0) - (w < 0.0), self.value(s)
+            if side not in forbidden:
+                kept[s] = w
+            elif side * held < 0.0:
+                kept[s] = 0.0
+            elif side * w * equity <= side * held:
+                kept[s] = w
+        return kept
 
     def wishes(self, weights: Weights, quotes: Mapping[str, Quote]) -> dict[str, float]:
         """Steps 2 to 5 of a fill: money to buy (or sell, negative) that gives what is left after costs the targets."""
@@ -213,7 +257,10 @@ class Account:
 
     def trade(self, bar: int, symbol: str, money: float, cost: float, equity: float) -> None:
         """One piece of an order, which does not pass through flat, and what it costs."""
-        trip = self.open_trips.setdefault(symbol, Trip(bar))
+        price, held, added = self.last[symbol], self.shares.get(symbol, 0.0), money / self.last[symbol]
+        trip = self.open_trips.setdefault(symbol, Trip(bar, 1 if money > 0.0 else -1, price, price))
+        if held * added > 0.0:
+            trip.entry = (held * trip.entry + added * price) / (held + added)
         trip.profit -= money + cost
         self.cash -= money + cost
         if money == -self.value(symbol):
@@ -221,11 +268,13 @@ class Account:
             trip.closed, trip.dust = bar, 1e-10 * equity
             self.closed_trips.append(self.open_trips.pop(symbol))
         else:
-            self.shares[symbol] = (self.value(symbol) + money) / self.last[symbol]
+            self.shares[symbol] = (self.value(symbol) + money) / price
 
-    def fill(self, bar: int, targets: Mapping[int, Weights], decided: int, prices: Prices) -> tuple[float, float]:
+    def fill(
+        self, bar: int, decided: int, prices: Prices, vetoes: Mapping[int, Collection[int]]
+    ) -> tuple[float, float]:
         """Fill every order, in two pieces where it turns a position over; returns the traded value and what it cost."""
-        weights = self.due(targets, decided, prices)
+        weights = self.due(bar, decided, prices, vetoes)
         quotes = {s: self.frictions.quote(s, prices[s], bar, self.decided) for s in weights}
         orders = self.affordable(self.sized(self.wishes(weights, quotes), weights, quotes), quotes)
         costs, equity = {s: self.charge(d, quotes[s]) for s, d in orders.items()}, self.equity
@@ -238,10 +287,21 @@ class Account:
             self.cash = max(self.cash, 0.0)
         return math.fsum(map(abs, orders.values())), math.fsum(costs.values())
 
+    def close(self, bar: int, symbol: str, price: float, reason: str, until: float) -> None:
+        """Close a position because of a stop, whatever it costs; until a bar its orders on this side lapse."""
+        self.last[symbol] = price
+        shares, money, side = self.shares[symbol], self.value(symbol), self.open_trips[symbol].side
+        cost = self.charge(money, self.frictions.quote(symbol, price, bar, bar - 1))
+        self.trade(bar, symbol, -money, cost, self.equity)
+        self.carried.pop(symbol, None)
+        self.lapses[symbol] = Lapse(side, until)
+        self.exits[symbol] = (*self.exits.get(symbol, ()), Exit(-shares, price, cost, reason))
+
     def receive(self, bar: int, event: Event) -> None:
         """What an event pays for the shares held; a short position pays it."""
         if event.ends:
             self.ordered.pop(event.symbol, None)
+            self.lapses.pop(event.symbol, None)
         if event.symbol not in self.shares:
             return
         trip = self.open_trips[event.symbol]
@@ -259,109 +319,3 @@ class Account:
             self.open_trips[symbol].profit -= fee
         self.cash -= math.fsum(fees.values())
         return math.fsum(fees.values())
-
-
-def simulate(
-    fill: Sequence[Prices],
-    close: Sequence[Prices],
-    targets: Mapping[int, Weights],
-    start: int,
-    account: Account,
-    delay: int = 0,
-    events: Mapping[int, Sequence[Event]] = MappingProxyType({}),
-) -> list[Bar]:
-    """Trade from bar `start` on the targets decided 1 + delay bars before, until the end or bankruptcy."""
-    bars = []
-    for t in range(start, len(close)):
-        account.cash *= 1.0 + (account.interest if account.cash > 0.0 else account.financing)
-        fee = account.pay_lenders()
-        before = dict(account.shares)
-        for event in events.get(t, ()):
-            account.receive(t, event)
-        account.last.update(fill[t])
-        pre_fill = account.equity
-        if pre_fill <= 0:
-            ended = {s: -shares for s, shares in before.items() if s not in account.shares}
-            bars.append(Bar(pre_fill, pre_fill, 0.0, 0.0, fee, pre_fill, {}, ended, {}))
-            break
-        traded_value, cost = account.fill(t, targets, t - 1 - delay, fill[t])
-        traded = {s: account.shares.get(s, 0.0) - before.get(s, 0.0) for s in {*before, *account.shares}}
-        account.last.update(close[t])
-        equity = account.equity
-        turnover, cost = traded_value / 2 / pre_fill, cost + fee
-        if equity <= 0:
-            bars.append(Bar(equity, equity, 0.0, turnover, cost, pre_fill, {}, traded, {}))
-            break
-        weights = {s: account.value(s) / equity for s in account.shares}
-        gross = math.fsum(map(abs, weights.values()))
-        bars.append(Bar(equity, account.cash, gross, turnover, cost, pre_fill, dict(account.shares), traded, weights))
-    return bars
-
-
-def simulate_apart(
-    fill: Sequence[Prices],
-    close: Sequence[Prices],
-    targets: Mapping[int, Weights],
-    start: int,
-    accounts: Mapping[str, Account],
-    delay: int = 0,
-    events: Mapping[int, Sequence[Event]] = MappingProxyType({}),
-) -> list[Bar]:
-    """Trade every asset from an account of its own; returns the sums.
-
-    An account that is bankrupt is closed, and what it owes stays. All end where they owe more than they have.
-    """
-    alone = {
-        s: simulate(
-            [only(row, s) for row in fill],
-            [only(row, s) for row in close],
-            {t: only(row, s) for t, row in targets.items()},
-            start,
-            account,
-            delay,
-            {t: [event for event in now if event.symbol == s] for t, now in events.items()},
-        )
-        for s, account in accounts.items()
-    }
-    bars: list[Bar] = []
-    for i in range(len(close) - start):
-        now = {s: history[i] if i < len(history) else closed(history[-1]) for s, history in alone.items()}
-        pre_fill = math.fsum(bar.pre_fill for bar in now.values())
-        equity = math.fsum(bar.equity for bar in now.values())
-        traded_value = math.fsum(2 * bar.turnover * bar.pre_fill for bar in now.values())
-        bars.append(
-            Bar(
-                equity,
-                math.fsum(bar.cash for bar in now.values()),
-                math.fsum(bar.gross * bar.equity for bar in now.values()) / equity,
-                traded_value / 2 / pre_fill,
-                math.fsum(bar.cost for bar in now.values()),
-                pre_fill,
-                {s: shares for bar in now.values() for s, shares in bar.shares.items()},
-                {s: shares for bar in now.values() for s, shares in bar.traded.items()},
-                {s: w * bar.equity / equity for bar in now.values() for s, w in bar.weights.items()},
-            )
-        )
-        if equity <= 0:
-            break
-    return bars
-
-
-def only(row: Mapping[str, float], symbol: str) -> dict[str, float]:
-    """What a row says of one asset."""
-    return {symbol: row[symbol]} if symbol in row else {}
-
-
-def closed(last: Bar) -> Bar:
-    """The debt that a bankrupt account leaves."""
-    return Bar(last.equity, last.equity, 0.0, 0.0, 0.0, last.equity, {}, {}, {})
-
-
-def decision_returns(bars: Sequence[Bar], start: int, delay: int = 0) -> dict[int, float]:
-    """Bar of decision t to the return from the fill at t + 1 + delay to the next bar's fill."""
-    first = start - 1 - delay
-    return {
-        first + i: max(after.pre_fill, 0.0) / before.pre_fill - 1.0
-        for i, (before, after) in enumerate(pairwise(bars))
-        if before.pre_fill > 0 and first + i >= 0
-    }
