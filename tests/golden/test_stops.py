@@ -14,9 +14,10 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import pytest
 
-from tests.golden.test_ledgers import FREE, SMOOTH, Float, Found, Story, of_twin
+from regimefolio.core.types import REASONS
+from tests.golden.test_ledgers import FREE, SMOOTH, Float, Found, Story, of_kernel, of_twin
 from tests.reference import twin
-from tests.reference.test_twin import Case, prices_at, run_twin
+from tests.reference.test_twin import Case, prices_at, run_kernel, run_twin
 
 Exits = list[list[tuple[str, float]]]
 """Of every bar after the first, why something was closed and at what price."""
@@ -437,7 +438,17 @@ def seen_of_twin(story: Held) -> Seen:
     return Seen(of_twin(story), exits)
 
 
-@pytest.mark.parametrize("side", [seen_of_twin])
+def seen_of_kernel(story: Held) -> Seen:
+    _, ledger = run_kernel(story.case())
+    exits: dict[str, Exits] = {s: [[] for _ in story.column("bar")[1:]] for s in story.symbols}
+    for n, symbol in enumerate(story.symbols):
+        for t, row in enumerate(exits[symbol], 1):
+            closed = [ledger.exits[when, :, t, n] for when in (0, 1)]
+            row += [(REASONS[int(reason)], float(price)) for _, price, _, reason in closed if reason > 0.0]
+    return Seen(of_kernel(story), exits)
+
+
+@pytest.mark.parametrize("side", [seen_of_twin, seen_of_kernel])
 @pytest.mark.parametrize("name", STORIES)
 def test_the_story_is_kept(name: str, side: Callable[[Held], Seen]) -> None:
     story = STORIES[name]

@@ -12,10 +12,11 @@ import pytest
 from hypothesis import HealthCheck, Phase, find, given, settings
 from hypothesis import strategies as st
 
-from regimefolio.kernels import ledger as ledgers
+from regimefolio.kernels.ledger import BANKRUPT
+from regimefolio.kernels.terms import NO_FRICTIONS, Execution
 from tests.reference import twin
-from tests.reference.test_frictions import rub
-from tests.reference.test_twin import CAPITAL, Case, Float, prices_at, run_twin
+from tests.reference.test_frictions import rub, trips_agree
+from tests.reference.test_twin import CAPITAL, Case, Float, bars_agree, prices_at, run_kernel, run_twin
 
 START_OF_RUN = twin.Bar(CAPITAL, CAPITAL, 0.0, 0.0, 0.0, CAPITAL, {}, {}, {})
 ANY = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -90,7 +91,7 @@ def some_risk(draw: st.DrawFn, rng: np.random.Generator, stops: twin.Stops, n_ba
     vetoed = np.flatnonzero(rng.random(n_bars) < draw(st.sampled_from([0.0, 0.4]))).tolist()
     sides = [(1,), (-1,), (-1, 1)]
     rules = twin.Rules(
-        sector={"0": "a", "1": "a", "2": "b"},
+        sector={"0": "a", "1": "a", "2": "b", "3": "b"},
         max_gross=draw(st.sampled_from([1.0, 1.5])),
         max_position=draw(st.sampled_from([math.inf, 0.5])),
         max_sector=draw(st.sampled_from([math.inf, 0.8])),
@@ -137,7 +138,7 @@ def markets(draw: st.DrawFn, long_only: bool = False) -> Case:
         rules = replace(risk.volatility.rules, max_gross=1.0)
         risk = replace(risk, volatility=replace(risk.volatility, rules=rules))
     rate = draw(st.sampled_from([0.0, 0.0003]))
-    terms = ledgers.Execution(
+    terms = Execution(
         draw(st.sampled_from([0.0, 0.002])),
         draw(st.sampled_from([0.0, 0.002])),
         rate,
@@ -150,8 +151,8 @@ def markets(draw: st.DrawFn, long_only: bool = False) -> Case:
     target = some_targets(draw, rng, shape, long_only)
     if apart:
         target = target.clip(-0.9, 1.0) * draw(st.sampled_from([1.0, 0.5]))
-    frictions = ledgers.NO_FRICTIONS
-    if draw(st.booleans()):
+    frictions = NO_FRICTIONS
+    if not apart and draw(st.booleans()):
         frictions = frictions._replace(
             participation=draw(st.sampled_from([math.inf, 0.05, 0.3])),
             carry=draw(st.booleans()),
@@ -238,6 +239,16 @@ def test_every_bar_adds_up(c: Case) -> None:
             ]
         )
         assert bar.equity - before.equity == pytest.approx(earned, abs=1e-10 * scale), t
+
+
+@ANY
+@given(markets())
+def test_the_kernel_agrees(c: Case) -> None:
+    status, ledger = run_kernel(c)
+    account, bars = run_twin(c)
+    assert (status == BANKRUPT) == (bars[-1].equity <= 0.0)
+    bars_agree("any", c, ledger, bars)
+    trips_agree(ledger, account)
 
 
 @ANY

@@ -15,9 +15,12 @@ import polars as pl
 import pytest
 from numpy.typing import NDArray
 
+from regimefolio.core.types import REASONS, read_only
 from regimefolio.kernels import constraints, metrics, replay, simulate, weights
 from regimefolio.kernels import ledger as ledgers
-from regimefolio.kernels.terms import NO_FRICTIONS, Execution, Frictions
+from regimefolio.kernels.guards import LONGS, SHORTS
+from regimefolio.kernels.terms import NO_FRICTIONS, NO_GUARDS, Execution, Frictions, Guards
+from regimefolio.kernels.volatility import Scaling, scale_row
 from tests.reference import twin
 
 Float = NDArray[np.float64]
@@ -181,11 +184,71 @@ def happening(c: Case) -> ledgers.Events:
 
 
 def run_kernel(c: Case) -> tuple[int, ledgers.Ledger]:
-    ledger = ledgers.empty_ledger(len(c.close), c.close.shape[1], record=True)
+    ledger = ledgers.empty_ledger(len(c.close), c.close.shape[1], record=True, stops=True)
     prices = ledgers.prices_of(c.fill, c.close, happening(c) if c.events else None)
-    terms = c.costs._replace(frictions=c.frictions)
-    status = simulate.simulate(prices, c.target, c.decide, c.start, c.capital, terms, ledger)
+    terms = c.costs._replace(frictions=c.frictions, guards=guards(c))
+    status = simulate.simulate(prices, scaled(c), c.decide, c.start, c.capital, terms, ledger)
     return status, ledger
+
+
+def panel_of(rows: Sequence[Mapping[str, float]], shape: tuple[int, ...]) -> Float:
+    """Prices by bar and symbol as a panel."""
+    out = np.full(shape, np.nan)
+    for t, row in enumerate(rows):
+        for symbol, price in row.items():
+            out[t, int(symbol)] = price
+    return read_only(out)
+
+
+def guards(c: Case) -> Guards:
+    """What holds the account back, for the kernel."""
+    stops, brake, shape = c.risk.stops, c.risk.brake, c.close.shape
+    found = NO_GUARDS
+    if c.risk.vetoes:
+        codes = {1: LONGS, -1: SHORTS}
+        veto = [sum(codes[side] for side in c.risk.vetoes.get(t, ())) for t in range(shape[0])]
+        found = found._replace(veto=read_only(np.array(veto, dtype=np.int64)))
+    if brake is not None:
+        found = found._replace(begin=brake.begin, full=brake.full, floor=brake.floor, window=brake.window)
+    if stops == dataclasses.replace(
+        twin.Stops(), open=stops.open, high=stops.high, low=stops.low, assets=stops.assets, at_open=stops.at_open
+    ):
+        return found
+    panels = [c.close] * 3
+    if stops.open is not None and stops.high is not None and stops.low is not None:
+        panels = [panel_of(rows, shape) for rows in (stops.open, stops.high, stops.low)]
+    return found._replace(
+        loss=stops.loss,
+        fall=stops.fall,
+        gain=stops.gain,
+        bars=stops.bars,
+        quantile=stops.quantile,
+        winners=stops.winners,
+        memory=0 if math.isnan(stops.quantile) else stops.memory,
+        wait=-1 if stops.wait is None else stops.wait,
+        at_open=stops.at_open,
+        open=read_only(panels[0]),
+        high=read_only(panels[1]),
+        low=read_only(panels[2]),
+        ranged=stops.has_ranges,
+    )
+
+
+def scaled(c: Case) -> Float:
+    """The targets, scaled to a volatility by the kernel that scales them for a replay."""
+    volatility = c.risk.volatility
+    if volatility is None:
+        return c.target
+    rules, returns = volatility.rules, np.zeros(c.close.shape)
+    returns[1:] = np.nan_to_num(c.close[1:] / c.close[:-1] - 1.0)
+    names = [rules.sector.get(str(n), str(n)) for n in range(c.close.shape[1])]
+    sector = np.array([sorted(set(names)).index(name) for name in names], dtype=np.int64)
+    limits = constraints.Limits(rules.max_position, rules.max_sector, rules.max_gross, rules.min_net, rules.max_net)
+    scaling = Scaling(volatility.annual / math.sqrt(volatility.ppy), volatility.lookback, read_only(returns))
+    target = c.target.copy()
+    for t in range(len(target)):
+        scale_row(t, sector, limits, scaling, target[t])
+    return target
 
 
 def frictions(f: Frictions) -> twin.Frictions:
@@ -241,7 +304,15 @@ def bars_agree(name: str, c: Case, ledger: ledgers.Ledger, bars: Sequence[twin.B
             scale = bar.equity if bar.equity > 0.0 else c.capital
             price = scale / max(bar.shares.get(str(n), 1.0), 1.0)  # one share's scale
             same(ledger.shares_held[t, n] / price, bar.shares.get(str(n), 0.0) / price, (name, t, n))
-            same(ledger.traded[t, n] / price, bar.traded.get(str(n), 0.0) / price, (name, t, n))
+            exits = bar.exits.get(str(n), ())
+            ordered = bar.traded.get(str(n), 0.0) - math.fsum(each.shares for each in exits)
+            same(ledger.traded[t, n] / price, ordered / price, (name, t, n))
+            closed = [ledger.exits[when, :, t, n] for when in (0, 1) if ledger.exits[when, 3, t, n] > 0.0]
+            assert [REASONS[int(each[3])] for each in closed] == [each.reason for each in exits], (name, t, n)
+            for mine, other in zip(closed, exits, strict=True):
+                same(mine[0] / price, other.shares / price, (name, t, n))
+                same(mine[1] / other.price, 1.0, (name, t, n))
+                same(mine[2] / CAPITAL, other.cost / CAPITAL, (name, t, n))
             same(ledger.weights[t, n], bar.weights.get(str(n), 0.0), (name, t, n))
 
 

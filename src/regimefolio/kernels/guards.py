@@ -293,6 +293,15 @@ def hold_back(
 
 
 @lean
+def hold_back_carried(account: Account, equity: float, guards: Guards) -> None:
+    """Look again at what participation cut and goes on, where a veto forbids it."""
+    for n in range(account.carried.size):
+        if account.carried[n] == account.carried[n]:
+            veto = guards.veto[int(account.since[n])]
+            account.carried[n] = _allowed(account.carried[n], account.value[n], equity, veto)
+
+
+@lean
 def hold_back_pending(n_bars: int, terms: Execution, account: Account, out: Ledger, pending: Float) -> None:
     """Change the targets (N,) of the last decision as the bar after it would, were its prices the last ones.
 

@@ -36,6 +36,7 @@ from regimefolio.kernels.guards import (
     end_bar,
     has_stops,
     hold_back,
+    hold_back_carried,
     holds_back,
     write_levels,
 )
@@ -193,6 +194,8 @@ def trade(
             if row >= 0 and holds_back(terms.guards):
                 hold_back(t, t - 1 - terms.delay, orders.target[row], prices, terms, account, out)
             if terms.frictions.units.size > 0:
+                if row < 0 and terms.guards.veto.size > 0:
+                    hold_back_carried(account, equity, terms.guards)
                 if row >= 0 or terms.frictions.carry:
                     decided, used = (t - 1 - terms.delay, row) if row >= 0 else (-1, 0)
                     net, gross = fill_with_frictions(t, decided, orders.target[used], prices, terms, account, out)

@@ -15,6 +15,13 @@ Float: TypeAlias = NDArray[np.float64]
 Int: TypeAlias = NDArray[np.int64]
 
 
+LEAST = 1e-14
+"""A deviation that is no more than rounding."""
+
+CANCELLED = 1e-12
+"""A net below this part of the gross is rounding."""
+
+
 class Scaling(NamedTuple):
     """What weights are scaled to.
 
@@ -76,9 +83,9 @@ def _room(weights: Float, sector: Int, limits: Limits) -> float:
     room = limits.max_gross / gross if gross > 0.0 else np.inf
     if largest > 0.0:
         room = min(room, limits.max_position / largest)
-    if net > 0.0:
+    if net > CANCELLED * gross:
         room = min(room, limits.max_net / net)
-    elif net < 0.0:
+    elif net < -CANCELLED * gross:
         room = min(room, limits.min_net / net)
     if limits.max_sector < np.inf:
         for n in range(weights.size):
@@ -95,7 +102,7 @@ def _room(weights: Float, sector: Int, limits: Limits) -> float:
 def scale_row(t: int, sector: Int, limits: Limits, scaling: Scaling, weights: Float) -> None:
     """Scale the weights (N,) that bar `t` decides, NaN where there is no order; above 1 as far as every limit holds."""
     deviation = deviation_of(t, weights, scaling)
-    if deviation > 0.0:
+    if deviation > LEAST:
         factor = scaling.target / deviation
         if factor > 1.0:
             factor = max(min(factor, _room(weights, sector, limits)), 1.0)

@@ -162,8 +162,10 @@ class Stops:
 
     def paper_of(self, place: int, symbol: str, history: History, rate: float) -> Iterator[Winner]:
         """Those of one asset."""
-        side, opened, entry, seen = 0, 0, math.nan, [math.nan]
+        side, entry, seen = 0, math.nan, [math.nan]
         for bar in range(history.start, len(history.close)):
+            if side != 0 and not self.at_open:  # the bar's range was made before its fill
+                seen += self.worst_of(bar, symbol, side, history)
             price = history.fill[bar].get(symbol)
             weight = history.targets.get(history.decided(bar), {}).get(symbol)
             if price is not None and weight is not None:
@@ -173,8 +175,8 @@ class Stops:
                         yield Winner(bar, place, excursion)
                     side = 0
                 if side == 0 and weight != 0.0:
-                    side, opened, entry, seen = 1 if weight > 0.0 else -1, bar, price, []
-            if side != 0 and self.is_exposed(bar, opened):
+                    side, entry, seen = 1 if weight > 0.0 else -1, price, []
+            if side != 0 and self.at_open:
                 seen += self.worst_of(bar, symbol, side, history)
 
     def worst_of(self, bar: int, symbol: str, side: int, history: History) -> list[float]:
