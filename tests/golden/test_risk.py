@@ -50,18 +50,19 @@ STORIES = {
         still_open=1,
         brake=twin.Brake(begin=0.1, full=0.3, floor=0.2, window=3),
     ),
-    # Bar 1 knows one return, which says nothing: 300 / 60 = 5 units. At bar 4 the last four are ±25%, whose mean is 0
-    # and whose deviation under a weight w is w · √(4 · 0.25² / 3) = 0.5 w / √3, or 0.5 w in a year of 3 bars. The
-    # target of 0.1 asks for w = 0.2; of 700 + 5 · 50 = 950 it is 190, 3.8 units.
+    # Bar 1 knows one return, which says nothing: 300 / 80 = 3.75 units. At bar 5 the last four are ±25%, whose mean is
+    # 0 and whose deviation under a weight w is w · √(4 · 0.25² / 3) = 0.5 w / √3, or 0.5 w in a year of 3 bars. The
+    # target of 0.1 asks for w = 0.2; of 700 + 3.75 · 50 = 887.5 it is 177.5, 3.55 units.
     "a volatility target": Held(
         """
         bar      A  A.target  A.units  cash  equity
-          0     64         .        .  1000       .
-          1     80       0.3        0  1000    1000
-          2     60         .        5   700    1000
-          3     75         .        5   700    1075
-          4  56.25       0.4        5   700  981.25
-          5     50         .      3.8   760     950
+          0     40         .        .  1000         .
+          1     64       0.3        0  1000      1000
+          2     80         .     3.75   700      1000
+          3     60         .     3.75   700       925
+          4     75         .     3.75   700    981.25
+          5  56.25       0.4     3.75   700  910.9375
+          6     50         .     3.55   710     887.5
         """,
         still_open=1,
         volatility=twin.VolatilityTarget(annual=0.1, lookback=4, ppy=3.0),
@@ -71,13 +72,12 @@ STORIES = {
     "a volatility target within the limits": Held(
         """
         bar      A  A.target  A.units      B  B.target  B.units  cash  equity
-          0     40         .        .     40         .        .  1000       .
-          1     64         .        0     64         .        0  1000    1000
-          2     80         .        0     80         .        0  1000    1000
-          3     60         .        0     60         .        0  1000    1000
-          4     75         .        0     75         .        0  1000    1000
-          5  56.25       0.2        0  56.25       0.1        0  1000    1000
-          6     50         .       10     50         .        5   250    1000
+          0     64         .        .     64         .        .  1000       .
+          1     80         .        0     80         .        0  1000    1000
+          2     60         .        0     60         .        0  1000    1000
+          3     75         .        0     75         .        0  1000    1000
+          4  56.25       0.2        0  56.25       0.1        0  1000    1000
+          5     50         .       10     50         .        5   250    1000
         """,
         still_open=2,
         volatility=twin.VolatilityTarget(0.6, 4, 3.0, twin.Rules(max_gross=0.9, max_position=0.5)),
