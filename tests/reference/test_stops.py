@@ -194,25 +194,25 @@ def exits_of(c: Case, bars: Sequence[twin.Bar]) -> Iterator[tuple[int, str, twin
     return ((t, s, e) for t, bar in enumerate(bars, c.start) for s, exits in bar.exits.items() for e in exits)
 
 
+def ordered(c: Case, t: int, before: twin.Bar, bar: twin.Bar) -> dict[str, float]:
+    """Money that orders bought for, below 0 where they sold: what was traded but by events and stops."""
+    ended = {event.symbol for event in c.events.get(t, ()) if event.ends}
+    fill, money = prices_at(c.fill[t]), {}
+    for s in {*bar.traded, *bar.exits}:
+        stopped = math.fsum(e.shares for e in bar.exits.get(s, ()))
+        if s in fill:
+            money[s] = (bar.traded.get(s, 0.0) - stopped) * fill[s]
+        else:
+            assert bar.traded[s] == stopped == 0.0 or (s in ended and bar.traded[s] == -before.shares[s]), (t, s)
+    return money
+
+
 def money_moved(c: Case, t: int, before: twin.Bar, bar: twin.Bar) -> float:
     """What interest, events, orders, stops and costs did to the cash of a bar."""
-    held = dict(before.shares)
     flows = [before.cash * (c.costs.cash_rate if before.cash > 0.0 else c.costs.financing_rate), -bar.cost]
-    for event in c.events.get(t, ()):
-        flows.append(held.get(event.symbol, 0.0) * event.pay)
-        if event.ends:
-            held.pop(event.symbol, None)
-    fill = prices_at(c.fill[t])
-    for s in {*bar.traded, *bar.exits}:
-        exits = bar.exits.get(s, ())
-        ended = held.get(s, 0.0) - before.shares.get(s, 0.0)
-        ordered = bar.traded.get(s, 0.0) - ended - math.fsum(e.shares for e in exits)
-        flows += [-e.shares * e.price for e in exits]
-        if s in fill:
-            flows.append(-ordered * fill[s])
-        else:
-            assert abs(ordered) <= 1e-9 * abs(ended), (t, s)
-    return math.fsum(flows)
+    flows += [before.shares.get(event.symbol, 0.0) * event.pay for event in c.events.get(t, ())]
+    flows += [-d for d in ordered(c, t, before, bar).values()]
+    return math.fsum([*flows, *(-e.shares * e.price for exits in bar.exits.values() for e in exits)])
 
 
 @ANY
@@ -225,6 +225,10 @@ def test_every_bar_adds_up(c: Case) -> None:
         held = math.fsum([bar.cash, *(shares * price[t][s] for s, shares in bar.shares.items())])
         assert bar.equity == pytest.approx(held, abs=1e-11 * scale), t
         change = {s: bar.shares.get(s, 0.0) - before.shares.get(s, 0.0) for s in {*bar.shares, *before.shares}}
+        stopped = [abs(e.shares * e.price) for exits in bar.exits.values() for e in exits]
+        traded_value = math.fsum([*map(abs, ordered(c, t, before, bar).values()), *stopped])
+        if bar.pre_fill > 0.0:
+            assert bar.turnover * 2.0 * bar.pre_fill == pytest.approx(traded_value, abs=1e-10 * scale), t
         left = [s for s, d in change.items() if abs(d - bar.traded.get(s, 0.0)) * price[t][s] > 1e-10 * scale]
         if left:  # by an account that is bankrupt: it is closed as it is
             assert c.costs.apart or bar.equity <= 0.0
