@@ -266,6 +266,7 @@ class BacktestRunner:
         orders["cost"] = paid[bar, asset]
         orders["reason"] = np.where(np.isnan(self.prices.fill[bar, asset]), DELISTING, ORDER)
         before, after = (self._exits(*books.exits[k, when]) for when in (0, 1))
+        after["after_fill"] = True
         trades = np.concatenate([before, orders, after])
         return trades[np.lexsort((trades["asset"], trades["bar"]))]
 

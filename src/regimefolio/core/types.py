@@ -318,11 +318,13 @@ TRADE = np.dtype(
         ("value", "f8"),
         ("cost", "f8"),
         ("reason", "i8"),
+        ("after_fill", "?"),
     ]
 )
 """One filled order, or what closed a position without one.
 
-value = shares · price, negative for a sale; cost is positive; the reason is a place in `REASONS`.
+value = shares · price, negative for a sale; cost is positive; the reason is a place in `REASONS`. What stops closed
+after the bar's orders were filled is told apart from what they closed before.
 """
 
 REASONS = ("order", "delisting", "stop_loss", "trailing_stop", "mae_stop", "take_profit", "time_stop")

@@ -8,6 +8,7 @@ bar f to the fill at bar f + 1 is one piece, the last one ends at the last close
 and the dividends that are paid before the next fill; cash earns its interest, less what it costs to borrow for
 shorts; the interest of the first bar, before its fill, is in the first piece. A price that is missing is the last
 one seen. All pieces together are the profit and loss, to rounding, and so is every way of adding them up. A
+stop closes at its own price, and what it closes before a fill is of the piece before. A
 bankruptcy ends the record with the equity that was found there; an account of one asset that is closed ends that
 asset's last piece at the price at which it was.
 """
@@ -18,16 +19,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from regimefolio.backtest import Run
 from regimefolio.core.errors import DataError
-from regimefolio.core.types import UNKNOWN, Bool, Float, Int, RegimePath, Simulation
+from regimefolio.core.types import REASONS, UNKNOWN, Bool, Float, Int, RegimePath, Simulation
 from regimefolio.kernels.ledger import Events, Prices, event_bars
 from regimefolio.portfolio import Ensemble, PortfolioSpec, Proportional, SignalStack
 
 CASH = "cash"
 UNATTRIBUTED = "unattributed"
 NO_REGIME = "no regime known"
+STOPPED = REASONS.index("stop_loss")
+"""The first reason that is a stop."""
+
 CANCELLED = 1e-6
 """Opinions whose sum is below this share of their absolute sum cancel: what they decided is nobody's."""
 
@@ -94,7 +99,7 @@ def profit_and_loss(simulation: Simulation, prices: Prices, delay: int = 0) -> P
     at_fill, at_close = prices.at_fill, prices.at_close
     traded, bought, cost = (np.zeros(prices.fill.shape) for _ in range(3))
     for into, column in ((traded, "shares"), (bought, "value"), (cost, "cost")):
-        into[trades["bar"], trades["asset"]] = trades[column]
+        np.add.at(into, (trades["bar"], trades["asset"]), trades[column])
     value = simulation.weights * simulation.equity[:, np.newaxis]
     shares = np.divide(value, at_close, out=np.zeros_like(value), where=at_close > 0)
     after = np.concatenate([at_fill[1:], at_close[-1:]])
@@ -121,10 +126,27 @@ def profit_and_loss(simulation: Simulation, prices: Prices, delay: int = 0) -> P
     idle[start : whole - 1] = earned[start + 1 : whole]
     idle[start] += earned[start]
     asset[start : whole - 1] += paid[start + 1 : whole]
+    _add_exits(trades, at_fill, shares, asset)
     idle[start : whole - 1] -= paid[start + 1 : whole].sum(axis=1)
     shares[:start], shares[end:] = 0.0, 0.0
     total = float(simulation.equity[whole - 1]) - simulation.initial_capital
     return ProfitAndLoss(simulation.symbols, start, end, delay, total, asset, idle, shares, np.isfinite(prices.fill))
+
+
+def _add_exits(trades: NDArray[np.void], at_fill: Float, shares: Float, asset: Float) -> None:
+    """Add what stops earned more, or less, than the fill prices that their bars were cut at, and whose they closed.
+
+    What they closed before a fill belongs to the fill before it, its cost too.
+    """
+    exits = trades[trades["reason"] >= STOPPED]
+    bar, n = exits["bar"], exits["asset"]
+    late = exits["after_fill"]
+    more = -exits["shares"] * (exits["price"] - at_fill[bar, n])
+    np.add.at(asset, (bar - ~late, n), more)
+    np.add.at(shares, (bar[late], n[late]), -exits["shares"][late])
+    early = exits[~late]
+    np.add.at(asset, (early["bar"], early["asset"]), early["cost"])
+    np.add.at(asset, (early["bar"] - 1, early["asset"]), -early["cost"])
 
 
 def _dividends(events: Events, shares: Float) -> Float:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import numpy as np
 import pytest
 
-from regimefolio.backtest import BacktestRunner, ExecutionSpec
+from regimefolio.backtest import BacktestRunner, ExecutionSpec, RiskSpec
 from regimefolio.core.errors import DataError
 from regimefolio.core.types import TRADE, Bool, Float, Panel, Simulation
 from regimefolio.evaluation.contributions import (
     CASH,
     NO_REGIME,
+    STOPPED,
     UNATTRIBUTED,
     by_asset,
     by_regime,
@@ -390,3 +392,46 @@ def test_a_late_fill_does_not_hide_when_the_ruin_was_found(at_open: bool) -> Non
     assert run.simulation.status == "bankrupt"
     found = profit_and_loss(run.simulation, runner.prices, delay=1)
     assert by_asset(found) == pytest.approx({"A": -2 * CAPITAL, CASH: 0.0}, abs=1e-9)
+
+
+def ranged_market(rng: np.random.Generator, bars: int = 80, assets: int = 5) -> Market:
+    """As `random_market`, with highs and lows around opens and closes."""
+    panel = random_market(rng, 0.05, bars, assets).panel
+    assert panel.open is not None
+    opens = np.where(np.isnan(panel.open), panel.close, panel.open)
+    spread = np.exp(0.02 * np.abs(rng.standard_normal((2, bars, assets))))
+    high, low = np.maximum(opens, panel.close) * spread[0], np.minimum(opens, panel.close) / spread[1]
+    return Market(dataclasses.replace(panel, open=opens, high=high, low=low))
+
+
+@pytest.mark.parametrize("fill", ["next_open", "next_close", "vwap"])
+@pytest.mark.parametrize("accounts", ["shared", "per_asset"])
+def test_sums_hold_where_stops_close(fill: str, accounts: str) -> None:
+    rng = np.random.default_rng(8)
+    market = ranged_market(rng)
+    alphas = [tuple(map(tuple, rng.uniform(-1, 1, (80, 5)).round(3).tolist())) for _ in range(2)]
+    spec = PortfolioSpec.model_validate(
+        {"rebalance": "daily", "allocator": {"kind": "proportional", "long_short": True}}
+    )
+    terms = ExecutionSpec.model_validate({"fill": fill, "accounts": accounts, "cash_rate": 0.02})
+    risk = RiskSpec.model_validate(
+        {"stop": [{"kind": "stop_loss", "loss": 0.03}, {"kind": "take_profit", "gain": 0.04}], "re_entry": 0}
+    )
+    runner = BacktestRunner(market, spec, terms, CAPITAL, risk=risk)
+    ensemble = Ensemble.static([Scripted(alpha=alphas[0]), Second(alpha=alphas[1])], [0.5, 0.5])
+    stack = runner.signals(ensemble)
+    run = runner.replay(stack, ensemble, 5, record=True)
+    trades = run.simulation.trades
+    assert trades is not None
+    late = set(trades["after_fill"][trades["reason"] >= STOPPED].tolist())
+    assert late == ({False, True} if fill == "next_open" else {False})
+    found = profit_and_loss(run.simulation, runner.prices)
+    path = regimes(market, ("up", "down"), [bar % 2 for bar in range(80)])
+    strategies = by_strategy(found, run, stack, ensemble, spec)
+    for rows in (by_asset(found), by_side(found), by_regime(found, path), strategies):
+        assert sum(rows.values()) == pytest.approx(found.total, rel=1e-9, abs=1e-9 * CAPITAL)
+    assert found.total == run.simulation.equity[-1] - CAPITAL
+    if accounts == "shared":  # the pieces are the decision returns times the money before them
+        earned = (found.asset.sum(axis=1) + found.cash)[6:-1]
+        before = CAPITAL * (1.0 + 0.02 / 252) * np.cumprod(1.0 + run.simulation.decision_return[4:-2])
+        assert earned == pytest.approx(np.diff(before), abs=1e-9 * CAPITAL)

@@ -315,7 +315,7 @@ def _trades(simulation: Simulation, path: RegimePath, delay: int) -> Json:
                     REASONS[reason],
                     known[bar - 1 - delay],
                 ]
-                for bar, asset, shares, price, value, cost, reason in simulation.trades.tolist()
+                for bar, asset, shares, price, value, cost, reason, _ in simulation.trades.tolist()
             ],
         }
     )
