@@ -77,6 +77,7 @@ class Run:
             "in_flight": [
                 {**each._asdict(), "decided_at": _second(each.decided_at)} for each in simulation.in_flight()
             ],
+            "resting": [dict(each._asdict()) for each in simulation.resting()],
         }
 
 
@@ -119,6 +120,7 @@ class BacktestRunner:
         self.market = market
         self.initial_capital = initial_capital
         self.risk = risk
+        self._in_cash = execution.dividends == "cash"
         self.manager = PortfolioManager(portfolio, market, execution.accounts == "per_asset", risk.volatility_target)
         self.fill = execution.fill_on(panel)
         self.ended = endings(panel, execution.patience(panel), execution.delisting_return)
@@ -248,6 +250,7 @@ class BacktestRunner:
             weights=books.histories[k, 2] if recorded else None,
             late=books.target[k, panel.n_bars - 1 - self._terms.delay : panel.n_bars - 1] if recorded else None,
             trades=self._trades(books, k) if recorded else None,
+            levels=self._as_traded(books.levels[k]) if recorded and self.risk.stop else None,
             status="bankrupt" if books.status[k] == BANKRUPT else "ok",
         )
 
@@ -269,6 +272,13 @@ class BacktestRunner:
         after["after_fill"] = True
         trades = np.concatenate([before, orders, after])
         return trades[np.lexsort((trades["asset"], trades["bar"]))]
+
+    def _as_traded(self, levels: Float) -> Float:
+        """Levels at prices as they are traded at the last bar, without what the simulator adjusts by."""
+        adjustment = self.market.panel.adjustment
+        price, shares = adjustment.price[-1], adjustment.shares[-1]
+        scale = shares if self._in_cash else price
+        return np.concatenate([levels[:2] / scale, levels[2:]])
 
     @staticmethod
     def _exits(shares: Float, price: Float, cost: Float, reason: Float) -> NDArray[np.void]:

@@ -139,6 +139,8 @@ def _show_orders(screen: Console, orders: Mapping[str, Any], spec: BacktestSpec)
         screen.print(f"\nPending: nothing is held, and nothing was wanted at {day}.", markup=False)
     if orders["in_flight"]:
         screen.print(_in_flight(orders["in_flight"], spec.execution))
+    if orders["resting"]:
+        screen.print(_resting(orders["resting"]))
 
 
 def _in_flight(orders: Sequence[Mapping[str, Any]], execution: ExecutionSpec) -> RenderableType:
@@ -151,6 +153,20 @@ def _in_flight(orders: Sequence[Mapping[str, Any]], execution: ExecutionSpec) ->
         (each["symbol"], _day(each["decided_at"]), _weight(each["target"]), f"{each['fills_in']}") for each in orders
     ]
     return table("In flight", ["symbol", "decided at", ">target", ">filled at bar"], rows, notes)
+
+
+def _resting(stops: Sequence[Mapping[str, Any]]) -> RenderableType:
+    """What closes positions without an order."""
+    rows = [
+        (
+            each["symbol"],
+            "–" if each["stop"] is None else f"{each['stop']:,.2f}",
+            "" if each["reason"] is None else each["reason"].replace("_", " "),
+            "–" if each["goal"] is None else f"{each['goal']:,.2f}",
+        )
+        for each in stops
+    ]
+    return table("Stops of what is held", ["symbol", ">with a loss at", "by", ">with a profit at"], rows)
 
 
 def _day(timestamp: str) -> str:

@@ -350,6 +350,20 @@ class InFlight(NamedTuple):
     fills_in: int
 
 
+def _none(value: float) -> float | None:
+    """NaN as None."""
+    return None if math.isnan(value) else value
+
+
+class Resting(NamedTuple):
+    """What closes a position without an order, at prices as they are traded; None where there is none."""
+
+    symbol: str
+    stop: float | None
+    reason: str | None
+    goal: float | None
+
+
 @dataclass(frozen=True, eq=False)
 class Simulation:
     """What happened to the money, bar by bar.
@@ -379,6 +393,10 @@ class Simulation:
     late : ndarray of shape (delay, N), float64, or None
         Target weights decided at the `delay` bars before the last one and not filled yet; NaN is no order. Where every
         asset has an account of its own they are fractions of that. None where the run was not recorded.
+    levels : ndarray of shape (3, N), float64, or None
+        After the last bar: the price below (above) which what is held long (short) is closed, the price at which its
+        profit is taken, both as traded then, and the place in `REASONS` of the first; NaN is none. None where nothing
+        has stops, or the run was not recorded.
     """
 
     timestamps: Times
@@ -396,6 +414,7 @@ class Simulation:
     trades: NDArray[np.void] | None = None
     status: str = "ok"
     late: Float | None = None
+    levels: Float | None = None
 
     def __post_init__(self) -> None:
         t, n = len(self.timestamps), len(self.symbols)
@@ -403,6 +422,7 @@ class Simulation:
         for name in ("equity", "cash", "turnover", "cost", "decision_return"):
             _set(self, name, (t,), "float64")
         _set(self, "weights", (t, n), "float64")
+        _set(self, "levels", (3, n), "float64")
         for name in ("shares", "pending"):
             _set(self, name, (n,), "float64")
 
@@ -423,6 +443,17 @@ class Simulation:
             InFlight(self.symbols[n], self.timestamps[first + row], float(self.late[row, n]), int(row) + 1)
             for row, n in np.argwhere(~np.isnan(self.late))
         ]
+
+    def resting(self) -> list[Resting]:
+        """The stops and goals of what is held after the last bar, of a recorded run."""
+        if self.levels is None:
+            return []
+        found = []
+        for symbol, (stop, goal, reason) in zip(self.symbols, self.levels.T.tolist(), strict=True):
+            if not (math.isnan(stop) and math.isnan(goal)):
+                why = None if math.isnan(reason) else REASONS[int(reason)]
+                found.append(Resting(symbol, _none(stop), why, _none(goal)))
+        return found
 
     @property
     def returns(self) -> Float:

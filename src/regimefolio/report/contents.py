@@ -114,12 +114,22 @@ class InFlight(Part):
     fills_in: int
 
 
+class Resting(Part):
+    """At what prices a position is closed without an order."""
+
+    symbol: str
+    stop: Number
+    reason: str | None
+    goal: Number
+
+
 class Orders(Part):
-    """What was decided at the last bar, and what a delay has kept from being filled."""
+    """What was decided at the last bar, what a delay has kept from being filled, and what stops wait for."""
 
     decided_at: datetime.datetime
     positions: list[Position]
     in_flight: list[InFlight]
+    resting: list[Resting]
 
 
 class Results(Part):

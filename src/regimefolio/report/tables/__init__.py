@@ -3,7 +3,7 @@
 from regimefolio.report.tables.by_regime import choices, episodes, regimes, transitions
 from regimefolio.report.tables.cells import Cell, Group, Row, Spark, Table
 from regimefolio.report.tables.circumstances import circumstances
-from regimefolio.report.tables.closing import DUST, checks, files, in_flight, orders
+from regimefolio.report.tables.closing import DUST, checks, files, in_flight, orders, resting
 from regimefolio.report.tables.fits import last_fit, learnt, stays
 from regimefolio.report.tables.money import assets, concentration, contributions
 from regimefolio.report.tables.returns import all_metrics, differences, drawdowns, results, years
@@ -29,6 +29,7 @@ __all__ = [
     "files",
     "forecasts",
     "in_flight",
+    "resting",
     "last_fit",
     "learnt",
     "orders",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from regimefolio.report.record import Record
 from regimefolio.report.tables.cells import Cell, Group, Row, Table, points, words
-from regimefolio.report.words import count, counted, day, percent
+from regimefolio.report.words import count, counted, day, number, percent
 
 DUST = 5e-5
 """A weight below this is shown as 0.0%; a row of such weights is left out."""
@@ -69,6 +69,29 @@ def in_flight(record: Record) -> Table | None:
         ["Symbol", "Decided at", "Target", "Bars until filled"],
         [Group(rows)],
         text_columns=frozenset({1}),
+    )
+
+
+def resting(record: Record) -> Table | None:
+    """At what prices stops close what is held; None where nothing has stops."""
+    rows = [
+        Row(
+            each.symbol,
+            [
+                Cell(number(each.stop)),
+                words("" if each.reason is None else each.reason.replace("_", " ")),
+                Cell(number(each.goal)),
+            ],
+        )
+        for each in record.results.orders.resting
+    ]
+    if not rows:
+        return None
+    return Table(
+        "Stops at the last bar",
+        ["Symbol", "Closed with a loss at", "By", "With a profit at"],
+        [Group(rows)],
+        text_columns=frozenset({2}),
     )
 
 
