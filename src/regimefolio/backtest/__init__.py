@@ -2,7 +2,7 @@
 
 from regimefolio.backtest.executors import Died, Overdue, in_order, in_processes
 from regimefolio.backtest.manager import BacktestManager, Trial, TrialResult
-from regimefolio.backtest.runner import BacktestRunner, Prepared, Run, prepare, run_backtest
+from regimefolio.backtest.runner import BacktestRunner, Prepared, Run, Traded, prepare, run_backtest
 from regimefolio.backtest.spec import BacktestSpec, ExecutionSpec, StrategyEntry, load_market, rate_of_cash
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "Prepared",
     "Run",
     "StrategyEntry",
+    "Traded",
     "Trial",
     "TrialResult",
     "in_order",

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from regimefolio.backtest.spec import BacktestSpec, ExecutionSpec, load_market
-from regimefolio.backtest.terms import endings, execution_terms, traded_prices
+from regimefolio.backtest.terms import endings, execution_terms, traded_prices, traded_ranges
 from regimefolio.core.component import fingerprint
 from regimefolio.core.errors import ConfigError, DataError, must_be
 from regimefolio.core.types import (
@@ -27,13 +27,33 @@ from regimefolio.core.types import (
     Simulation,
     read_only,
 )
-from regimefolio.kernels.ledger import BANKRUPT, Books, empty_books
+from regimefolio.kernels.ledger import BANKRUPT, Books, Execution, Prices, empty_books
 from regimefolio.kernels.metrics import NAMES, REGIME_NAMES, metrics_of_books, reasons, regime_metrics
 from regimefolio.kernels.replay import Opinions, Schedule, replay
 from regimefolio.kernels.simulate import decision_return
 from regimefolio.kernels.weights import GIVEN
 from regimefolio.market import Dataset, Market
 from regimefolio.portfolio import Conflicts, Ensemble, PortfolioManager, PortfolioSpec, SignalStack
+
+
+class Traded(NamedTuple):
+    """What a run was traded at.
+
+    Attributes
+    ----------
+    prices : Prices
+    low, high : ndarray of shape (T, N)
+        Between which each bar was, NaN = no bar; both are its close where data lacks opens, highs or lows.
+    at_open : bool
+        Whether orders are filled at opens.
+    terms : Execution
+    """
+
+    prices: Prices
+    low: Float
+    high: Float
+    at_open: bool
+    terms: Execution
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,6 +63,7 @@ class Run:
     `row` (T,) is the row of the ensemble's weights that ruled at each bar, `decide` (T,) the bars that decided,
     `target` (T, N) what they decided, NaN elsewhere; (0, 0) where the run was not recorded, and `conflicts` None.
     `assumed` are the assets that were taken to be delisted since nobody said why they have no bars any more, and when.
+    `regimes` were known, if any; `traded` is what it was traded at, None where the run was not recorded.
     """
 
     simulation: Simulation
@@ -54,6 +75,8 @@ class Run:
     target: Float
     conflicts: Conflicts | None = None
     assumed: tuple[tuple[str, np.datetime64], ...] = ()
+    regimes: RegimePath | None = None
+    traded: Traded | None = None
 
     def outcome(self, parameters: Mapping[str, Json], artifacts: tuple[str, ...] = ()) -> Outcome:
         """The result as it is written to JSON; its fingerprint is that of the parameters."""
@@ -114,6 +137,7 @@ class BacktestRunner:
         must_be(ExecutionSpec, execution, "execution", "ExecutionSpec() has the defaults")
         panel = market.panel
         self.market = market
+        self.execution = execution
         self.initial_capital = initial_capital
         self.manager = PortfolioManager(portfolio, market, alone=execution.accounts == "per_asset")
         self.fill = execution.fill_on(panel)
@@ -191,7 +215,7 @@ class BacktestRunner:
         )
         values = np.empty((len(ensembles), len(NAMES)))
         metrics_of_books(books, self.initial_capital, start, self._benchmark, self._per_year, self._risk_free, values)
-        runs, assumed = [], self._assumed(start)
+        runs, assumed, traded = [], self._assumed(start), self._traded() if record else None
         for k, ensemble in enumerate(ensembles):
             simulation, by_regime = self._simulation(books, k, start), {}
             metrics = dict(zip(NAMES, values[k].tolist(), strict=True))
@@ -200,8 +224,13 @@ class BacktestRunner:
             conflicts = self.manager.conflicts(stack, ensemble, row, decide) if record else None
             target = books.target[k]
             why = reasons(values[k])
-            runs.append(Run(simulation, metrics, why, by_regime, row, decide, target, conflicts, assumed))
+            known = (conflicts, assumed, regimes, traded)
+            runs.append(Run(simulation, metrics, why, by_regime, row, decide, target, *known))
         return runs
+
+    def _traded(self) -> Traded:
+        low, high = traded_ranges(self.market.panel, self.execution)
+        return Traded(self.prices, low, high, self.fill == "next_open", self._terms)
 
     def _assumed(self, start: int) -> tuple[tuple[str, np.datetime64], ...]:
         """Assumed delistings among the bars that trade."""

@@ -113,6 +113,20 @@ def traded_prices(panel: Panel, fill: Fill, execution: ExecutionSpec, ended: End
     return prices_of(fills, closes, happening)
 
 
+def traded_ranges(panel: Panel, execution: ExecutionSpec) -> tuple[Float, Float]:
+    """The lows and highs (T, N) of bars as `traded_prices` has prices, NaN = no bar.
+
+    Both are the closes where data lacks opens, highs or lows: what happened within a bar is not known then.
+    """
+    low, high = panel.close, panel.close
+    if panel.open is not None and panel.high is not None and panel.low is not None:
+        low, high = panel.low, panel.high
+    if panel.dividend is None or execution.dividends != "cash":
+        return low, high
+    price, shares = panel.adjustment
+    return read_only(low * (shares / price)), read_only(high * (shares / price))
+
+
 def execution_terms(execution: ExecutionSpec, portfolio: PortfolioSpec, market: Market, prices: Prices) -> Execution:
     """What fills cost and allow, per bar.
 

@@ -51,6 +51,7 @@ from regimefolio.evaluation.robustness import (
     with_costs,
 )
 from regimefolio.evaluation.rolling import RollingRisk, rolling_risk
+from regimefolio.evaluation.round_trips import RoundTrips, TripStatistics, round_trips, trip_statistics
 from regimefolio.evaluation.strategy import (
     AlphaBin,
     ConfidenceBin,
@@ -84,6 +85,10 @@ __all__ = [
     "greatest_multiple",
     "placebo",
     "with_costs",
+    "RoundTrips",
+    "TripStatistics",
+    "round_trips",
+    "trip_statistics",
     "RollingRisk",
     "rolling_risk",
     "Surface",
