@@ -31,8 +31,10 @@ from regimefolio.evaluation import (
     StrategyEvaluator,
     StrategyRow,
     TripStatistics,
+    must_take_trips,
     round_trips,
     trip_statistics,
+    write_round_trips,
 )
 from regimefolio.kernels.replay import replay
 from regimefolio.market import (
@@ -162,6 +164,7 @@ __all__ = [
     "load_plugins",
     "load_data",
     "load_market",
+    "must_take_trips",
     "normalise_min_max",
     "normalise_rank",
     "normalise_tanh",
@@ -180,6 +183,7 @@ __all__ = [
     "us5_file",
     "workspace_of",
     "write_report",
+    "write_round_trips",
 ]
 
 FAMILIES = (
