@@ -76,9 +76,9 @@ def best_and_worst(record: Record) -> Table | None:
         ["Symbol", "Side", "Entry", "Exit", "Bars", *prices, "Regime at entry", "Closed by"],
         groups,
         [
-            "Prices are means: of what was bought into a trip, as it stood at last, and of all that was sold. Where a trip "
-            "was enlarged and reduced on its way they alone do not explain its P&L. Return is the P&L over the most that "
-            "was invested at a time."
+            "Prices are means: of what was bought into a trip, as it stood at last, and of all that was sold. Where a "
+            "trip was enlarged and reduced on its way they alone do not explain its P&L. Return is the P&L over the "
+            "most that was invested at a time."
         ],
         text_columns=frozenset({1, 2, 3, 11, 12}),
     )
