@@ -163,6 +163,28 @@ def test_an_account_that_is_closed_ends_its_trip_at_the_price_of_its_ruin() -> N
     same(t.trips.profit[1] / CAPITAL, (1.2 * bought - bought * 1.001) / CAPITAL, "long")
 
 
+@pytest.mark.parametrize(
+    ("fill", "close", "price"),
+    [
+        (230.0, 190.0, 230.0),  # at the fill it was ruined already
+        (216.0, 230.0, 230.0),  # then the interest on what was sold, 5% a bar, still carried it
+    ],
+)
+def test_the_price_of_a_ruin_is_that_at_which_it_was_found(fill: float, close: float, price: float) -> None:
+    closes = np.array([[100.0, 50.0], [100.0, 50.0], [close, 50.0], [260.0, 55.0]])
+    fills = closes.copy()
+    fills[2, 0] = fill
+    for array in (closes, fills):
+        array.setflags(write=False)
+    decide = np.array([True, False, False, False])
+    terms = ledgers.Execution(0.0, 0.0, 0.05, apart=True)
+    t = tell(Case(fills, closes, np.array([[-0.9, 0.5]] * 4), decide, 1, terms))
+    counts_agree(t)
+    sold = 0.9 * 1.05 * CAPITAL / 2
+    assert t.trips.last_bar.tolist() == [2, 3]
+    same(t.trips.profit[0] / CAPITAL, sold * (1.0 - price / 100.0) / CAPITAL, "profit")
+
+
 @dataclass
 class Read:
     """One trip as a person reads it off the trades."""
@@ -260,7 +282,7 @@ def test_every_number_is_what_a_reader_finds(c: Case, apart: bool, at_open: bool
     lived = (t.ledger.shares_held != 0.0) | (np.cumsum(t.ledger.traded, axis=0) == 0.0) | (t.ledger.traded != 0.0)
     if t.status != ledgers.OK or (apart and not lived.all()):
         return
-    trips, price = t.trips, c.close[~np.isnan(c.close)].mean()
+    trips, price = t.trips, float(np.nan_to_num(c.close).max())
     found = sorted(
         (each for n in range(c.close.shape[1]) for each in read_off(c, t, n)), key=lambda e: (e.opened, e.asset)
     )
