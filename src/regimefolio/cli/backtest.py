@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
 EPILOG = """\b
 regimefolio backtest results/demo/analysis/adaptive_strategy.yaml
-regimefolio backtest results/demo/analysis/adaptive_strategy.yaml --trips trips.csv
+regimefolio backtest my_backtest.yaml --trips trips.csv
 
-That file was written by the demo. A backtest trades from the first bar after the warm-up to the last one, those that
+The first file was written by the demo. A backtest trades from the first bar after the warm-up to the last one, those that
 its strategy was searched on included; what it is worth on other bars stands in the report. Relative paths start in
 the present folder. A file of round trips ends in .csv, .parquet or .json; docs/accounting.md says what its columns
 mean."""
