@@ -26,9 +26,15 @@ from regimefolio.evaluation import (
     CombinationRow,
     ComparedRun,
     PortfolioEvaluator,
+    RoundTrips,
     StrategyEvaluation,
     StrategyEvaluator,
     StrategyRow,
+    TripStatistics,
+    must_take_trips,
+    round_trips,
+    trip_statistics,
+    write_round_trips,
 )
 from regimefolio.kernels.replay import replay
 from regimefolio.market import (
@@ -124,6 +130,7 @@ __all__ = [
     "RegimePath",
     "RegimefolioError",
     "RiskParity",
+    "RoundTrips",
     "Run",
     "Sampler",
     "SavedSignals",
@@ -139,6 +146,7 @@ __all__ = [
     "StrategyRow",
     "Trend",
     "Trial",
+    "TripStatistics",
     "View",
     "WorkflowSpec",
     "Workspace",
@@ -156,6 +164,7 @@ __all__ = [
     "load_plugins",
     "load_data",
     "load_market",
+    "must_take_trips",
     "normalise_min_max",
     "normalise_rank",
     "normalise_tanh",
@@ -168,10 +177,13 @@ __all__ = [
     "read_workflow",
     "price_stores",
     "registered",
+    "round_trips",
     "run_backtest",
+    "trip_statistics",
     "us5_file",
     "workspace_of",
     "write_report",
+    "write_round_trips",
 ]
 
 FAMILIES = (

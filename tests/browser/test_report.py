@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from regimefolio.core.files import read_json
 from tests.browser.chromium import Tab
 
 pytestmark = pytest.mark.browser
@@ -44,6 +45,7 @@ def test_everything_is_drawn_and_nothing_is_asked_for(tab: Tab, report: Path, sc
         "placebo",
         "equity",
         "rolling",
+        "trips-mae",
         "signals-bollinger_mean_reversion-alpha",
         "signals-bollinger_mean_reversion-confidence",
         "signals-momentum_rank-alpha",
@@ -68,6 +70,8 @@ def test_everything_is_drawn_and_nothing_is_asked_for(tab: Tab, report: Path, sc
     assert tab.evaluate("document.querySelectorAll('#figure-rolling .scatterlayer .js-line').length") == 6
     assert tab.evaluate("document.querySelectorAll('#figure-ranks .scatterlayer .point').length") == 4 + 12 + 1
     assert tab.evaluate("document.querySelectorAll('[id^=figure-surface] .scatterlayer .point').length") == 2 * 3
+    closed = read_json(report.parent / "analysis" / "round_trips.json")["statistics"]["all"]["all"]["trips"]
+    assert tab.evaluate("document.querySelectorAll('#figure-trips-mae .scatterlayer .point').length") == closed > 0
     small = "[...document.querySelectorAll('[id$=-alpha], [id$=-confidence]')]"
     assert min(tab.evaluate(f"{small}.map(p => p.querySelectorAll('.scatterlayer .point').length)")) >= 5
     assert min(tab.evaluate(f"{small}.map(p => p.querySelectorAll('.errorbar path').length)")) >= 5

@@ -3,7 +3,7 @@
 from regimefolio.backtest.executors import Died, Overdue, in_order, in_processes
 from regimefolio.backtest.manager import BacktestManager, Trial, TrialResult
 from regimefolio.backtest.risk import NO_RISK, DrawdownBrake, RiskSpec, Stop
-from regimefolio.backtest.runner import BacktestRunner, Prepared, Run, prepare, run_backtest
+from regimefolio.backtest.runner import BacktestRunner, Prepared, Run, Traded, prepare, run_backtest
 from regimefolio.backtest.spec import BacktestSpec, ExecutionSpec, StrategyEntry, load_market, rate_of_cash
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "Run",
     "Stop",
     "StrategyEntry",
+    "Traded",
     "Trial",
     "TrialResult",
     "in_order",

@@ -5,21 +5,41 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections import Counter
 from collections.abc import Collection, Mapping
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, NamedTuple, Self
 
 import numpy as np
 from pydantic import BeforeValidator, Field, model_validator
 
 from regimefolio.core.component import Component, Model, Part, did_you_mean, placed_error
-from regimefolio.core.types import Float, Int, Panel, RegimePath, read_only
+from regimefolio.core.types import Float, Int, RegimePath, read_only
 from regimefolio.kernels.guards import LONGS, SHORTS
-from regimefolio.kernels.terms import NO_GUARDS, NO_VETO, Guards
-from regimefolio.market.fill import Fill
+from regimefolio.kernels.terms import NO_GUARDS, NO_VETO, NONE, Guards
 from regimefolio.portfolio import VolatilityTarget
 
 Forbidden = Literal["longs", "shorts", "any"]
 
 _SIDES: Mapping[Forbidden, int] = {"longs": LONGS, "shorts": SHORTS, "any": LONGS | SHORTS}
+
+
+class Ranges(NamedTuple):
+    """Prices within bars, as the simulator has prices; NaN = no bar.
+
+    Attributes
+    ----------
+    open, high, low : ndarray of shape (T, N)
+        The closes where data lacks opens, highs or lows: what happened within a bar is not known then.
+    ranged : bool
+        Whether they are known.
+    """
+
+    open: Float
+    high: Float
+    low: Float
+    ranged: bool
+
+
+NO_RANGES = Ranges(NONE, NONE, NONE, False)
+"""Where nobody looks at them."""
 
 
 class Stop(Component, family="stop"):
@@ -142,16 +162,8 @@ class RiskSpec(Model):
                 hint = did_you_mean(name, regimes) if regimes else f"name one in `{where}`"
                 raise placed_error(("risk", "vetoes", name), f"no {where} has a regime {name!r}; {hint}")
 
-    def guards(self, panel: Panel, fill: Fill, scale: Float | None) -> Guards:
-        """What the simulator is told, vetoes apart.
-
-        Parameters
-        ----------
-        fill : Fill
-            Where orders are filled.
-        scale : ndarray of shape (T, N) or None
-            What prices are multiplied by for the simulator; None: nothing.
-        """
+    def guards(self, ranges: Ranges, at_open: bool) -> Guards:
+        """What the simulator is told, vetoes apart; `at_open` says whether orders are filled there."""
         found = NO_GUARDS
         if self.drawdown_brake is not None:
             found = found._replace(**dict(self.drawdown_brake))
@@ -159,22 +171,8 @@ class RiskSpec(Model):
             return found
         for stop in self.stop:
             found = stop.watch(found)
-
-        def prices(values: Float) -> Float:
-            known = np.where(np.isnan(panel.close), np.nan, values)  # a bar without a close is none
-            return read_only(known if scale is None else known * scale)
-
-        opens, highs, lows = panel.open, panel.high, panel.low
-        closes = prices(panel.close)
-        ranged = opens is not None and highs is not None and lows is not None
-        return found._replace(
-            wait=-1 if self.re_entry == "new_signal" else self.re_entry,
-            at_open=fill == "next_open",
-            open=closes if opens is None or not ranged else prices(opens),
-            high=closes if highs is None or not ranged else prices(highs),
-            low=closes if lows is None or not ranged else prices(lows),
-            ranged=ranged,
-        )
+        wait = -1 if self.re_entry == "new_signal" else self.re_entry
+        return found._replace(wait=wait, at_open=at_open, **ranges._asdict())
 
     def veto(self, regimes: RegimePath | None) -> Int:
         """The sides that are forbidden at each bar (T,), as `Guards.veto`; (0,) without vetoes, or without regimes."""

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from regimefolio.backtest.risk import NO_RISK, RiskSpec
 from regimefolio.backtest.spec import BacktestSpec, ExecutionSpec, load_market
-from regimefolio.backtest.terms import endings, execution_terms, traded_prices
+from regimefolio.backtest.terms import endings, execution_terms, traded_prices, traded_ranges
 from regimefolio.core.component import fingerprint
 from regimefolio.core.errors import ConfigError, DataError, must_be
 from regimefolio.core.types import (
@@ -28,13 +28,34 @@ from regimefolio.core.types import (
     Simulation,
     read_only,
 )
-from regimefolio.kernels.ledger import BANKRUPT, Books, empty_books
+from regimefolio.kernels.ledger import BANKRUPT, Books, Prices, empty_books
 from regimefolio.kernels.metrics import NAMES, REGIME_NAMES, metrics_of_books, reasons, regime_metrics
 from regimefolio.kernels.replay import Opinions, Schedule, replay
 from regimefolio.kernels.simulate import decision_return
+from regimefolio.kernels.terms import Execution
 from regimefolio.kernels.weights import GIVEN
 from regimefolio.market import Dataset, Market
 from regimefolio.portfolio import Conflicts, Ensemble, PortfolioManager, PortfolioSpec, SignalStack
+
+
+class Traded(NamedTuple):
+    """What a run was traded at.
+
+    Attributes
+    ----------
+    prices : Prices
+    low, high : ndarray of shape (T, N)
+        Between which each bar was, NaN = no bar; both are its close where data lacks opens, highs or lows.
+    at_open : bool
+        Whether orders are filled at opens.
+    terms : Execution
+    """
+
+    prices: Prices
+    low: Float
+    high: Float
+    at_open: bool
+    terms: Execution
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,6 +65,7 @@ class Run:
     `row` (T,) is the row of the ensemble's weights that ruled at each bar, `decide` (T,) the bars that decided,
     `target` (T, N) what they decided, NaN elsewhere; (0, 0) where the run was not recorded, and `conflicts` None.
     `assumed` are the assets that were taken to be delisted since nobody said why they have no bars any more, and when.
+    `regimes` were known, if any; `traded` is what it was traded at, None where the run was not recorded.
     """
 
     simulation: Simulation
@@ -55,6 +77,8 @@ class Run:
     target: Float
     conflicts: Conflicts | None = None
     assumed: tuple[tuple[str, np.datetime64], ...] = ()
+    regimes: RegimePath | None = None
+    traded: Traded | None = None
 
     def outcome(self, parameters: Mapping[str, Json], artifacts: tuple[str, ...] = ()) -> Outcome:
         """The result as it is written to JSON; its fingerprint is that of the parameters."""
@@ -118,9 +142,9 @@ class BacktestRunner:
         must_be(ExecutionSpec, execution, "execution", "ExecutionSpec() has the defaults")
         panel = market.panel
         self.market = market
+        self.execution = execution
         self.initial_capital = initial_capital
         self.risk = risk
-        self._in_cash = execution.dividends == "cash"
         self.manager = PortfolioManager(portfolio, market, execution.accounts == "per_asset", risk.volatility_target)
         self.fill = execution.fill_on(panel)
         self.ended = endings(panel, execution.patience(panel), execution.delisting_return)
@@ -198,7 +222,7 @@ class BacktestRunner:
         )
         values = np.empty((len(ensembles), len(NAMES)))
         metrics_of_books(books, self.initial_capital, start, self._benchmark, self._per_year, self._risk_free, values)
-        runs, assumed = [], self._assumed(start)
+        runs, assumed, traded = [], self._assumed(start), self._traded() if record else None
         for k, ensemble in enumerate(ensembles):
             simulation, by_regime = self._simulation(books, k, start), {}
             metrics = dict(zip(NAMES, values[k].tolist(), strict=True))
@@ -207,8 +231,13 @@ class BacktestRunner:
             conflicts = self.manager.conflicts(stack, ensemble, row, decide) if record else None
             target = books.target[k]
             why = reasons(values[k])
-            runs.append(Run(simulation, metrics, why, by_regime, row, decide, target, conflicts, assumed))
+            known = (conflicts, assumed, regimes, traded)
+            runs.append(Run(simulation, metrics, why, by_regime, row, decide, target, *known))
         return runs
+
+    def _traded(self) -> Traded:
+        ranges = traded_ranges(self.market.panel, self.execution)
+        return Traded(self.prices, ranges.low, ranges.high, self.fill == "next_open", self._terms)
 
     def _assumed(self, start: int) -> tuple[tuple[str, np.datetime64], ...]:
         """Assumed delistings among the bars that trade."""
@@ -277,7 +306,7 @@ class BacktestRunner:
         """Levels at prices as they are traded at the last bar, without what the simulator adjusts by."""
         adjustment = self.market.panel.adjustment
         price, shares = adjustment.price[-1], adjustment.shares[-1]
-        scale = shares if self._in_cash else price
+        scale = shares if self.execution.dividends == "cash" else price
         return np.concatenate([levels[:2] / scale, levels[2:]])
 
     @staticmethod

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from regimefolio.backtest.risk import RiskSpec
+from regimefolio.backtest.risk import NO_RANGES, Ranges, RiskSpec
 from regimefolio.backtest.spec import ExecutionSpec
 from regimefolio.core.errors import ConfigError, MissingDataError
 from regimefolio.core.types import Bool, Float, Int, Panel, last_seen, read_only
@@ -126,6 +126,20 @@ def splits_alone(panel: Panel, execution: ExecutionSpec) -> Float | None:
     return shares / price
 
 
+def traded_ranges(panel: Panel, execution: ExecutionSpec) -> Ranges:
+    """Opens, highs and lows of bars as `traded_prices` has prices."""
+    scale = splits_alone(panel, execution)
+
+    def traded(values: Float) -> Float:
+        known = np.where(np.isnan(panel.close), np.nan, values)  # a bar without a close is none
+        return read_only(known if scale is None else known * scale)
+
+    if panel.open is None or panel.high is None or panel.low is None:
+        closes = traded(panel.close)
+        return Ranges(closes, closes, closes, False)
+    return Ranges(traded(panel.open), traded(panel.high), traded(panel.low), True)
+
+
 def execution_terms(
     execution: ExecutionSpec, portfolio: PortfolioSpec, market: Market, prices: Prices, risk: RiskSpec
 ) -> Execution:
@@ -151,6 +165,7 @@ def execution_terms(
         raise ConfigError(
             f"risk.{name} is for a shared account; leave it out, or use execution.accounts: shared", ("risk", name)
         )
+    ranges = traded_ranges(market.panel, execution) if risk.stop else NO_RANGES
     financing = execution.cash_rate if execution.financing_rate is None else execution.financing_rate
     return Execution(
         commission=execution.commission_bps * 1e-4,
@@ -162,7 +177,7 @@ def execution_terms(
         apart=apart,
         financing_rate=financing / per_year,
         frictions=_frictions(execution, portfolio, market, prices),
-        guards=risk.guards(market.panel, execution.fill_on(market.panel), splits_alone(market.panel, execution)),
+        guards=risk.guards(ranges, at_open=execution.fill_on(market.panel) == "next_open"),
     )
 
 

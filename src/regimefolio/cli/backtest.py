@@ -14,10 +14,12 @@ if TYPE_CHECKING:
 
 EPILOG = """\b
 regimefolio backtest results/demo/analysis/adaptive_strategy.yaml
+regimefolio backtest my_backtest.yaml --trips trips.csv
 
-That file was written by the demo. A backtest trades from the first bar after the warm-up to the last one, those that
-its strategy was searched on included; what it is worth on other bars stands in the report. Relative paths start in
-the present folder."""
+The first file was written by the demo. A backtest trades from the first bar after the warm-up to the last one, those
+that its strategy was searched on included; what it is worth on other bars stands in the report. Relative paths start in
+the present folder. A file of round trips ends in .csv, .parquet or .json; docs/accounting.md says what its columns
+mean."""
 
 
 def register(app: typer.Typer) -> None:
@@ -28,30 +30,47 @@ def register(app: typer.Typer) -> None:
 @door
 def backtest(
     file: Annotated[Path, typer.Argument(metavar="FILE.yaml", help="A file with a section `backtest:`.")],
+    trips: Annotated[Path | None, typer.Option(metavar="TRIPS", help="Write every round trip to this file.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Write over a file that is there.")] = False,
     json: Json = False,
     quiet: Quiet = False,
     debug: Debug = False,
 ) -> None:
-    """Run one strategy file; show metrics and orders."""
+    """Run one strategy file; show metrics, round trips and orders."""
     from regimefolio import api
     from regimefolio.cli import backtest_tables
     from regimefolio.cli.display import console, display, tell_data
     from regimefolio.cli.strategy_file import opened
+    from regimefolio.cli.tables import counted
     from regimefolio.core.files import json_text, jsonable
 
+    if trips is not None:
+        api.must_take_trips(trips, force)
     screen = console()
     say = display(screen, quiet or json).say
     with opened(file, say) as spec:
         dataset, outcome, run = api.run_backtest(spec)
+    found = api.round_trips(run)
+    statistics = api.trip_statistics(found)
+    if trips is not None:
+        api.write_round_trips(found, trips, force)
     if json:
         result = jsonable(outcome)
         assert isinstance(result, dict)
         assumed = [{"symbol": symbol, "at": str(when)[:19]} for symbol, when in run.assumed]
-        extra = {"orders": orders_of(run), "conflicts": run.conflicts, "assumed_delistings": assumed}
+        told = {by: {name: each._asdict() for name, each in kinds.items()} for by, kinds in statistics.items()}
+        extra = {
+            "orders": orders_of(run),
+            "conflicts": run.conflicts,
+            "assumed_delistings": assumed,
+            "round_trips": told,
+        }
         typer.echo(json_text({**result, **extra}), nl=False)
         return
     tell_data(dataset, say)
-    backtest_tables.show(screen, spec, outcome, run, orders_of(run))
+    backtest_tables.show(screen, spec, outcome, run, statistics, orders_of(run))
+    if trips is not None:
+        say(f"{trips}: {counted(len(found), 'round trip')}")
 
 
 def orders_of(run: Run) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from rich.text import Text
 from regimefolio.cli.tables import counted, label, minus, number, table
 
 if TYPE_CHECKING:
-    from regimefolio.api import BacktestSpec, Conflicts, ExecutionSpec, Outcome, Run, WorkflowSpec
+    from regimefolio.api import BacktestSpec, Conflicts, ExecutionSpec, Outcome, Run, TripStatistics, WorkflowSpec
 
 LEFT: dict[str, tuple[str, ...]] = {
     "Return": ("total_return", "cagr", "volatility", "exposure"),
@@ -35,7 +35,27 @@ BY_REGIME = {
 }
 
 
-def show(screen: Console, spec: BacktestSpec, outcome: Outcome, run: Run, orders: Mapping[str, Any]) -> None:
+TRIPS = (
+    "trips",
+    "won",
+    "profit\nmedian",
+    "profit\nfactor",
+    "expect-\nancy",
+    "bars",
+    "lost in\na row",
+    "MAE won\nand lost",
+)
+"""Of the statistics of round trips."""
+
+
+def show(
+    screen: Console,
+    spec: BacktestSpec,
+    outcome: Outcome,
+    run: Run,
+    trips: Mapping[str, Mapping[str, TripStatistics]],
+    orders: Mapping[str, Any],
+) -> None:
     """Everything that is known of one backtest."""
     simulation = run.simulation
     stamps = simulation.timestamps.astype("datetime64[D]")
@@ -68,7 +88,42 @@ def show(screen: Console, spec: BacktestSpec, outcome: Outcome, run: Run, orders
         columns = ["regime", *(f">{head}" for head in BY_REGIME.values())]
         notes = ["hit rate: the share of bars with a gain; bars in cash count too"]
         screen.print(table("By the regime that was known when it was decided", columns, rows, notes))
+    if trips["all"]["all"].trips:
+        screen.print(round_trips(trips))
     _show_orders(screen, orders, spec)
+
+
+def round_trips(trips: Mapping[str, Mapping[str, TripStatistics]]) -> RenderableType:
+    """What closed round trips have in common, all of them and by kind; a kind that is all of them is left out."""
+    every = trips["all"]["all"]
+    rows = [
+        _trips(f"by {name.replace('_', ' ')}" if by == "closed_by" else name, each)
+        for by, kinds in trips.items()
+        for name, each in kinds.items()
+        if by == "all" or each.trips < every.trips
+    ]
+    notes = [
+        "profit: the mean and the median, in money, after all costs; expectancy: the mean over the mean loss",
+        "MAE: how far the price went against a trip, of its entry price, on average",
+        *(["regimes: known when the entry was decided"] if len(trips.get("entry_regime", {})) > 1 else []),
+    ]
+    return table("Round trips that are closed", ["", *(f">{name}" for name in TRIPS)], rows, notes)
+
+
+def _trips(head: str, found: TripStatistics) -> list[str | Text]:
+    money = [minus(f"{value:,.0f}") for value in (found.mean_profit, found.median_profit)]
+    excursions = [number("var_95", value) for value in (found.mean_mae_won, found.mean_mae_lost)]
+    return [
+        head,
+        f"{found.trips:,}",
+        f"{found.won / found.trips:.0%}",
+        Text("\n".join(money)),
+        number("profit_factor", found.profit_factor),
+        number("expectancy", found.expectancy),
+        f"{found.mean_bars:,.1f}",
+        f"{found.longest_losing_streak:,}",
+        Text("\n".join(excursions)),
+    ]
 
 
 def rate_notes(spec: BacktestSpec | WorkflowSpec) -> list[str]:

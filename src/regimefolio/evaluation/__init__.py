@@ -51,6 +51,7 @@ from regimefolio.evaluation.robustness import (
     with_costs,
 )
 from regimefolio.evaluation.rolling import RollingRisk, rolling_risk
+from regimefolio.evaluation.round_trips import RoundTrips, round_trips
 from regimefolio.evaluation.strategy import (
     AlphaBin,
     ConfidenceBin,
@@ -59,6 +60,8 @@ from regimefolio.evaluation.strategy import (
     StrategyEvaluator,
 )
 from regimefolio.evaluation.surface import Surface, search_surface
+from regimefolio.evaluation.trip_files import must_take_trips, trips_document, write_round_trips
+from regimefolio.evaluation.trip_statistics import TripStatistics, trip_statistics
 
 __all__ = [
     "CombinationRow",
@@ -84,6 +87,13 @@ __all__ = [
     "greatest_multiple",
     "placebo",
     "with_costs",
+    "RoundTrips",
+    "TripStatistics",
+    "round_trips",
+    "trip_statistics",
+    "must_take_trips",
+    "trips_document",
+    "write_round_trips",
     "RollingRisk",
     "rolling_risk",
     "Surface",

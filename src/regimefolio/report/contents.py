@@ -399,3 +399,66 @@ class Contributions(Part):
     by_side: dict[str, float]
     by_regime: dict[str, float]
     by_asset: dict[str, float]
+
+
+class Trip(Part):
+    """One round trip; `exit_at`, `exit_price` and `closed_by` are None while it is open."""
+
+    symbol: str
+    side: str
+    entry_at: datetime.datetime
+    exit_at: datetime.datetime | None
+    bars: int
+    entry_price: float
+    exit_price: Number
+    profit: float
+    gain: float = Field(alias="return")
+    mae: float
+    mfe: float
+    entry_regime: str | None
+    closed_by: str | None
+    result: str
+
+
+class TripStatistics(Part):
+    """What some closed round trips have in common."""
+
+    trips: int
+    won: int
+    mean_profit: Number
+    median_profit: Number
+    profit_factor: Number
+    expectancy: Number
+    mean_bars: Number
+    longest_losing_streak: int
+    mean_mae_won: Number
+    mean_mae_lost: Number
+
+
+class RoundTrips(Part):
+    """round_trips.json: a row a trip, and the statistics of the closed ones by what tells them apart."""
+
+    trips: list[Trip]
+    statistics: dict[str, dict[str, TripStatistics]]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_rows(cls, found: Any) -> Any:
+        if not isinstance(found, dict) or not {"columns", "rows", "statistics"} <= found.keys():
+            raise ValueError("columns, rows and statistics are expected")
+        columns, rows = found["columns"], found["rows"]
+        if any(not isinstance(row, list) or len(row) != len(columns) for row in rows):
+            raise ValueError(f"a row has not the {len(columns)} fields of the columns")
+        trips = [dict(zip(columns, row, strict=True)) for row in rows]
+        return {"trips": trips, "statistics": found["statistics"]}
+
+    @model_validator(mode="after")
+    def _of_all(self) -> RoundTrips:
+        told = self.statistics.get("all", {}).get("all")
+        if told is None or told.trips != len(self.closed):
+            raise ValueError(f"statistics / all / all is not about the {len(self.closed)} closed trips")
+        return self
+
+    @property
+    def closed(self) -> list[Trip]:
+        return [trip for trip in self.trips if trip.closed_by is not None]

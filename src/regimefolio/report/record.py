@@ -24,6 +24,7 @@ from regimefolio.report.contents import (
     Overfitting,
     Results,
     Robustness,
+    RoundTrips,
     RunResult,
     Settings,
     Workflow,
@@ -48,6 +49,7 @@ SHARES = "analysis/ensemble_weights.json"
 OVERFITTING = "analysis/overfitting.json"
 ROBUSTNESS = "analysis/robustness.json"
 CONTRIBUTIONS = "analysis/contributions.json"
+ROUND_TRIPS = "analysis/round_trips.json"
 SIGNAL_QUALITY = "analysis/signal_quality.json"
 REGIMES = "analysis/regimes.json"
 REGIME_FITS = "analysis/regime_fits.json"
@@ -98,6 +100,7 @@ class Record:
     overfitting: Overfitting
     robustness: Robustness
     contributions: Contributions
+    round_trips: RoundTrips
     signal_quality: SignalQuality
     seen: dict[str, Seen]
     fits: dict[str, Fits]
@@ -236,6 +239,7 @@ def read_record(root: Path) -> Record:
         overfitting=reader.json(OVERFITTING, Overfitting),
         robustness=reader.json(ROBUSTNESS, Robustness),
         contributions=reader.json(CONTRIBUTIONS, Contributions),
+        round_trips=reader.json(ROUND_TRIPS, RoundTrips),
         signal_quality=reader.json(SIGNAL_QUALITY, SignalQuality),
         seen=reader.by_classifier(REGIMES, Seen, results.regimes),
         fits=reader.by_classifier(REGIME_FITS, Fits, results.regimes),

@@ -113,3 +113,34 @@ def test_bad_prices_are_a_mistake(file: Path, folder: Path, call: Call) -> None:
     assert (code, out) == (2, "")
     assert "prices.csv: line 8, column DDD: not a number, found 'zero'" in err
     assert "regimefolio data check prices.csv" in err
+
+
+def test_round_trips_are_shown_and_written(file: Path, folder: Path, call: Call) -> None:
+    code, out, err = call("backtest", "ranks.yaml", "--trips", "trips.csv")
+    assert (code, err) == (0, "")
+    _, outcome, run = api.run_backtest(api.read_backtest(file))
+    found = api.round_trips(run)
+    every = api.trip_statistics(found)["all"]["all"]
+    text = " ".join(out.split())
+    assert "Round trips that are closed" in text
+    assert f"all {every.trips:,} {every.won / every.trips:.0%} " in text
+    assert f"trips.csv: {len(found):,} round trips" in text
+    assert max(map(len, out.splitlines())) <= 80
+    lines = (folder / "trips.csv").read_text().splitlines()
+    assert len(lines) == 1 + len(found)
+    assert lines[0].startswith("symbol,side,entry_bar,entry_at,")
+    told = json.loads(call("backtest", "ranks.yaml", "--json").out)["round_trips"]
+    assert told["all"]["all"]["trips"] == outcome.metrics["round_trips"] == every.trips > 0
+    assert sum(each["trips"] for each in told["entry_regime"].values()) == every.trips
+
+
+def test_a_file_that_cannot_take_trips_is_refused_before_the_run(
+    file: Path, folder: Path, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "trips.json").write_text("mine")
+    with monkeypatch.context() as patched:
+        patched.setattr(api, "run_backtest", lambda spec: pytest.fail("it ran"))
+        assert "trips.json: is there already" in call("backtest", "ranks.yaml", "--trips", "trips.json").err
+        assert "ends in .csv, .parquet, .json" in call("backtest", "ranks.yaml", "--trips", "trips.xls").err
+    assert call("backtest", "ranks.yaml", "--trips", "trips.json", "--force", "-q").code == 0
+    assert json.loads((folder / "trips.json").read_text())["rows"]

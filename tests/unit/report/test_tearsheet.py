@@ -34,6 +34,7 @@ READ = (
     "analysis/overfitting.json",
     "analysis/robustness.json",
     "analysis/contributions.json",
+    "analysis/round_trips.json",
     "analysis/signal_quality.json",
     "analysis/regimes.json",
     "analysis/regime_fits.json",
@@ -94,7 +95,7 @@ def test_only_the_scripts_of_the_page_may_run(page: str) -> None:
 
 def test_every_figure_names_its_files_and_their_digests(page: str, finished: Path) -> None:
     captions = re.findall(r"<figcaption>.*?</figcaption>", page, flags=re.DOTALL)
-    assert len(captions) == 8 + 2  # one under the small figures of each strategy
+    assert len(captions) == 9 + 2  # one under the small figures of each strategy
     for caption in captions:
         named = re.findall(r"<span>(\S+) <code title=\"SHA-256 (\w{64})\">(\w{12})</code>", caption)
         assert named
@@ -138,6 +139,7 @@ def test_sections_are_in_order(page: str) -> None:
         "robustness",
         "equity",
         "contributions",
+        "trips",
         "signals",
         "regimes",
         "search",
@@ -179,6 +181,10 @@ def test_a_spoilt_file_is_named(workspace: Path, name: str) -> None:
         ("analysis/robustness.json", ("costs", "break_even", "return"), None),
         ("analysis/robustness.json", ("trials", "parameter_discovery", "test"), [1.0]),
         ("analysis/contributions.json", ("by_asset",), None),
+        ("analysis/round_trips.json", ("statistics",), None),
+        ("analysis/round_trips.json", ("columns", 0), "ticker"),
+        ("analysis/round_trips.json", ("rows", 0), ["AAA"]),
+        ("analysis/round_trips.json", ("statistics", "all", "all", "trips"), 0),
         ("analysis/signal_quality.json", ("strategies", 0, "decay", "lag"), [1]),
         ("analysis/signal_quality.json", ("strategies", 0, "alpha_histogram", "edges"), [0.0, 1.0]),
         ("analysis/regimes.json", ("trend",), None),

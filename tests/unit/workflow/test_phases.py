@@ -18,6 +18,7 @@ from regimefolio.core.documents import read_document
 from regimefolio.core.errors import ModelError
 from regimefolio.core.files import read_json, read_npy
 from regimefolio.core.types import RegimePath, SignalBuffer, Signals
+from regimefolio.evaluation import round_trips
 from regimefolio.market import Market
 from regimefolio.portfolio import Ensemble, PortfolioSpec, RiskParity
 from regimefolio.strategies import Strategy
@@ -50,7 +51,7 @@ def workspace(finished: Path) -> Workspace:
 
 def of_training(found: dict[str, str]) -> dict[str, str]:
     """The files of phases 1 to 3."""
-    validation = ("validation_", "robustness", "contributions", "signal_quality")
+    validation = ("validation_", "round_trips", "robustness", "contributions", "signal_quality")
     return {name: sha for name, sha in found.items() if not any(each in name for each in validation)}
 
 
@@ -181,6 +182,7 @@ def test_nothing_else_lies_in_the_workspace(workspace: Workspace) -> None:
         "analysis/overfitting.json",
         "analysis/adaptive_strategy.yaml",
         "analysis/validation_trades.json",
+        "analysis/round_trips.json",
         "analysis/robustness.json",
         "analysis/contributions.json",
         "analysis/signal_quality.json",
@@ -405,6 +407,12 @@ def test_the_saved_strategy_is_the_validated_one(workspace: Workspace, finished:
     assert len(trades["rows"]) == len(run.simulation.trades)
     assert [row[2] for row in trades["rows"]] == run.simulation.trades["shares"].tolist()
     assert {row[6] for row in trades["rows"]} == {"order"}
+    told, counted = read_json(workspace.analysis / "round_trips.json"), run.metrics
+    result = [row[told["columns"].index("result")] for row in told["rows"]]
+    assert result.count("open") == counted["open_trips"]
+    assert len(result) - result.count("open") == told["statistics"]["all"]["all"]["trips"] == counted["round_trips"] > 0
+    profit = [row[told["columns"].index("profit")] for row in told["rows"]]
+    assert profit == round_trips(run).profit.tolist()
 
 
 @pytest.mark.parametrize(("delay", "decided"), [(0, ["c", "d"]), (2, ["a", "b", "c", "d"])])

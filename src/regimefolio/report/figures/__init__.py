@@ -10,6 +10,7 @@ from regimefolio.report.figures.fits import agreement
 from regimefolio.report.figures.luck import placebo, ranks, trials
 from regimefolio.report.figures.search import surfaces
 from regimefolio.report.figures.signals import Panels, signals
+from regimefolio.report.figures.trips import round_trips
 from regimefolio.report.record import Record
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "placebo",
     "ranks",
     "rolling",
+    "round_trips",
     "signals",
     "surfaces",
     "trials",
@@ -37,6 +39,7 @@ def all_figures(record: Record) -> Mapping[str, Figure]:
         placebo(record),
         equity(record),
         rolling(record),
+        round_trips(record),
         *small,
         agreement(record),
         ranks(record),

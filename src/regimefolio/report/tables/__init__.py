@@ -8,6 +8,7 @@ from regimefolio.report.tables.fits import last_fit, learnt, stays
 from regimefolio.report.tables.money import assets, concentration, contributions
 from regimefolio.report.tables.returns import all_metrics, differences, drawdowns, results, years
 from regimefolio.report.tables.signals import forecasts, signals
+from regimefolio.report.tables.trips import best_and_worst, trip_statistics, won_and_lost
 
 __all__ = [
     "DUST",
@@ -18,6 +19,7 @@ __all__ = [
     "Table",
     "all_metrics",
     "assets",
+    "best_and_worst",
     "checks",
     "choices",
     "circumstances",
@@ -38,5 +40,7 @@ __all__ = [
     "signals",
     "stays",
     "transitions",
+    "trip_statistics",
+    "won_and_lost",
     "years",
 ]

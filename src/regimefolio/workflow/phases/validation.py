@@ -18,7 +18,9 @@ from regimefolio.evaluation import (
     paired_sharpe_difference,
     probabilistic_sharpe_ratio,
     return_moments,
+    round_trips,
     sharpe_interval,
+    trips_document,
 )
 from regimefolio.kernels.metrics import NAMES, equity_metrics
 from regimefolio.market import Market
@@ -67,7 +69,7 @@ class Validated:
 
 
 class Validation(Phase):
-    """Writes the results, the curves they were made from, and every trade of the chosen strategy."""
+    """Writes the results, the curves they were made from, every trade and round trip of the chosen strategy."""
 
     name: ClassVar[str] = "validation"
     owns: ClassVar[tuple[str, ...]] = (
@@ -77,6 +79,7 @@ class Validation(Phase):
         "performance/validation_labels.npy",
         "performance/validation_rolling.npy",
         "analysis/validation_trades.json",
+        "analysis/round_trips.json",
         "analysis/robustness.json",
         "analysis/contributions.json",
         "analysis/signal_quality.json",
@@ -246,6 +249,7 @@ def _write(job: Job, done: Validated, checks: Sequence[Check], objective: str) -
     write_npy(performance / "validation_labels.npy", np.stack([path.label[start:] for path in done.paths.values()]))
     trades = _trades(chosen.simulation, done.paths[done.selected], job.spec.execution.delay)
     write_json(workspace.analysis / "validation_trades.json", trades)
+    write_json(workspace.analysis / "round_trips.json", trips_document(round_trips(chosen)))
     write_json(performance / "validation_results.json", results)
 
 
