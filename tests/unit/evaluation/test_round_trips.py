@@ -77,9 +77,15 @@ def test_excursions_are_over_what_it_was_exposed_to(trips: RoundTrips) -> None:
 
 def test_what_fills_at_the_close_is_not_exposed_to_its_bar() -> None:
     found = round_trips(run_of(story(), FREE.model_copy(update={"fill": "next_close"})))
-    # Bought at 100 after bar 1's low of 95; 85, of bar 3, was before the purchase at 90, under an entry of 100.
+    # Bought at 100 after bar 1's low of 95, and sold at the close of bar 4, after its low of 50 and its high of 140.
+    assert found.mae[0] == pytest.approx(50.0 / found.entry_price[0] - 1.0)
+    assert found.mfe[0] == pytest.approx(140.0 / found.entry_price[0] - 1.0)
+
+
+def test_what_is_bought_at_a_close_has_not_seen_the_bars_range() -> None:
+    found = round_trips(run_of(story(4), FREE.model_copy(update={"fill": "next_close"})))
+    # 85, of bar 3, was before the purchase at 90, under an entry of 100.
     assert found.mae[0] == pytest.approx(85.0 / 100.0 - 1.0)
-    assert found.mfe[0] == pytest.approx(130.0 / found.entry_price[0] - 1.0)
 
 
 def test_closes_stand_for_what_the_data_has_not() -> None:
