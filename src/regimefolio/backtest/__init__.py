@@ -1,7 +1,9 @@
 """From target weights to money: one complete backtest, or a batch of them that shares its indicators."""
 
+from regimefolio.backtest.commission import Tier, tiers_of
 from regimefolio.backtest.executors import Died, Overdue, in_order, in_processes
 from regimefolio.backtest.manager import BacktestManager, Trial, TrialResult
+from regimefolio.backtest.rates import Interest, interest
 from regimefolio.backtest.runner import BacktestRunner, Prepared, Run, prepare, run_backtest
 from regimefolio.backtest.spec import BacktestSpec, ExecutionSpec, StrategyEntry, load_market, rate_of_cash
 
@@ -11,16 +13,20 @@ __all__ = [
     "BacktestSpec",
     "Died",
     "ExecutionSpec",
+    "Interest",
     "Overdue",
     "Prepared",
     "Run",
     "StrategyEntry",
+    "Tier",
     "Trial",
     "TrialResult",
     "in_order",
     "in_processes",
+    "interest",
     "load_market",
     "prepare",
     "rate_of_cash",
     "run_backtest",
+    "tiers_of",
 ]

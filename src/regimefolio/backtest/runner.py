@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from regimefolio.backtest.rates import interest
 from regimefolio.backtest.spec import BacktestSpec, ExecutionSpec, load_market
 from regimefolio.backtest.terms import endings, execution_terms, traded_prices
 from regimefolio.core.component import fingerprint
@@ -28,9 +29,9 @@ from regimefolio.core.types import (
     read_only,
 )
 from regimefolio.kernels.ledger import BANKRUPT, Books, empty_books
-from regimefolio.kernels.metrics import NAMES, REGIME_NAMES, metrics_of_books, reasons, regime_metrics
+from regimefolio.kernels.metrics import NAMES, REGIME_NAMES, metrics_of_books, part_of, reasons, regime_metrics
 from regimefolio.kernels.replay import Opinions, Schedule, replay
-from regimefolio.kernels.simulate import decision_return
+from regimefolio.kernels.simulate import decision_return, of_decisions
 from regimefolio.kernels.weights import GIVEN
 from regimefolio.market import Dataset, Market
 from regimefolio.portfolio import Conflicts, Ensemble, PortfolioManager, PortfolioSpec, SignalStack
@@ -42,6 +43,7 @@ class Run:
 
     `row` (T,) is the row of the ensemble's weights that ruled at each bar, `decide` (T,) the bars that decided,
     `target` (T, N) what they decided, NaN elsewhere; (0, 0) where the run was not recorded, and `conflicts` None.
+    `risk_free` is the mean of the risk-free rate, a year, on the bars that trade.
     `assumed` are the assets that were taken to be delisted since nobody said why they have no bars any more, and when.
     """
 
@@ -52,6 +54,7 @@ class Run:
     row: Int
     decide: Bool
     target: Float
+    risk_free: float
     conflicts: Conflicts | None = None
     assumed: tuple[tuple[str, np.datetime64], ...] = ()
 
@@ -90,8 +93,9 @@ class BacktestRunner:
     ----------
     initial_capital : float
         Money.
-    risk_free : float, optional
-        A year; the execution's `cash_rate` if not said, so that interest on cash is no gain for risk.
+    risk_free : float or str, optional
+        A year, or a file that the market knows; the execution's `cash_rate` if not said, so that interest on cash is no
+        gain for risk.
 
     Raises
     ------
@@ -107,7 +111,7 @@ class BacktestRunner:
         portfolio: PortfolioSpec,
         execution: ExecutionSpec,
         initial_capital: float = 1_000_000.0,
-        risk_free: float | None = None,
+        risk_free: float | str | None = None,
     ) -> None:
         must_be(Market, market, "market", "load_market gives one, or Market(panel)")
         must_be(PortfolioSpec, portfolio, "portfolio", "PortfolioSpec() has the defaults")
@@ -121,7 +125,8 @@ class BacktestRunner:
         self.prices = traded_prices(panel, self.fill, execution, self.ended)
         self._benchmark = _returns(market.benchmark, panel.n_bars)
         self._per_year = panel.periods_per_year
-        self._risk_free = (execution.cash_rate if risk_free is None else risk_free) / self._per_year
+        self.risk_free = interest(execution.cash_rate if risk_free is None else risk_free, market)
+        """Of each bar, (T,), or (1,) where it never changes."""
         self._terms = execution_terms(execution, portfolio, market, self.prices)
 
     def signals(self, ensemble: Ensemble) -> SignalStack:
@@ -190,8 +195,9 @@ class BacktestRunner:
             books,
         )
         values = np.empty((len(ensembles), len(NAMES)))
-        metrics_of_books(books, self.initial_capital, start, self._benchmark, self._per_year, self._risk_free, values)
+        metrics_of_books(books, self.initial_capital, start, self._benchmark, self._per_year, self.risk_free, values)
         runs, assumed = [], self._assumed(start)
+        free = float(part_of(self.risk_free, slice(start, None)).mean()) * self._per_year
         for k, ensemble in enumerate(ensembles):
             simulation, by_regime = self._simulation(books, k, start), {}
             metrics = dict(zip(NAMES, values[k].tolist(), strict=True))
@@ -200,7 +206,7 @@ class BacktestRunner:
             conflicts = self.manager.conflicts(stack, ensemble, row, decide) if record else None
             target = books.target[k]
             why = reasons(values[k])
-            runs.append(Run(simulation, metrics, why, by_regime, row, decide, target, conflicts, assumed))
+            runs.append(Run(simulation, metrics, why, by_regime, row, decide, target, free, conflicts, assumed))
         return runs
 
     def _assumed(self, start: int) -> tuple[tuple[str, np.datetime64], ...]:
@@ -219,7 +225,8 @@ class BacktestRunner:
     def by_regime(self, decision_return: Float, label: Int, names: tuple[str, ...]) -> dict[str, dict[str, float]]:
         """The metrics of `REGIME_NAMES` in each regime, on this market's clock."""
         found = np.empty((len(names), len(REGIME_NAMES)))
-        regime_metrics(read_only(decision_return), read_only(label), len(names), self._per_year, self._risk_free, found)
+        earned = of_decisions(self.risk_free, self._terms.delay)
+        regime_metrics(read_only(decision_return), read_only(label), len(names), self._per_year, earned, found)
         return {
             name: dict(zip(REGIME_NAMES, row.tolist(), strict=True)) for name, row in zip(names, found, strict=True)
         }
@@ -307,10 +314,12 @@ def run_backtest(spec: BacktestSpec, folder: Path = Path()) -> tuple[Dataset, Ou
         Whatever is wrong with the file, the data, or both together.
     """
     must_be(BacktestSpec, spec, "spec", "read_backtest(file) reads one")
-    dataset, market = load_market(spec.data, spec.benchmark, folder)
+    dataset, market = load_market(spec.data, spec.benchmark, folder, spec.execution, spec.risk_free)
     runner, ensemble, regimes, start = prepare(spec, market)
     run = runner.run(ensemble, start, regimes)
     parameters: dict[str, Json] = {**spec.plain(), "data_fingerprint": dataset.fingerprint}
     if dataset.version:
         parameters["data_version"] = dataset.version
+    if market.rates:
+        parameters["rates_fingerprint"] = market.rates_fingerprint
     return dataset, run.outcome(parameters), run

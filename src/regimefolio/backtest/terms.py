@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from regimefolio.backtest.commission import changes_of, tiers_of
+from regimefolio.backtest.rates import borrow_fees, interest
 from regimefolio.backtest.spec import ExecutionSpec
 from regimefolio.core.errors import ConfigError, MissingDataError
 from regimefolio.core.types import Bool, Float, Int, Panel, last_seen, read_only
@@ -123,7 +125,7 @@ def execution_terms(execution: ExecutionSpec, portfolio: PortfolioSpec, market: 
     MissingDataError
         Participation or impact is asked for, and the data has no volumes.
     """
-    per_year, gross = market.panel.periods_per_year, portfolio.constraints.max_gross
+    gross = portfolio.constraints.max_gross
     if execution.proportional_cost * max(gross, 1.0) >= 1.0:
         raise ConfigError(
             f"costs of {execution.proportional_cost:.0%} of what is traded cannot be paid from equity where max_gross "
@@ -132,14 +134,14 @@ def execution_terms(execution: ExecutionSpec, portfolio: PortfolioSpec, market: 
         )
     financing = execution.cash_rate if execution.financing_rate is None else execution.financing_rate
     return Execution(
-        commission=execution.commission_bps * 1e-4,
+        commission=tiers_of(execution.commission_bps)[0].bps * 1e-4,
         slippage=(execution.slippage_bps + 0.5 * execution.spread_bps) * 1e-4,
-        cash_rate=execution.cash_rate / per_year,
-        borrow_rate=execution.borrow_rate / per_year,
+        cash_rate=interest(execution.cash_rate, market),
+        borrow_rate=borrow_fees(execution.borrow_rate, market),
         delay=execution.delay,
         on_change=execution.sizing == "on_change",
         apart=execution.accounts == "per_asset",
-        financing_rate=financing / per_year,
+        financing_rate=interest(financing, market),
         frictions=_frictions(execution, portfolio, market, prices),
     )
 
@@ -171,6 +173,8 @@ def _frictions(execution: ExecutionSpec, portfolio: PortfolioSpec, market: Marke
     return Frictions(
         per_order=execution.fee_per_order,
         per_share=execution.fee_per_share,
+        min_fee=execution.min_fee_per_order,
+        tiers=changes_of(execution.commission_bps),
         impact=execution.impact,
         participation=np.inf if limit is None else limit,
         carry=execution.on_excess == "carry",

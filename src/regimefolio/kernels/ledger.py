@@ -32,6 +32,11 @@ class Frictions(NamedTuple):
     ----------
     per_order, per_share : float
         Fees in money, for an order and for each traded share.
+    min_fee : float
+        Money that commission and fees of an order are at least.
+    tiers : ndarray of shape (2, K), or (0, 0) where the commission is one
+        Sizes of an order, ascending, from which on another fraction of its value is commission, and by how much it
+        differs from that below them.
     impact : float
         Coefficient of the square root of an order's part in the money traded at its bar, times the volatility.
     participation : float
@@ -56,6 +61,8 @@ class Frictions(NamedTuple):
 
     per_order: float
     per_share: float
+    min_fee: float
+    tiers: Float
     impact: float
     participation: float
     carry: bool
@@ -72,7 +79,11 @@ class Frictions(NamedTuple):
 NONE = np.zeros((0, 0))
 NONE.flags.writeable = False
 
-NO_FRICTIONS = Frictions(0.0, 0.0, 0.0, np.inf, False, False, 0.0, 0.0, 0.0, 1.0, NONE, NONE, NONE)
+ZERO = np.zeros(1)
+"""A rate that is 0 at every bar."""
+ZERO.flags.writeable = False
+
+NO_FRICTIONS = Frictions(0.0, 0.0, 0.0, NONE, 0.0, np.inf, False, False, 0.0, 0.0, 0.0, 1.0, NONE, NONE, NONE)
 """Nothing but costs in proportion to value: the fast way."""
 
 
@@ -82,9 +93,11 @@ class Execution(NamedTuple):
     Attributes
     ----------
     commission, slippage : float
-        Fractions of traded value (5 bp = 0.0005).
-    cash_rate, borrow_rate : float
-        Per bar: interest on the cash, and fee on the value held short, of the previous close.
+        Fractions of traded value (5 bp = 0.0005); with tiers the commission is that of the first one.
+    cash_rate : ndarray of shape (T,), or (1,) where it never changes
+        Per bar: interest that it adds to the cash of the previous close.
+    borrow_rate : ndarray of shape (T, N), or (1, N) where it never changes, or (0, 0) where there is none
+        Per bar: fee that it takes on the value held short at the previous close.
     delay : int
         Bars by which a fill comes later than the bar after the decision.
     on_change : bool
@@ -92,7 +105,7 @@ class Execution(NamedTuple):
     apart : bool
         Whether every asset has an account of its own: an equal part of the capital, and its target a fraction of that.
         One whose equity is at or below 0 is closed; what it owes stays, without interest.
-    financing_rate : float
+    financing_rate : ndarray of shape (T,), or (1,) where it never changes
         Per bar: interest on cash below 0.
     frictions : Frictions
         Of a shared account alone; without `units` there are none.
@@ -100,12 +113,12 @@ class Execution(NamedTuple):
 
     commission: float
     slippage: float
-    cash_rate: float
-    borrow_rate: float = 0.0
+    cash_rate: Float = ZERO
+    borrow_rate: Float = NONE
     delay: int = 0
     on_change: bool = False
     apart: bool = False
-    financing_rate: float = 0.0
+    financing_rate: Float = ZERO
     frictions: Frictions = NO_FRICTIONS
 
 
@@ -234,8 +247,8 @@ class Account(NamedTuple):
     held, order : ndarray of shape (N,)
         Memory of a fill: the holdings before it; the trades, in money.
     linear, convex, aim, since : ndarray of shape (N,)
-        Memory of a fill with frictions: what an order costs, as parts of its size and of its power 3/2; the target, and
-        the bar at which it was decided.
+        Memory of a fill with frictions: commission of the first tier and fees of shares, as a part of an order's size,
+        and impact, as one of its power 3/2; the target, and the bar at which it was decided.
     carried : ndarray of shape (N,)
         Targets of orders that were cut and go on; NaN = none.
     mark, at : ndarray of shape (N,), bool and uint64
@@ -270,7 +283,7 @@ class Ledger(NamedTuple):
     equity, cash : ndarray of shape (T,)
         At the bar's close, in money.
     turnover, cost : ndarray of shape (T,)
-        Half the traded value over the equity before the fill; commission, slippage and borrow fee paid, in money.
+        Half the traded value over the equity before the fill; what orders cost and the borrow fee, in money.
     pre_fill : ndarray of shape (T,)
         Equity at fill prices, interest and borrow fee included, before the fill.
     gross : ndarray of shape (T,)

@@ -7,6 +7,7 @@ from regimefolio.core.errors import DataError
 from regimefolio.core.types import Float, Times
 from regimefolio.evaluation import drawdown_series, regime_table, worst_drawdowns, yearly_table
 from regimefolio.kernels.metrics import NAMES, equity_metrics
+from tests.terms import rate
 
 
 def days(n: int, first: str = "2001-01-01") -> Times:
@@ -45,7 +46,7 @@ def test_a_curve_that_only_rises_has_none() -> None:
 def test_the_deepest_one_is_the_metric() -> None:
     equity = random_equity()
     out = np.empty(len(NAMES))
-    equity_metrics(equity, 100.0, 0, 252.0, 0.0, out)
+    equity_metrics(equity, 100.0, 0, 252.0, rate(0.0), out)
     metric = dict(zip(NAMES, out, strict=True))
     falls = worst_drawdowns(equity, 100.0, days(900))
     assert falls[0].depth == metric["max_drawdown"] == drawdown_series(equity, 100.0).min()
