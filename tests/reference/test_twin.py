@@ -257,6 +257,11 @@ def run_twin(c: Case) -> tuple[twin.Account, list[twin.Bar]]:
     return first, bars
 
 
+def changing(n_bars: int) -> Float:
+    """A risk-free return that is another one at every bar."""
+    return rate(RF + 0.001 * np.cos(np.arange(n_bars)))
+
+
 def bars_agree(name: str, c: Case, ledger: ledgers.Ledger, bars: Sequence[twin.Bar]) -> None:
     for t, bar in enumerate(bars, c.start):
         for field in ("turnover", "gross"):
@@ -276,17 +281,19 @@ def metrics_agree(name: str, c: Case, ledger: ledgers.Ledger, account: twin.Acco
     benchmark = np.concatenate(([np.nan], index[1:] / index[:-1] - 1.0))
     benchmark[::17] = np.nan
     values = np.empty(len(metrics.NAMES))
-    metrics.all_metrics(ledger, CAPITAL, c.start, benchmark, PPY, rate(RF), values)
     equity = [bar.equity for bar in bars]
-    expected = {
-        **twin.equity_metrics(equity, CAPITAL, PPY, RF),
-        **twin.ledger_metrics(bars, account, CAPITAL, PPY),
-        **twin.benchmark_metrics(equity, CAPITAL, benchmark[c.start :].tolist(), PPY, RF),
-    }
-    assert set(expected) == set(metrics.NAMES)
-    for metric, value in zip(metrics.NAMES, values, strict=True):
-        scale = CAPITAL if metric in ("costs", "average_win", "average_loss") else 1.0
-        same(value / scale, expected[metric] / scale, (name, metric))
+    for free in (rate(RF), changing(len(c.close))):
+        metrics.all_metrics(ledger, CAPITAL, c.start, benchmark, PPY, free, values)
+        by_bar = np.broadcast_to(free, len(c.close))[c.start :].tolist()
+        expected = {
+            **twin.equity_metrics(equity, CAPITAL, PPY, by_bar),
+            **twin.ledger_metrics(bars, account, CAPITAL, PPY),
+            **twin.benchmark_metrics(equity, CAPITAL, benchmark[c.start :].tolist(), PPY, by_bar),
+        }
+        assert set(expected) == set(metrics.NAMES)
+        for metric, value in zip(metrics.NAMES, values, strict=True):
+            scale = CAPITAL if metric in ("costs", "average_win", "average_loss") else 1.0
+            same(value / scale, expected[metric] / scale, (name, metric, free.size))
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -320,12 +327,15 @@ def test_every_regime_metric_agrees(name: str) -> None:
     for t, value in expected.items():
         same(returns[t], value, (name, t))
     table = np.empty((3, len(metrics.REGIME_NAMES)))
-    metrics.regime_metrics(returns, label, 3, PPY, rate(RF), table)
-    for k in range(3):
-        reference = twin.regime_metrics(expected, label.tolist(), k, PPY, RF)
-        assert set(reference) == set(metrics.REGIME_NAMES)
-        for metric, value in zip(metrics.REGIME_NAMES, table[k], strict=True):
-            same(value, reference[metric], (name, k, metric))
+    for free in (rate(RF), changing(len(c.close))):
+        earned = simulate.of_decisions(free, c.costs.delay)
+        metrics.regime_metrics(returns, label, 3, PPY, earned, table)
+        by_decision = [float(free[min(t + 2 + c.costs.delay, free.size - 1)]) for t in range(len(c.close))]
+        for k in range(3):
+            reference = twin.regime_metrics(expected, label.tolist(), k, PPY, by_decision)
+            assert set(reference) == set(metrics.REGIME_NAMES)
+            for metric, value in zip(metrics.REGIME_NAMES, table[k], strict=True):
+                same(value, reference[metric], (name, k, metric))
 
 
 SECTORS = {str(n): "abcde"[n % 5] for n in range(20)}
@@ -426,7 +436,7 @@ def test_bankruptcy_agrees() -> None:
     values = np.empty(len(metrics.NAMES))
     metrics.all_metrics(ledger, CAPITAL, 1, np.empty(0), PPY, rate(0.0), values)
     expected = {
-        **twin.equity_metrics([bar.equity for bar in bars], CAPITAL, PPY, 0.0),
+        **twin.equity_metrics([bar.equity for bar in bars], CAPITAL, PPY, [0.0] * len(bars)),
         **twin.ledger_metrics(bars, account, CAPITAL, PPY),
     }
     got = dict(zip(metrics.NAMES, values.tolist(), strict=True))

@@ -116,3 +116,13 @@ def test_lengths_must_agree() -> None:
         worst_drawdowns(np.ones(3), 1.0, days(2))
     with pytest.raises(DataError, match="2 timestamps"):
         yearly_table(np.ones(3), 1.0, days(2), 252.0)
+
+
+def test_a_year_has_the_risk_free_rates_of_its_own_bars() -> None:
+    equity, stamps = random_equity(), days(900)
+    free = 0.001 * np.sin(np.arange(900))
+    returns = equity / np.concatenate([[100.0], equity[:-1]]) - 1.0
+    for row in yearly_table(equity, 100.0, stamps, 252.0, free):
+        own = stamps.astype("datetime64[Y]").astype(int) + 1970 == row.year
+        ratio = (returns[own] - free[own]).mean() / returns[own].std(ddof=1)
+        assert row.sharpe == pytest.approx(ratio * 252**0.5, rel=1e-9)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from regimefolio.backtest.commission import in_words
+from regimefolio.backtest.commission import in_words, tiers_of
 from regimefolio.report.contents import Number
 from regimefolio.report.record import Record
 from regimefolio.report.tables.cells import Cell, Group, Row, Table, cell, points, searched, times_a_year
@@ -34,7 +34,9 @@ def circumstances(record: Record) -> Table:
         for each in found.alone
     ]
     execution = record.settings.execution
-    basis = f"{in_words(execution.commission_bps)} commission and {execution.slippage_bps:g} bp slippage as run"
+    commission, tiers = in_words(execution.commission_bps), len(tiers_of(execution.commission_bps)) > 1
+    basis = f"a commission of {commission}, and" if tiers else f"{commission} commission and"
+    basis += f" {execution.slippage_bps:g} bp slippage as run"
     others = [kind for kind in execution.kinds_of_cost if kind not in ("commission", "slippage", "borrow fees")]
     if others:
         basis += f", with {listed(others)}"
@@ -58,6 +60,7 @@ def circumstances(record: Record) -> Table:
         [
             "Equal weight is its CAGR under the same circumstances, the lead the CAGR less that, in percentage points. "
             "These are replays of the validated signals, made after everything was chosen."
+            + (" Borrow fees are not multiplied." if execution.borrow_rate else "")
         ],
     )
 
