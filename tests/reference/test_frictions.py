@@ -218,6 +218,22 @@ def test_targets_are_met_after_costs(seed: int, n_tiers: int, impact: float) -> 
         assert ledger.weights[t][traded] == pytest.approx(target[t - 1][traded], rel=1e-12, abs=1e-13)
 
 
+def test_tiers_that_newtons_method_alone_would_run_in_circles_on() -> None:
+    """A steep stretch between two flat ones: each of Newton's steps leads from one flat one to the other."""
+    rates = (0.44357521, 0.01369245, 0.45458346)
+    bounds = (140_424.54, 469_803.08)
+    after, grown = 1_038_615.0, 1.019573  # equity after the short sale of bar 1, and what became of its price
+    sold = 1.9 * after
+    paid = rates[0] * bounds[0] + rates[1] * (bounds[1] - bounds[0]) + rates[2] * (sold - bounds[1])
+    close = read_only(np.array([[10.0], [10.0], [10.0 * grown]]))
+    dear = NONE._replace(tiers=tiers(*zip(bounds, np.diff(rates), strict=True)))
+    c = Case(close, close, np.full((3, 1), -1.9), np.arange(3) < 2, 1, terms_of(rates[0]), capital=after + paid)
+    _, ledger = run_kernel(rub(c, dear, 0))
+    assert ledger.equity[1] == pytest.approx(after, rel=1e-12)
+    assert ledger.cost[2] > 0.0
+    assert ledger.weights[2, 0] == pytest.approx(-1.9, rel=1e-13)
+
+
 @st.composite
 def markets(draw: st.DrawFn) -> Case:
     """Random walks with gaps, opens, dividends and an end, targets of any sign, and any frictions.

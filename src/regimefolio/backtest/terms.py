@@ -154,9 +154,8 @@ def _frictions(execution: ExecutionSpec, portfolio: PortfolioSpec, market: Marke
         return NO_FRICTIONS
     if execution.accounts == "per_asset":
         room, name = asked[0]
-        raise ConfigError(
-            f"{room}.{name} is for a shared account; leave it out, or use execution.accounts: shared", asked[0]
-        )
+        said = f"{room}.{name}, in tiers," if name == "commission_bps" else f"{room}.{name}"
+        raise ConfigError(f"{said} is for a shared account; leave it out, or use execution.accounts: shared", asked[0])
     panel, limit = market.panel, execution.max_participation
     adjustment = panel.adjustment
     in_cash = execution.dividends == "cash"

@@ -213,6 +213,16 @@ def test_tiers_become_changes_of_a_rate() -> None:
     )
 
 
+def test_accounts_apart_have_one_commission() -> None:
+    execution = ExecutionSpec.model_validate(
+        {"commission_bps": [{"up_to": 10, "bps": 3}, {"bps": 1}], "accounts": "per_asset"}
+    )
+    with pytest.raises(
+        ConfigError, match=r"execution\.commission_bps, in tiers, is for a shared account; leave it out"
+    ):
+        BacktestRunner(written(((1.0, 1.0),) * 4), DAILY, execution)
+
+
 def test_an_order_pays_each_tier_its_part() -> None:
     tiers = [{"up_to": 200, "bps": 100}, {"up_to": 500, "bps": 50}, {"bps": 10}]
     execution = ExecutionSpec.model_validate({"commission_bps": tiers, "slippage_bps": 0, "min_fee_per_order": 3})
