@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from regimefolio.backtest import load_market
 from regimefolio.core.files import sha256_of
 from regimefolio.core.progress import Progress
+from regimefolio.market import Dataset, Market
 from regimefolio.workflow import PHASES, Coordinator, PhaseStep, WorkflowSpec, Workspace
 
 Changes: TypeAlias = Mapping[Any, object]
@@ -93,7 +94,11 @@ def coordinator(
 ) -> Coordinator:
     """What runs the workflow on the prices of a folder, inside it."""
     made = spec(changes)
-    return Coordinator(made, PHASES, lambda: load_market(made.data, made.benchmark, folder), folder, progress, threads)
+
+    def load() -> tuple[Dataset, Market]:
+        return load_market(made.data, made.benchmark, folder, made.execution, made.risk_free)
+
+    return Coordinator(made, PHASES, load, folder, progress, threads)
 
 
 def hashes(workspace: Workspace, folders: tuple[str, ...] = RESULTS) -> dict[str, str]:

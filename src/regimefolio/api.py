@@ -420,4 +420,8 @@ def coordinator(
     Relative paths of the file, the results among them, start at `folder`.
     """
     start = path_of(folder)
-    return Coordinator(spec, PHASES, lambda: load_market(spec.data, spec.benchmark, start), start, progress, threads)
+
+    def load() -> tuple[Dataset, Market]:
+        return load_market(spec.data, spec.benchmark, start, spec.execution, spec.risk_free)
+
+    return Coordinator(spec, PHASES, load, start, progress, threads)

@@ -17,14 +17,16 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from regimefolio.core.types import read_only
 from regimefolio.kernels import ledger as ledgers
 from regimefolio.kernels.terms import NO_FRICTIONS, Execution, Frictions
 from tests.reference import twin
 from tests.reference.test_twin import Case, run_kernel, run_twin
+from tests.terms import terms_of
 
 Float = NDArray[np.float64]
 
-FREE = Execution(0.0, 0.0, 0.0)
+FREE = terms_of(0.0, 0.0, 0.0)
 SMOOTH = NO_FRICTIONS
 
 
@@ -65,7 +67,7 @@ class Story:
         for t, n in np.argwhere(~np.isnan(left)).tolist():
             events.setdefault(t, []).append(twin.Event(str(n), float(price[t - 1, n] * left[t, n]), ends=True))
         frictions = self.frictions
-        if frictions != SMOOTH:
+        if frictions is not SMOOTH:
             frictions = frictions._replace(units=units, money=self.panel(".traded"), volatility=self.panel(".sigma"))
         decide = np.array([bool(np.isfinite(row).any()) for row in target])
         return Case(price, price, target, decide, 1, self.terms, events, frictions, self.column("cash")[0])
@@ -260,7 +262,60 @@ STORIES = {
           3  10         .      150  10         .           .      -50  -110     890
           4  10         .      150  10         .           .      -50  -121     879
         """,
-        terms=FREE._replace(financing_rate=0.1),
+        terms=terms_of(financing_rate=0.1),
+        still_open=2,
+    ),
+    # 10% on the cash of bars 0 and 1, 20% on that of bars 2 and 3. Bar 1: half of 1100.
+    "a rate that changes": Story(
+        """
+        bar    A  A.target  A.units   cash  equity
+          0  100       0.5        .   1000       .
+          1  100         .      5.5    550    1100
+          2  100         .      5.5    605    1155
+          3  100         .      5.5    726    1276
+          4  100         .      5.5  871.2  1421.2
+        """,
+        terms=terms_of(cash_rate=[0.5, 0.1, 0.1, 0.2, 0.2]),
+        still_open=1,
+    ),
+    # Bar 2: 1% of 500, and 10% of 250. Bar 3: the fee of B is 20% now, and A is charged at its price of bar 2, 110.
+    # The trips: 500 − 5 − 5.5 − 600 = −110.5, and 250 − 25 − 50 − 250 = −75.
+    "two symbols that are lent at other rates": Story(
+        """
+        bar    A  A.target  A.units   B  B.target  B.units    cash  cost  equity
+          0  100      -0.5        .  50     -0.25        .    1000     .       .
+          1  100         .       -5  50         .       -5    1750     0    1000
+          2  110         0       -5  50         0       -5    1720    30     920
+          3  120         .        0  50         .        0  814.5  55.5   814.5
+        """,
+        terms=terms_of(borrow_rate=[[0.3, 0.3], [0.3, 0.3], [0.01, 0.1], [0.01, 0.2]]),
+        profits=(-110.5, -75),
+    ),
+    # Of 500 the first 400 pay 10%, the rest 5%: X + 40 + 5 = 1045. Bar 2: 10% of 112 are 11.2, and an order costs 30 at
+    # least: X = 1000 − 30, and 0.4 · 970 − 500 = −112. Bar 3: 10% of 388. The trip: 82 + 349.2 − 545 = −113.8.
+    "an order across two tiers, and one that pays the least": Story(
+        """
+        bar    A  A.target  A.units   cash  cost  equity
+          0  100       0.5        .   1045     .       .
+          1  100       0.4        5    500    45    1000
+          2  100         0     3.88    582    30     970
+          3  100         .        0  931.2  38.8   931.2
+        """,
+        SMOOTH._replace(tiers=read_only(np.array([[400.0], [-0.05]])), min_fee=30.0),
+        terms=terms_of(commission=0.1),
+        profits=(-113.8,),
+    ),
+    # Bar 1: half of 964 costs 40 + 4.1. Bar 2: A cannot be sold. Wished of B is more than the 482 that there are: they
+    # pay for 400 and its 40, and for 40 and its 2.
+    "purchases scaled to the cash, across two tiers": Story(
+        """
+        bar     A  A.target  A.units   B  B.target  B.units    cash  cost  equity
+          0  48.2       0.5        .  11         .        .  1008.1     .       .
+          1  48.2         0       10  11         1        0     482  44.1     964
+          2     .         .       10  11         .       40       0    42     922
+        """,
+        SMOOTH._replace(tiers=read_only(np.array([[400.0], [-0.05]]))),
+        terms=terms_of(commission=0.1),
         still_open=2,
     ),
     # Bar 2: 550 − 500 = 50 is not worth an order. Bar 3: 700 − 500 = 200 is.

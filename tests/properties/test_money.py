@@ -14,13 +14,14 @@ from regimefolio.core.types import read_only
 from regimefolio.kernels.ledger import OK, Ledger, Prices, empty_ledger, events_of, prices_of
 from regimefolio.kernels.simulate import decision_return, simulate
 from regimefolio.kernels.terms import Execution
+from tests.terms import for_assets, terms_of
 
 Float = NDArray[np.float64]
 Bool = NDArray[np.bool_]
 
 HISTORIES = ("equity", "cash", "turnover", "cost", "pre_fill", "gross", "shares_held", "traded", "weights")
 MONEY = ("equity", "cash", "cost", "pre_fill", "shares_held", "traded")
-FREE = Execution(0.0, 0.0, 0.0)
+FREE = terms_of(0.0, 0.0, 0.0)
 UNHURRIED = settings(deadline=None)  # the first example compiles
 
 
@@ -54,7 +55,8 @@ class World:
         """The ledger of the first bars, prices multiplied by `scale`."""
         target, decide = self.target[:until].copy(), self.decide[:until].copy()
         ledger = empty_ledger(target.shape[0], target.shape[1], record=True)
-        assert simulate(self.prices(until, scale), target, decide, self.start, initial, self.costs, ledger) == OK
+        costs = for_assets(self.costs, target.shape[1])
+        assert simulate(self.prices(until, scale), target, decide, self.start, initial, costs, ledger) == OK
         return ledger
 
 
@@ -89,7 +91,7 @@ def worlds(draw: st.DrawFn, short: bool | None = None, invested: bool = False, p
         target[t + 1] = target[t]
     decide = rng.random(n_bars) < draw(st.sampled_from([0.1, 0.5, 1.0]))
     start = draw(st.integers(0, n_bars - 2))
-    terms = Execution(cost / 2, cost / 2, rate, borrow, delay, on_change)
+    terms = terms_of(cost / 2, cost / 2, rate, borrow, delay, on_change)
     dividend, ended = None, None
     if not plain and draw(st.booleans()):
         dividend = np.where(rng.random(close.shape) < 0.1, rng.uniform(0.0, 0.02, close.shape), 0.0)
@@ -187,7 +189,7 @@ def test_a_repeated_target_right_after_its_fill_is_no_order(world: World) -> Non
     flat = np.ones_like(world.close)
     decide = np.ones_like(world.decide)
     target = np.broadcast_to(world.target[0], world.target.shape)
-    quiet = World(flat, flat, target, decide, 1, Execution(world.costs.commission, world.costs.slippage, 0.0))
+    quiet = World(flat, flat, target, decide, 1, terms_of(world.costs.commission, world.costs.slippage, 0.0))
     ledger = quiet.run()
     assert not ledger.traded[2:].any()
     assert np.array_equal(ledger.equity[2:], np.full(len(flat) - 2, ledger.equity[1]))

@@ -11,11 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from regimefolio.core.types import read_only
 from regimefolio.kernels import ledger as ledgers
 from regimefolio.kernels.terms import NO_FRICTIONS, Execution, Frictions
 from regimefolio.kernels.terms import NONE as NOTHING
 from tests.reference import twin
 from tests.reference.test_twin import CAPITAL, Case, bars_agree, case, metrics_agree, run_kernel, run_twin, same
+from tests.terms import terms_of
 
 Float = NDArray[np.float64]
 
@@ -44,11 +46,29 @@ def rub(c: Case, terms: Frictions, seed: int, money: float = CAPITAL) -> Case:
 
 
 def terms(commission: float = 0.0005, slippage: float = 0.0, delay: int = 0, on_change: bool = False) -> Execution:
-    return Execution(commission, slippage, 0.0001, 0.0003, delay=delay, on_change=on_change, financing_rate=0.0005)
+    return terms_of(commission, slippage, 0.0001, 0.0003, delay=delay, on_change=on_change, financing_rate=0.0005)
 
 
 LEVELS = (0.0, 0.02, 0.05)
 LEVELS_SHORT = (-0.05, 0.0, 0.02, 0.05)
+
+EVERYTHING = NONE._replace(
+    per_order=20.0,
+    per_share=0.01,
+    impact=0.5,
+    participation=0.03,
+    carry=True,
+    whole=True,
+    min_value=300.0,
+    band=0.002,
+    relative_band=0.1,
+)
+
+
+def tiers(*each: tuple[float, float]) -> Float:
+    """Sizes from which on another commission is charged, and by how much it differs."""
+    return read_only(np.array(each).T)
+
 
 FRICTION_CASES = {
     "units alone": rub(case("units", 0), NONE, 1),
@@ -58,7 +78,7 @@ FRICTION_CASES = {
     "impact": rub(case("impact", 3000, missing=0.1, at_open=True), NONE._replace(impact=0.8), 5),
     "impact, late": rub(case("impact late", 3000, short=True, costs=terms(delay=2)), NONE._replace(impact=0.8), 6),
     "impact, nothing else": rub(
-        case("impact alone", 3000, costs=Execution(0.0, 0.0, 0.0)), NONE._replace(impact=1.0), 7
+        case("impact alone", 3000, costs=terms_of(0.0, 0.0, 0.0)), NONE._replace(impact=1.0), 7
     ),
     "participation": rub(case("part", 4000, missing=0.1), NONE._replace(participation=0.02), 8),
     "participation, short": rub(case("part short", 4000, short=True), NONE._replace(participation=0.02), 9),
@@ -105,9 +125,23 @@ FRICTION_CASES = {
         NONE._replace(impact=0.7, participation=0.05, carry=True, relative_band=0.1, step=0.7),
         22,
     ),
+    "tiers": rub(
+        case("tiers", 1800, missing=0.1), NONE._replace(tiers=tiers((20_000.0, -0.0003), (80_000.0, -0.0001))), 27
+    ),
+    "tiers, short": rub(
+        case("tiers short", 1800, short=True, at_open=True, costs=terms(0.004, 0.001)),
+        NONE._replace(tiers=tiers((10_000.0, -0.002), (40_000.0, 0.003), (90_000.0, -0.0045))),
+        28,
+    ),
+    "smallest fee": rub(case("fee", 4000, short=True, missing=0.05), NONE._replace(min_fee=15.0, per_share=0.01), 29),
+    "tiers, short of cash": rub(
+        case("tiers cash", 7000, every=1, levels=(0.0, 0.05, 0.12), missing=0.05, costs=terms(0.003, on_change=True)),
+        NONE._replace(tiers=tiers((30_000.0, -0.0028)), min_fee=50.0, impact=0.5),
+        30,
+    ),
     "everything": rub(
         case("all", 200, every=4, short=True, at_open=True, missing=0.05, dividends=0.03, costs=terms(delay=1)),
-        Frictions(20.0, 0.01, 0.5, 0.03, True, True, 300.0, 0.002, 0.1, 0.8, NOTHING, NOTHING, NOTHING),
+        EVERYTHING._replace(step=0.8),
         23,
     ),
     "everything, on change": rub(
@@ -121,7 +155,7 @@ FRICTION_CASES = {
             dividends=0.03,
             costs=terms(on_change=True),
         ),
-        Frictions(20.0, 0.01, 0.5, 0.03, True, True, 300.0, 0.002, 0.1, 1.0, NOTHING, NOTHING, NOTHING),
+        EVERYTHING,
         24,
     ),
 }
@@ -156,8 +190,48 @@ def test_every_friction_matters(name: str) -> None:
 
 def test_cash_falls_short_where_a_case_says_so() -> None:
     assert any(bar.cash < -1.0 for bar in run_twin(FRICTION_CASES["in debt"])[1])
-    c = FRICTION_CASES["short of cash, on change"]
-    assert any(math.isnan(w) for w in run_twin(c)[0].ordered.values())  # to be ordered again
+    for name in ("short of cash, on change", "tiers, short of cash"):
+        ordered = run_twin(FRICTION_CASES[name])[0].ordered
+        assert any(math.isnan(w) for w in ordered.values())  # to be ordered again
+
+
+@settings(deadline=None)
+@given(st.integers(0, 2**32 - 1), st.integers(1, 4), st.sampled_from([0.0, 0.3]))
+def test_targets_are_met_after_costs(seed: int, n_tiers: int, impact: float) -> None:
+    """Tiers up or down, of up to 20%: what is held is the target of the equity after costs, to 1e-13."""
+    rng = np.random.default_rng(seed)
+    n_assets = 6
+    close = read_only(np.full((4, n_assets), 10.0))
+    target = np.zeros((4, n_assets))
+    target[:2] = rng.dirichlet(np.ones(n_assets), 2) * np.where(rng.random((2, n_assets)) < 0.4, -1.0, 1.0)
+    rates = rng.uniform(0.0, 0.2, n_tiers + 1)
+    bounds = np.sort(CAPITAL * 10.0 ** rng.uniform(-6.0, 0.0, n_tiers))
+    dear = NONE._replace(
+        tiers=tiers(*zip(bounds, np.diff(rates), strict=True)), min_fee=float(rng.choice([0.0, 5000.0])), impact=impact
+    )
+    c = rub(Case(close, close, target, np.arange(4) < 2, 1, terms_of(float(rates[0]))), dear, seed)
+    status, ledger = run_kernel(c)
+    assert status == ledgers.OK
+    for t in (1, 2):
+        assert ledger.cost[t] > 0.0
+        traded = ledger.traded[t] != 0.0
+        assert ledger.weights[t][traded] == pytest.approx(target[t - 1][traded], rel=1e-12, abs=1e-13)
+
+
+def test_tiers_that_newtons_method_alone_would_run_in_circles_on() -> None:
+    """A steep stretch between two flat ones: each of Newton's steps leads from one flat one to the other."""
+    rates = (0.44357521, 0.01369245, 0.45458346)
+    bounds = (140_424.54, 469_803.08)
+    after, grown = 1_038_615.0, 1.019573  # equity after the short sale of bar 1, and what became of its price
+    sold = 1.9 * after
+    paid = rates[0] * bounds[0] + rates[1] * (bounds[1] - bounds[0]) + rates[2] * (sold - bounds[1])
+    close = read_only(np.array([[10.0], [10.0], [10.0 * grown]]))
+    dear = NONE._replace(tiers=tiers(*zip(bounds, np.diff(rates), strict=True)))
+    c = Case(close, close, np.full((3, 1), -1.9), np.arange(3) < 2, 1, terms_of(rates[0]), capital=after + paid)
+    _, ledger = run_kernel(rub(c, dear, 0))
+    assert ledger.equity[1] == pytest.approx(after, rel=1e-12)
+    assert ledger.cost[2] > 0.0
+    assert ledger.weights[2, 0] == pytest.approx(-1.9, rel=1e-13)
 
 
 @st.composite
@@ -200,19 +274,23 @@ def markets(draw: st.DrawFn) -> Case:
         """One of some amounts, and a little more."""
         return draw(st.sampled_from(amounts)) * float(rng.uniform(1.0, 1.1))
 
-    execution = Execution(
+    execution = terms_of(
         some(0.0, 0.001),
         some(0.0, 0.001),
-        some(0.0, 0.0005),
-        some(0.0, 0.001),
+        some(0.0, 0.0005) * rng.uniform(-1.0, 1.0, draw(st.sampled_from([1, n_bars]))),
+        some(0.0, 0.001) * rng.random((draw(st.sampled_from([1, n_bars])), n_assets)),
         delay=draw(st.sampled_from([0, 0, 1, 2])),
         on_change=draw(st.booleans()),
         financing_rate=some(0.0, 0.001),
     )
+    bounds = np.sort(rng.uniform(1_000.0, 400_000.0, draw(st.integers(0, 3))))
+    commission = rng.uniform(0.0, draw(st.sampled_from([0.001, 0.2])), bounds.size + 1)
     frictions = NONE._replace(
         per_order=some(0.0, 10.0, 3000.0, 300_000.0),
         per_share=some(0.0, 0.02, 0.5),
-        impact=some(0.0, 0.0, 0.7, 70.0),
+        min_fee=some(0.0, 0.0, 10.0, 3000.0),
+        tiers=tiers(*zip(bounds, np.diff(commission), strict=True)) if bounds.size else NOTHING,
+        impact=some(0.0, 0.0, 0.7) if bounds.size else some(0.0, 0.0, 0.7, 70.0),
         participation=some(math.inf, math.inf, 0.03, 0.3),
         carry=draw(st.booleans()),
         whole=draw(st.booleans()),
@@ -221,6 +299,8 @@ def markets(draw: st.DrawFn) -> Case:
         relative_band=some(0.0, 0.0, 0.2),
         step=draw(st.sampled_from([1.0, 1.0, 0.55])),
     )
+    if bounds.size:
+        execution = execution._replace(commission=float(commission[0]))
     decide = rng.random(n_bars) < draw(st.sampled_from([0.3, 1.0]))
     start = draw(st.integers(0, min(3, n_bars - 1)))
     return rub(Case(fill, close, target, decide, start, execution, events), frictions, int(rng.integers(2**32)))

@@ -13,10 +13,11 @@ from hypothesis import HealthCheck, Phase, find, given, settings
 from hypothesis import strategies as st
 
 from regimefolio.kernels.ledger import BANKRUPT
-from regimefolio.kernels.terms import NO_FRICTIONS, Execution
+from regimefolio.kernels.terms import NO_FRICTIONS
 from tests.reference import twin
 from tests.reference.test_frictions import rub, trips_agree
 from tests.reference.test_twin import CAPITAL, Case, Float, bars_agree, prices_at, run_kernel, run_twin
+from tests.terms import terms_of
 
 START_OF_RUN = twin.Bar(CAPITAL, CAPITAL, 0.0, 0.0, 0.0, CAPITAL, {}, {}, {})
 ANY = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -138,7 +139,7 @@ def markets(draw: st.DrawFn, long_only: bool = False) -> Case:
         rules = replace(risk.volatility.rules, max_gross=1.0)
         risk = replace(risk, volatility=replace(risk.volatility, rules=rules))
     rate = draw(st.sampled_from([0.0, 0.0003]))
-    terms = Execution(
+    terms = terms_of(
         draw(st.sampled_from([0.0, 0.002])),
         draw(st.sampled_from([0.0, 0.002])),
         rate,
@@ -209,7 +210,7 @@ def ordered(c: Case, t: int, before: twin.Bar, bar: twin.Bar) -> dict[str, float
 
 def money_moved(c: Case, t: int, before: twin.Bar, bar: twin.Bar) -> float:
     """What interest, events, orders, stops and costs did to the cash of a bar."""
-    flows = [before.cash * (c.costs.cash_rate if before.cash > 0.0 else c.costs.financing_rate), -bar.cost]
+    flows = [before.cash * (c.costs.cash_rate[0] if before.cash > 0.0 else c.costs.financing_rate[0]), -bar.cost]
     flows += [before.shares.get(event.symbol, 0.0) * event.pay for event in c.events.get(t, ())]
     flows += [-d for d in ordered(c, t, before, bar).values()]
     return math.fsum([*flows, *(-e.shares * e.price for exits in bar.exits.values() for e in exits)])

@@ -16,11 +16,12 @@ from regimefolio.core.types import DELISTING, ORDER, TRADE, Simulation, read_onl
 from regimefolio.evaluation.round_trips import walk
 from regimefolio.kernels import ledger as ledgers
 from regimefolio.kernels.simulate import decision_return
-from regimefolio.kernels.terms import NO_FRICTIONS, Execution
+from regimefolio.kernels.terms import NO_FRICTIONS
 from regimefolio.kernels.trips import NO_FILL, Trips
 from tests.reference import twin
 from tests.reference.test_frictions import FRICTION_CASES, markets
 from tests.reference.test_twin import CAPITAL, CASES, Case, happening, run_kernel, run_twin, same
+from tests.terms import for_assets, rate, terms_of
 
 Float = NDArray[np.float64]
 
@@ -31,7 +32,7 @@ def traded_at(c: Case, at_open: bool, low: Float | None = None, high: Float | No
     """What a case is traded at; ranges are its closes, if not said."""
     prices = ledgers.prices_of(c.fill, c.close, happening(c) if c.events else None)
     low, high = (c.close if each is None else read_only(each) for each in (low, high))
-    return Traded(prices, low, high, at_open, c.costs)
+    return Traded(prices, low, high, at_open, for_assets(c.costs, c.close.shape[1]))
 
 
 def simulation_of(c: Case, ledger: ledgers.Ledger, prices: ledgers.Prices) -> Simulation:
@@ -111,7 +112,10 @@ def interest(c: Case, t: Told) -> float:
     """What the cash of a shared account earned, and what it cost to owe."""
     end = c.start + int(np.count_nonzero(np.cumprod(np.append(1.0, t.ledger.equity[c.start :])[:-1] > 0.0)))
     before = np.concatenate([[c.capital], t.ledger.cash[c.start : end - 1]])
-    return float((before * np.where(before > 0.0, c.costs.cash_rate, c.costs.financing_rate)).sum())
+    above, below = (
+        np.broadcast_to(each, len(c.close))[c.start : end] for each in (c.costs.cash_rate, c.costs.financing_rate)
+    )
+    return float((before * np.where(before > 0.0, above, below)).sum())
 
 
 @pytest.mark.parametrize("name", EVERY)
@@ -136,7 +140,7 @@ def test_what_trips_made_is_the_profit_but_for_interest(c: Case) -> None:
 def test_so_it_is_where_every_asset_has_an_account(c: Case, charged: bool) -> None:
     terms = c.costs._replace(apart=True)
     if not charged:  # interest of an account that is closed is looked at below
-        terms = terms._replace(cash_rate=0.0, financing_rate=0.0)
+        terms = terms._replace(cash_rate=rate(0.0), financing_rate=rate(0.0))
     c = replace(c, costs=terms, frictions=NO_FRICTIONS)
     t = tell(c)
     counts_agree(t)
@@ -150,7 +154,7 @@ def test_so_it_is_where_every_asset_has_an_account(c: Case, charged: bool) -> No
 def test_an_account_that_is_closed_ends_its_trip_at_the_price_of_its_ruin() -> None:
     close = np.array([[100.0, 50.0], [100.0, 50.0], [250.0, 50.0], [260.0, 55.0], [260.0, 60.0]])
     close.setflags(write=False)
-    terms = Execution(0.0005, 0.0005, 0.001, 0.0002, apart=True)
+    terms = terms_of(0.0005, 0.0005, 0.001, 0.0002, apart=True)
     t = tell(Case(close, close, np.array([[-0.9, 1.0]] * 5), np.ones(5, np.bool_), 1, terms))
     counts_agree(t)
     assert t.trips.last_bar.tolist() == [2, 4]
@@ -178,7 +182,7 @@ def test_the_price_of_a_ruin_is_that_at_which_it_was_found(fill: float, close: f
     for array in (closes, fills):
         array.setflags(write=False)
     decide = np.array([True, False, False, False])
-    terms = Execution(0.0, 0.0, 0.05, apart=True)
+    terms = terms_of(0.0, 0.0, 0.05, apart=True)
     t = tell(Case(fills, closes, np.array([[-0.9, 0.5]] * 4), decide, 1, terms))
     counts_agree(t)
     sold = 0.9 * 1.05 * CAPITAL / 2
@@ -241,9 +245,9 @@ def read_off(c: Case, t: Told, n: int) -> list[Read]:
             if not t.traded.at_open:  # the bar's range is made before its fill
                 trip.goes_to(float(t.traded.low[bar, n]))
                 trip.goes_to(float(t.traded.high[bar, n]))
-            trip.fees += (
-                c.costs.borrow_rate * max(-trip.side, 0) * trip.size * float(t.traded.prices.at_close[bar - 1, n])
-            )
+            fees = t.traded.terms.borrow_rate
+            charged = float(fees[min(bar, len(fees) - 1), n]) if fees.size else 0.0
+            trip.fees += charged * max(-trip.side, 0) * trip.size * float(t.traded.prices.at_close[bar - 1, n])
             events = [e for e in c.events.get(bar, ()) if e.symbol == str(n) and not e.ends]
             trip.dividends += math.fsum(trip.side * trip.size * e.pay for e in events)
         traded, price = float(t.ledger.traded[bar, n]), float(t.traded.prices.at_fill[bar, n])

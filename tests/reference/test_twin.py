@@ -22,12 +22,13 @@ from regimefolio.kernels.guards import LONGS, SHORTS
 from regimefolio.kernels.terms import NO_FRICTIONS, NO_GUARDS, Execution, Frictions, Guards
 from regimefolio.kernels.volatility import Scaling, scale_row
 from tests.reference import twin
+from tests.terms import for_assets, rate, terms_of
 
 Float = NDArray[np.float64]
 Bool = NDArray[np.bool_]
 
 PPY, RF, CAPITAL = 252.0, 0.00005, 1e6
-TEN_BP = Execution(0.0005, 0.0005, 0.0)
+TEN_BP = terms_of(0.0005, 0.0005, 0.0)
 
 
 def same(kernel: float, reference: float, what: object) -> None:
@@ -115,24 +116,27 @@ def case(
     return Case(fill, close, target, np.arange(n_bars) % every == 0, start, costs, events)
 
 
+DAILY = 0.0001 * np.random.default_rng(7).standard_normal(260)
+FEES = 0.001 * np.random.default_rng(8).random((260, 20))
+
 CASES = {
     "closes": case("closes", 0),
     "every bar": case("every bar", 3000, every=1, n_bars=130),
     "from bar 0": case("from bar 0", 6000, start=0),
-    "no costs": case("no costs", 1000, costs=Execution(0.0, 0.0, 0.0)),
-    "open, interest": case("open", 2000, at_open=True, costs=Execution(0.001, 0.002, 0.0001)),
+    "no costs": case("no costs", 1000, costs=terms_of(0.0, 0.0, 0.0)),
+    "open, interest": case("open", 2000, at_open=True, costs=terms_of(0.001, 0.002, 0.0001)),
     "missing bars": case("missing", 4000, missing=0.1, at_open=True),
-    "long and short": case("short", 5000, short=True, missing=0.05, costs=Execution(0.001, 0.001, 0.0002)),
-    "borrowed": case("borrowed", 5500, short=True, missing=0.05, costs=Execution(0.001, 0.0, 0.0001, 0.0007)),
-    "two bars late": case("late", 2500, missing=0.1, at_open=True, costs=Execution(0.001, 0.0, 0.0001, delay=2)),
-    "late from bar 0": case("late 0", 1500, start=0, every=1, n_bars=60, costs=Execution(0.001, 0.0, 0.0, delay=1)),
+    "long and short": case("short", 5000, short=True, missing=0.05, costs=terms_of(0.001, 0.001, 0.0002)),
+    "borrowed": case("borrowed", 5500, short=True, missing=0.05, costs=terms_of(0.001, 0.0, 0.0001, 0.0007)),
+    "two bars late": case("late", 2500, missing=0.1, at_open=True, costs=terms_of(0.001, 0.0, 0.0001, delay=2)),
+    "late from bar 0": case("late 0", 1500, start=0, every=1, n_bars=60, costs=terms_of(0.001, 0.0, 0.0, delay=1)),
     "on change": case(
         "on change",
         3500,
         missing=0.1,
         every=1,
         levels=(0.0, 0.02, 0.05),
-        costs=Execution(0.001, 0.001, 0.0001, on_change=True),
+        costs=terms_of(0.001, 0.001, 0.0001, on_change=True),
     ),
     "apart": case(
         "apart",
@@ -140,7 +144,7 @@ CASES = {
         missing=0.1,
         every=1,
         levels=(0.0, 1.0, 1.0, 0.6),
-        costs=Execution(0.001, 0.0, 0.0002, apart=True),
+        costs=terms_of(0.001, 0.0, 0.0002, apart=True),
     ),
     "apart, long and short": case(
         "apart short",
@@ -149,7 +153,24 @@ CASES = {
         at_open=True,
         every=2,
         levels=(-0.8, 0.0, 0.4, 1.0),
-        costs=Execution(0.0005, 0.001, 0.0001, 0.0003, delay=1, on_change=True, apart=True),
+        costs=terms_of(0.0005, 0.001, 0.0001, 0.0003, delay=1, on_change=True, apart=True),
+    ),
+    "rates that change": case(
+        "rates",
+        5500,
+        short=True,
+        missing=0.05,
+        costs=terms_of(0.001, 0.0, DAILY, 3.0 * FEES, financing_rate=DAILY + 0.0002),
+    ),
+    "rates that change, apart": case(
+        "rates apart",
+        5500,
+        missing=0.05,
+        levels=(-0.8, 0.0, 0.4, 1.0),
+        costs=terms_of(0.001, 0.0, DAILY, FEES, apart=True, financing_rate=DAILY + 0.0002),
+    ),
+    "a fee for each symbol": case(
+        "fees", 5500, short=True, missing=0.05, costs=terms_of(0.001, 0.0, 0.0001, FEES[7], financing_rate=0.0003)
     ),
     "dividends and delistings": case("paid", 1200, missing=0.05, at_open=True, dividends=0.05),
     "dividends on shorts": case("paid short", 2200, short=True, missing=0.05, dividends=0.05),
@@ -158,7 +179,7 @@ CASES = {
         3200,
         every=1,
         levels=(0.0, 0.02, 0.05),
-        costs=Execution(0.001, 0.001, 0.0001, on_change=True),
+        costs=terms_of(0.001, 0.001, 0.0001, on_change=True),
         dividends=0.05,
     ),
     "dividends, apart": case(
@@ -167,7 +188,7 @@ CASES = {
         missing=0.05,
         every=2,
         levels=(-0.8, 0.0, 0.4, 1.0),
-        costs=Execution(0.0005, 0.001, 0.0001, 0.0003, apart=True),
+        costs=terms_of(0.0005, 0.001, 0.0001, 0.0003, apart=True),
         dividends=0.05,
     ),
 }
@@ -186,7 +207,7 @@ def happening(c: Case) -> ledgers.Events:
 def run_kernel(c: Case) -> tuple[int, ledgers.Ledger]:
     ledger = ledgers.empty_ledger(len(c.close), c.close.shape[1], record=True, stops=True)
     prices = ledgers.prices_of(c.fill, c.close, happening(c) if c.events else None)
-    terms = c.costs._replace(frictions=c.frictions, guards=guards(c))
+    terms = for_assets(c.costs._replace(frictions=c.frictions, guards=guards(c)), c.close.shape[1])
     status = simulate.simulate(prices, scaled(c), c.decide, c.start, c.capital, terms, ledger)
     return status, ledger
 
@@ -251,12 +272,17 @@ def scaled(c: Case) -> Float:
     return target
 
 
-def frictions(f: Frictions) -> twin.Frictions:
-    """The same, by bar and symbol."""
+def frictions(f: Frictions, commission: float) -> twin.Frictions:
+    """The same, by bar and symbol, and the commission of each tier after the first one's."""
     units, money, volatility = (
         {t: prices_at(row) for t, row in enumerate(panel)} for panel in (f.units, f.money, f.volatility)
     )
-    return twin.Frictions(*f[:-3], units=units, money=money, volatility=volatility)
+    told = f._asdict() | {"units": units, "money": money, "volatility": volatility}
+    if f.tiers.size:
+        told["tiers"] = list(zip(f.tiers[0].tolist(), (commission + f.tiers[1].cumsum()).tolist(), strict=True))
+    else:
+        told["tiers"] = []
+    return twin.Frictions(**told)
 
 
 def run_twin(c: Case) -> tuple[twin.Account, list[twin.Bar]]:
@@ -270,16 +296,18 @@ def run_twin(c: Case) -> tuple[twin.Account, list[twin.Bar]]:
         c.start,
     )
 
+    borrow = [prices_at(row) for row in for_assets(terms, n).borrow_rate] or [{}]
+
     def account(capital: float) -> twin.Account:
-        cost = terms.commission + terms.slippage
         return twin.Account(
             capital,
-            cost,
-            terms.cash_rate,
-            terms.borrow_rate,
+            terms.commission,
+            terms.slippage,
+            terms.cash_rate.tolist(),
+            borrow,
             terms.on_change,
-            terms.financing_rate,
-            frictions(c.frictions),
+            terms.financing_rate.tolist(),
+            frictions(c.frictions, terms.commission),
         )
 
     if not terms.apart:
@@ -292,6 +320,11 @@ def run_twin(c: Case) -> tuple[twin.Account, list[twin.Bar]]:
         first.closed_trips += other.closed_trips
         first.open_trips |= other.open_trips
     return first, bars
+
+
+def changing(n_bars: int) -> Float:
+    """A risk-free return that is another one at every bar."""
+    return rate(RF + 0.001 * np.cos(np.arange(n_bars)))
 
 
 def bars_agree(name: str, c: Case, ledger: ledgers.Ledger, bars: Sequence[twin.Bar]) -> None:
@@ -321,17 +354,19 @@ def metrics_agree(name: str, c: Case, ledger: ledgers.Ledger, account: twin.Acco
     benchmark = np.concatenate(([np.nan], index[1:] / index[:-1] - 1.0))
     benchmark[::17] = np.nan
     values = np.empty(len(metrics.NAMES))
-    metrics.all_metrics(ledger, CAPITAL, c.start, benchmark, PPY, RF, values)
     equity = [bar.equity for bar in bars]
-    expected = {
-        **twin.equity_metrics(equity, CAPITAL, PPY, RF),
-        **twin.ledger_metrics(bars, account, CAPITAL, PPY),
-        **twin.benchmark_metrics(equity, CAPITAL, benchmark[c.start :].tolist(), PPY, RF),
-    }
-    assert set(expected) == set(metrics.NAMES)
-    for metric, value in zip(metrics.NAMES, values, strict=True):
-        scale = CAPITAL if metric in ("costs", "average_win", "average_loss") else 1.0
-        same(value / scale, expected[metric] / scale, (name, metric))
+    for free in (rate(RF), changing(len(c.close))):
+        metrics.all_metrics(ledger, CAPITAL, c.start, benchmark, PPY, free, values)
+        by_bar = np.broadcast_to(free, len(c.close))[c.start :].tolist()
+        expected = {
+            **twin.equity_metrics(equity, CAPITAL, PPY, by_bar),
+            **twin.ledger_metrics(bars, account, CAPITAL, PPY),
+            **twin.benchmark_metrics(equity, CAPITAL, benchmark[c.start :].tolist(), PPY, by_bar),
+        }
+        assert set(expected) == set(metrics.NAMES)
+        for metric, value in zip(metrics.NAMES, values, strict=True):
+            scale = CAPITAL if metric in ("costs", "average_win", "average_loss") else 1.0
+            same(value / scale, expected[metric] / scale, (name, metric, free.size))
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -365,12 +400,15 @@ def test_every_regime_metric_agrees(name: str) -> None:
     for t, value in expected.items():
         same(returns[t], value, (name, t))
     table = np.empty((3, len(metrics.REGIME_NAMES)))
-    metrics.regime_metrics(returns, label, 3, PPY, RF, table)
-    for k in range(3):
-        reference = twin.regime_metrics(expected, label.tolist(), k, PPY, RF)
-        assert set(reference) == set(metrics.REGIME_NAMES)
-        for metric, value in zip(metrics.REGIME_NAMES, table[k], strict=True):
-            same(value, reference[metric], (name, k, metric))
+    for free in (rate(RF), changing(len(c.close))):
+        earned = simulate.of_decisions(free, c.costs.delay)
+        metrics.regime_metrics(returns, label, 3, PPY, earned, table)
+        by_decision = [float(free[min(t + 2 + c.costs.delay, free.size - 1)]) for t in range(len(c.close))]
+        for k in range(3):
+            reference = twin.regime_metrics(expected, label.tolist(), k, PPY, by_decision)
+            assert set(reference) == set(metrics.REGIME_NAMES)
+            for metric, value in zip(metrics.REGIME_NAMES, table[k], strict=True):
+                same(value, reference[metric], (name, k, metric))
 
 
 SECTORS = {str(n): "abcde"[n % 5] for n in range(20)}
@@ -457,7 +495,7 @@ def test_bankruptcy_agrees() -> None:
     close = np.array([[100.0, 50.0], [100.0, 50.0], [250.0, 50.0], [260.0, 50.0], [260.0, 50.0]])
     close.setflags(write=False)
     target = np.array([[-0.9, 0.1]] * 5)
-    c = Case(close, close, target, np.zeros(5, np.bool_), 1, Execution(0.0005, 0.0005, 0.0))
+    c = Case(close, close, target, np.zeros(5, np.bool_), 1, terms_of(0.0005, 0.0005, 0.0))
     status, ledger = run_kernel(c)
     account, bars = run_twin(c)
     assert status == ledgers.BANKRUPT
@@ -469,9 +507,9 @@ def test_bankruptcy_agrees() -> None:
     assert not ledger.shares.any()
     assert ledger.trips[5] == len(account.open_trips) == 2
     values = np.empty(len(metrics.NAMES))
-    metrics.all_metrics(ledger, CAPITAL, 1, np.empty(0), PPY, 0.0, values)
+    metrics.all_metrics(ledger, CAPITAL, 1, np.empty(0), PPY, rate(0.0), values)
     expected = {
-        **twin.equity_metrics([bar.equity for bar in bars], CAPITAL, PPY, 0.0),
+        **twin.equity_metrics([bar.equity for bar in bars], CAPITAL, PPY, [0.0] * len(bars)),
         **twin.ledger_metrics(bars, account, CAPITAL, PPY),
     }
     got = dict(zip(metrics.NAMES, values.tolist(), strict=True))
@@ -485,7 +523,7 @@ def test_an_account_that_is_closed_leaves_its_debt() -> None:
     close = np.array([[100.0, 50.0], [100.0, 50.0], [250.0, 50.0], [260.0, 55.0], [260.0, 60.0]])
     close.setflags(write=False)
     target = np.array([[-0.9, 1.0]] * 5)
-    terms = Execution(0.0005, 0.0005, 0.001, 0.0002, apart=True)
+    terms = terms_of(0.0005, 0.0005, 0.001, 0.0002, apart=True)
     c = Case(close, close, target, np.ones(5, np.bool_), 1, terms)
     status, ledger = run_kernel(c)
     account, bars = run_twin(c)
@@ -504,7 +542,7 @@ def test_accounts_that_owe_more_than_they_have_end_the_run() -> None:
     close = np.array([[100.0, 50.0], [100.0, 50.0], [450.0, 50.0], [260.0, 55.0]])
     close.setflags(write=False)
     target = np.array([[-0.9, 1.0]] * 4)
-    c = Case(close, close, target, np.ones(4, np.bool_), 1, Execution(0.0005, 0.0005, 0.0, apart=True))
+    c = Case(close, close, target, np.ones(4, np.bool_), 1, terms_of(0.0005, 0.0005, 0.0, apart=True))
     status, ledger = run_kernel(c)
     _, bars = run_twin(c)
     assert status == ledgers.BANKRUPT

@@ -1,7 +1,9 @@
 """From target weights to money: one complete backtest, or a batch of them that shares its indicators."""
 
+from regimefolio.backtest.commission import Tier, tiers_of
 from regimefolio.backtest.executors import Died, Overdue, in_order, in_processes
 from regimefolio.backtest.manager import BacktestManager, Trial, TrialResult
+from regimefolio.backtest.rates import Interest, interest
 from regimefolio.backtest.risk import NO_RISK, DrawdownBrake, RiskSpec, Stop
 from regimefolio.backtest.runner import BacktestRunner, Prepared, Run, Traded, prepare, run_backtest
 from regimefolio.backtest.spec import BacktestSpec, ExecutionSpec, StrategyEntry, load_market, rate_of_cash
@@ -14,6 +16,7 @@ __all__ = [
     "Died",
     "DrawdownBrake",
     "ExecutionSpec",
+    "Interest",
     "Overdue",
     "Prepared",
     "RiskSpec",
@@ -21,12 +24,15 @@ __all__ = [
     "Stop",
     "StrategyEntry",
     "Traded",
+    "Tier",
     "Trial",
     "TrialResult",
     "in_order",
     "in_processes",
+    "interest",
     "load_market",
     "prepare",
     "rate_of_cash",
     "run_backtest",
+    "tiers_of",
 ]

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from regimefolio.backtest.rates import interest
 from regimefolio.backtest.risk import NO_RISK, RiskSpec
 from regimefolio.backtest.spec import BacktestSpec, ExecutionSpec, load_market
 from regimefolio.backtest.terms import endings, execution_terms, traded_prices, traded_ranges
@@ -29,9 +30,9 @@ from regimefolio.core.types import (
     read_only,
 )
 from regimefolio.kernels.ledger import BANKRUPT, Books, Prices, empty_books
-from regimefolio.kernels.metrics import NAMES, REGIME_NAMES, metrics_of_books, reasons, regime_metrics
+from regimefolio.kernels.metrics import NAMES, REGIME_NAMES, metrics_of_books, part_of, reasons, regime_metrics
 from regimefolio.kernels.replay import Opinions, Schedule, replay
-from regimefolio.kernels.simulate import decision_return
+from regimefolio.kernels.simulate import decision_return, of_decisions
 from regimefolio.kernels.terms import Execution
 from regimefolio.kernels.weights import GIVEN
 from regimefolio.market import Dataset, Market
@@ -64,6 +65,7 @@ class Run:
 
     `row` (T,) is the row of the ensemble's weights that ruled at each bar, `decide` (T,) the bars that decided,
     `target` (T, N) what they decided, NaN elsewhere; (0, 0) where the run was not recorded, and `conflicts` None.
+    `risk_free` is the mean of the risk-free rate, a year, on the bars that trade.
     `assumed` are the assets that were taken to be delisted since nobody said why they have no bars any more, and when.
     `regimes` were known, if any; `traded` is what it was traded at, None where the run was not recorded.
     """
@@ -75,6 +77,7 @@ class Run:
     row: Int
     decide: Bool
     target: Float
+    risk_free: float
     conflicts: Conflicts | None = None
     assumed: tuple[tuple[str, np.datetime64], ...] = ()
     regimes: RegimePath | None = None
@@ -116,9 +119,11 @@ class BacktestRunner:
     ----------
     initial_capital : float
         Money.
+    risk_free : float or str, optional
+        A year, or a file that the market knows; the execution's `cash_rate` if not said, so that interest on cash is no
+        gain for risk.
     risk : RiskSpec
-    risk_free : float, optional
-        A year; the execution's `cash_rate` if not said, so that interest on cash is no gain for risk.
+        What closes positions, and holds orders back.
 
     Raises
     ------
@@ -134,7 +139,7 @@ class BacktestRunner:
         portfolio: PortfolioSpec,
         execution: ExecutionSpec,
         initial_capital: float = 1_000_000.0,
-        risk_free: float | None = None,
+        risk_free: float | str | None = None,
         risk: RiskSpec = NO_RISK,
     ) -> None:
         must_be(Market, market, "market", "load_market gives one, or Market(panel)")
@@ -151,7 +156,8 @@ class BacktestRunner:
         self.prices = traded_prices(panel, self.fill, execution, self.ended)
         self._benchmark = _returns(market.benchmark, panel.n_bars)
         self._per_year = panel.periods_per_year
-        self._risk_free = (execution.cash_rate if risk_free is None else risk_free) / self._per_year
+        self.risk_free = interest(execution.cash_rate if risk_free is None else risk_free, market)
+        """Of each bar, (T,), or (1,) where it never changes."""
         self._terms = execution_terms(execution, portfolio, market, self.prices, risk)
 
     def signals(self, ensemble: Ensemble) -> SignalStack:
@@ -221,8 +227,9 @@ class BacktestRunner:
             books,
         )
         values = np.empty((len(ensembles), len(NAMES)))
-        metrics_of_books(books, self.initial_capital, start, self._benchmark, self._per_year, self._risk_free, values)
+        metrics_of_books(books, self.initial_capital, start, self._benchmark, self._per_year, self.risk_free, values)
         runs, assumed, traded = [], self._assumed(start), self._traded() if record else None
+        free = float(part_of(self.risk_free, slice(start, None)).mean()) * self._per_year
         for k, ensemble in enumerate(ensembles):
             simulation, by_regime = self._simulation(books, k, start), {}
             metrics = dict(zip(NAMES, values[k].tolist(), strict=True))
@@ -231,7 +238,7 @@ class BacktestRunner:
             conflicts = self.manager.conflicts(stack, ensemble, row, decide) if record else None
             target = books.target[k]
             why = reasons(values[k])
-            known = (conflicts, assumed, regimes, traded)
+            known = (free, conflicts, assumed, regimes, traded)
             runs.append(Run(simulation, metrics, why, by_regime, row, decide, target, *known))
         return runs
 
@@ -255,7 +262,8 @@ class BacktestRunner:
     def by_regime(self, decision_return: Float, label: Int, names: tuple[str, ...]) -> dict[str, dict[str, float]]:
         """The metrics of `REGIME_NAMES` in each regime, on this market's clock."""
         found = np.empty((len(names), len(REGIME_NAMES)))
-        regime_metrics(read_only(decision_return), read_only(label), len(names), self._per_year, self._risk_free, found)
+        earned = of_decisions(self.risk_free, self._terms.delay)
+        regime_metrics(read_only(decision_return), read_only(label), len(names), self._per_year, earned, found)
         return {
             name: dict(zip(REGIME_NAMES, row.tolist(), strict=True)) for name, row in zip(names, found, strict=True)
         }
@@ -370,10 +378,12 @@ def run_backtest(spec: BacktestSpec, folder: Path = Path()) -> tuple[Dataset, Ou
         Whatever is wrong with the file, the data, or both together.
     """
     must_be(BacktestSpec, spec, "spec", "read_backtest(file) reads one")
-    dataset, market = load_market(spec.data, spec.benchmark, folder)
+    dataset, market = load_market(spec.data, spec.benchmark, folder, spec.execution, spec.risk_free)
     runner, ensemble, regimes, start = prepare(spec, market)
     run = runner.run(ensemble, start, regimes)
     parameters: dict[str, Json] = {**spec.plain(), "data_fingerprint": dataset.fingerprint}
     if dataset.version:
         parameters["data_version"] = dataset.version
+    if market.rates:
+        parameters["rates_fingerprint"] = market.rates_fingerprint
     return dataset, run.outcome(parameters), run

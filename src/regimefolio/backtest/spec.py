@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -10,8 +11,10 @@ import numpy as np
 from pydantic import Field, PlainSerializer, PlainValidator, model_validator
 from pydantic_core import PydanticCustomError
 
+from regimefolio.backtest.commission import Commission, tiers_of
+from regimefolio.backtest.rates import BorrowFee, Interest, is_file, with_borrow_fees, with_interest
 from regimefolio.backtest.risk import RiskSpec
-from regimefolio.core.component import Model, Part, Plugins, Rate, placed_error
+from regimefolio.core.component import Model, Part, Plugins, placed_error
 from regimefolio.core.errors import ConfigError, MissingDataError, RegimefolioError
 from regimefolio.core.types import Float, Json, Panel, Times
 from regimefolio.market import Dataset, DataSpec, Market, load_data
@@ -32,11 +35,12 @@ class ExecutionSpec(Model):
         description="where the next bar fills: its open, its close, or for vwap its typical price, "
         "(high + low + close)/3; next_open where the data has opens, if not said",
     )
-    commission_bps: float = Field(5.0, ge=0, lt=5000, description="basis points of traded value")
+    commission_bps: Commission = Field(5.0, description="basis points of traded value, or a list of tiers")
     slippage_bps: float = Field(5.0, ge=0, lt=5000, description="basis points of traded value")
     spread_bps: float = Field(0.0, ge=0, lt=5000, description="quoted spread in basis points; half of it is paid")
     fee_per_order: float = Field(0.0, ge=0, description="money for every order")
     fee_per_share: float = Field(0.0, ge=0, description="money for every traded share, as it trades before adjustment")
+    min_fee_per_order: float = Field(0.0, ge=0, description="money that commission and fees of an order are at least")
     impact: float = Field(
         0.0,
         ge=0,
@@ -51,8 +55,8 @@ class ExecutionSpec(Model):
     )
     shares: Literal["fractional", "whole"] = Field("fractional", description="whether orders are of whole shares")
     min_order_value: float = Field(0.0, ge=0, description="money below which there is no order")
-    cash_rate: Rate = Field(0.0, description="interest on cash, a year: 0.02 is 2%")
-    financing_rate: Rate | None = Field(None, description="on cash below 0, a year; the cash_rate, if not said")
+    cash_rate: Interest = Field(0.0, description="interest on cash, a year: 0.02 is 2%; or file:rates.csv")
+    financing_rate: Interest | None = Field(None, description="on cash below 0, a year; the cash_rate, if not said")
     dividends: Literal["cash", "reinvest"] = Field(
         "cash", description="paid in cash, or put into the same asset at the close before; of data that tells dividends"
     )
@@ -64,7 +68,10 @@ class ExecutionSpec(Model):
     delisting_return: float = Field(
         0.0, ge=-1, le=10, description="on the last close, of a delisting that is assumed; -0.3 is a loss of 30%"
     )
-    borrow_rate: Annotated[Rate, Field(ge=0)] = Field(0.0, description="fee on what is held short, a year: 0.02 is 2%")
+    borrow_rate: BorrowFee = Field(
+        0.0,
+        description="fee on what is held short, a year: 0.02 is 2%; or {default: 0.005, GME: 0.3}, or file:borrow.csv",
+    )
     sizing: Literal["target_weight", "on_change"] = Field(
         "target_weight", description="trade at every rebalance, or only where an asset's target changed"
     )
@@ -75,14 +82,34 @@ class ExecutionSpec(Model):
 
     @property
     def proportional_cost(self) -> float:
-        """What a trade costs, as a fraction of its value: commission, slippage and half the spread."""
-        return (self.commission_bps + self.slippage_bps + 0.5 * self.spread_bps) * 1e-4
+        """What a trade costs, as a fraction of its value: commission of the dearest tier, slippage, half the spread."""
+        commission = max(tier.bps for tier in tiers_of(self.commission_bps))
+        return (commission + self.slippage_bps + 0.5 * self.spread_bps) * 1e-4
 
     @property
     def frictions(self) -> list[str]:
         """The fields that make a fill more than a cost in proportion to its value."""
-        names = ("fee_per_order", "fee_per_share", "impact", "max_participation", "shares", "min_order_value")
-        return [name for name in names if getattr(self, name) != type(self).model_fields[name].default]
+        names = ("fee_per_order", "fee_per_share", "min_fee_per_order", "impact", "max_participation", "shares")
+        asked = [
+            name for name in (*names, "min_order_value") if getattr(self, name) != type(self).model_fields[name].default
+        ]
+        return ["commission_bps", *asked] if len(tiers_of(self.commission_bps)) > 1 else asked
+
+    def of_files(self, market: Market, folder: Path) -> Market:
+        """The market that also knows the rates whose files are named here; relative ones start at `folder`.
+
+        Raises
+        ------
+        MissingDataError, DataError
+            A file is none of rates, or does not tell one where it is needed.
+        """
+        for name in ("cash_rate", "financing_rate", "borrow_rate"):
+            source = getattr(self, name)
+            if is_file(source):
+                read = with_borrow_fees if name == "borrow_rate" else with_interest
+                with placed("execution", name):
+                    market = read(market, source, folder)
+        return market
 
     def patience(self, panel: Panel) -> int | None:
         """Missing bars in a row after which an asset of this data is taken to be delisted; None: never."""
@@ -107,7 +134,7 @@ class ExecutionSpec(Model):
         return self.fill or ("next_open" if panel.open is not None else "next_close")
 
 
-def rate_of_cash(known: Mapping[str, Any]) -> float:
+def rate_of_cash(known: Mapping[str, Any]) -> float | str:
     """The risk-free rate where a file names none: the `cash_rate` of its execution, which is read before it."""
     execution: ExecutionSpec = known["execution"]
     return execution.cash_rate
@@ -156,7 +183,7 @@ class BacktestSpec(Model):
     execution: ExecutionSpec = ExecutionSpec()
     risk: RiskSpec = RiskSpec()
     initial_capital: float = Field(1_000_000.0, gt=0)
-    risk_free: Rate = Field(default_factory=rate_of_cash, description="a year; execution.cash_rate if not said")
+    risk_free: Interest = Field(default_factory=rate_of_cash, description="a year; execution.cash_rate if not said")
     regime_detector: Part[RegimeDetector] | None = None
     adaptive: dict[str, RegimeSettings] | None = None
 
@@ -209,11 +236,8 @@ def market_of(dataset: Dataset, benchmark: str | None, folder: Path = Path()) ->
     market = Market(dataset.panel, index=dataset.index)
     if benchmark is None:
         return market
-    try:
+    with placed("benchmark"):
         closes = _closes_from(benchmark, market, folder) if ":" in benchmark else market.series(benchmark)
-    except RegimefolioError as error:
-        error.place = ("benchmark",)
-        raise
     return Market(dataset.panel, index=dataset.index, benchmark=closes)
 
 
@@ -238,7 +262,32 @@ def _span(timestamps: Times) -> str:
     return f"{first} to {last}"
 
 
-def load_market(data: DataSpec, benchmark: str | None, folder: Path = Path()) -> tuple[Dataset, Market]:
-    """Read the data of a backtest or a workflow; relative paths start at `folder`."""
+def load_market(
+    data: DataSpec,
+    benchmark: str | None,
+    folder: Path = Path(),
+    execution: ExecutionSpec | None = None,
+    risk_free: float | str | None = None,
+) -> tuple[Dataset, Market]:
+    """Read the data of a backtest or a workflow, and the rates of files that its execution and `risk_free` name.
+
+    Relative paths start at `folder`.
+    """
     dataset = load_data(data, folder)
-    return dataset, market_of(dataset, benchmark, folder)
+    market = market_of(dataset, benchmark, folder)
+    if execution is not None:
+        market = execution.of_files(market, folder)
+    if isinstance(risk_free, str) and risk_free not in market.rates:
+        with placed("risk_free"):
+            market = with_interest(market, risk_free, folder)
+    return dataset, market
+
+
+@contextmanager
+def placed(*place: str) -> Iterator[None]:
+    """Give an error of what is read here its place in the file."""
+    try:
+        yield
+    except RegimefolioError as error:
+        error.place = place
+        raise

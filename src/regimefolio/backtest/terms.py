@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from regimefolio.backtest.commission import changes_of, tiers_of
+from regimefolio.backtest.rates import borrow_fees, interest
 from regimefolio.backtest.risk import NO_RANGES, Ranges, RiskSpec
 from regimefolio.backtest.spec import ExecutionSpec
 from regimefolio.core.errors import ConfigError, MissingDataError
@@ -152,7 +154,7 @@ def execution_terms(
     MissingDataError
         Participation or impact is asked for, and the data has no volumes.
     """
-    per_year, gross = market.panel.periods_per_year, portfolio.constraints.max_gross
+    gross = portfolio.constraints.max_gross
     if execution.proportional_cost * max(gross, 1.0) >= 1.0:
         raise ConfigError(
             f"costs of {execution.proportional_cost:.0%} of what is traded cannot be paid from equity where max_gross "
@@ -168,14 +170,14 @@ def execution_terms(
     ranges = traded_ranges(market.panel, execution) if risk.stop else NO_RANGES
     financing = execution.cash_rate if execution.financing_rate is None else execution.financing_rate
     return Execution(
-        commission=execution.commission_bps * 1e-4,
+        commission=tiers_of(execution.commission_bps)[0].bps * 1e-4,
         slippage=(execution.slippage_bps + 0.5 * execution.spread_bps) * 1e-4,
-        cash_rate=execution.cash_rate / per_year,
-        borrow_rate=execution.borrow_rate / per_year,
+        cash_rate=interest(execution.cash_rate, market),
+        borrow_rate=borrow_fees(execution.borrow_rate, market),
         delay=execution.delay,
         on_change=execution.sizing == "on_change",
         apart=apart,
-        financing_rate=financing / per_year,
+        financing_rate=interest(financing, market),
         frictions=_frictions(execution, portfolio, market, prices),
         guards=risk.guards(ranges, at_open=execution.fill_on(market.panel) == "next_open"),
     )
@@ -189,9 +191,8 @@ def _frictions(execution: ExecutionSpec, portfolio: PortfolioSpec, market: Marke
         return NO_FRICTIONS
     if execution.accounts == "per_asset":
         room, name = asked[0]
-        raise ConfigError(
-            f"{room}.{name} is for a shared account; leave it out, or use execution.accounts: shared", asked[0]
-        )
+        said = f"{room}.{name}, in tiers," if name == "commission_bps" else f"{room}.{name}"
+        raise ConfigError(f"{said} is for a shared account; leave it out, or use execution.accounts: shared", asked[0])
     panel, limit = market.panel, execution.max_participation
     adjustment = panel.adjustment
     in_cash = execution.dividends == "cash"
@@ -208,6 +209,8 @@ def _frictions(execution: ExecutionSpec, portfolio: PortfolioSpec, market: Marke
     return Frictions(
         per_order=execution.fee_per_order,
         per_share=execution.fee_per_share,
+        min_fee=execution.min_fee_per_order,
+        tiers=changes_of(execution.commission_bps),
         impact=execution.impact,
         participation=np.inf if limit is None else limit,
         carry=execution.on_excess == "carry",

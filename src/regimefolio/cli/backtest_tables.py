@@ -74,7 +74,7 @@ def show(
     screen.print(sides)
     for reason, names in _why(outcome.reasons).items():
         screen.print(f"– {', '.join(map(label, names))}: {reason}", style="dim", markup=False)
-    for note in rate_notes(spec):
+    for note in rate_notes(spec, run.risk_free):
         screen.print(f"– {note}", style="dim", markup=False)
     if run.assumed:
         screen.print(f"\n{assumed_sentence(run, spec)}", style="yellow", markup=False)
@@ -126,13 +126,13 @@ def _trips(head: str, found: TripStatistics) -> list[str | Text]:
     ]
 
 
-def rate_notes(spec: BacktestSpec | WorkflowSpec) -> list[str]:
-    """What Sharpe ratios are measured above, where it is not plain 0."""
+def rate_notes(spec: BacktestSpec | WorkflowSpec, mean: float) -> list[str]:
+    """What Sharpe ratios are measured above, where it is not plain 0; `mean` is that rate on the bars that trade."""
     if not (spec.risk_free or spec.execution.cash_rate):
         return []
-    return [
-        f"ratios of return to risk, and alpha, are above a risk-free rate of {minus(f'{spec.risk_free:.2%}')} a year"
-    ]
+    rate = minus(f"{mean:.2%}")
+    said = f"{spec.risk_free}, mean {rate}" if isinstance(spec.risk_free, str) else rate
+    return [f"ratios of return to risk, and alpha, are above a risk-free rate of {said} a year"]
 
 
 def assumed_sentence(run: Run, spec: BacktestSpec) -> str:

@@ -50,7 +50,7 @@ def compare(
     screen = console()
     say = display(screen, quiet or json).say
     with opened(file, say) as spec:
-        dataset, market = api.load_market(spec.data, spec.benchmark)
+        dataset, market = api.load_market(spec.data, spec.benchmark, execution=spec.execution, risk_free=spec.risk_free)
         evaluator = api.PortfolioEvaluator(spec, market, seed)
         combinations, strategies = evaluator.compare_combinations(), evaluator.compare_strategies()
     if json:
@@ -116,7 +116,7 @@ def _show(
     rows = [_row(Text("the portfolio"), evaluator.compared(), own=True)]
     rows += [_row(Text(row.strategy.kind), row.run, own=False) for row in strategies]
     minus = "minus: of Sharpe ratios, with the 95% interval of a paired stationary bootstrap"
-    notes = [minus, *rate_notes(spec)]
+    notes = [minus, *rate_notes(spec, evaluator.run.risk_free)]
     screen.print(table("Each strategy alone", ["strategy", *heads, ">portfolio's minus"], rows, notes))
     conflicts = evaluator.conflicts
     if not conflicts.conflicts:

@@ -127,7 +127,7 @@ def _validation(results: Results) -> list[RenderableType]:
                 number("max_drawdown", metrics.get("max_drawdown")),
             ]
         )
-    notes = [*_circumstances(results), *rate_notes(results.spec)]
+    notes = [*_circumstances(results), *rate_notes(results.spec, results.validation["window"]["risk_free"])]
     title = f"On {counted(window['bars'], 'test bar')}, {window['first'][:10]} to {window['last'][:10]}"
     return [table(title, ["run", ">Sharpe", ">95% interval", ">a year", ">worst drawdown"], rows, notes)]
 

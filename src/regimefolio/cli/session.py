@@ -37,7 +37,9 @@ class Session:
         self._spec, self._json, self._quiet = spec, json, quiet
         self._screen = console(stderr=json)
         self._display = display(self._screen, quiet)
-        self._load = functools.cache(lambda: api.load_market(spec.data, spec.benchmark))
+        self._load = functools.cache(
+            lambda: api.load_market(spec.data, spec.benchmark, execution=spec.execution, risk_free=spec.risk_free)
+        )
         self._coordinator = api.Coordinator(
             spec, api.PHASES, self._load, progress=self._display, threads=threads or os.cpu_count() or 1
         )

@@ -40,6 +40,7 @@ from regimefolio.evaluation.portfolio import (
     yearly_table,
 )
 from regimefolio.evaluation.robustness import (
+    COSTS,
     BreakEven,
     NoBreakEven,
     Placebo,
@@ -78,6 +79,7 @@ __all__ = [
     "Persistence",
     "persistence",
     "rank_correlation",
+    "COSTS",
     "BreakEven",
     "NoBreakEven",
     "Placebo",

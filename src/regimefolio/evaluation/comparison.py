@@ -13,6 +13,7 @@ from regimefolio.backtest import BacktestRunner, BacktestSpec, Run, prepare
 from regimefolio.core.errors import must_be
 from regimefolio.core.types import Times
 from regimefolio.evaluation.overfitting import SharpeDifference, paired_sharpe_difference
+from regimefolio.kernels.metrics import part_of
 from regimefolio.market import Market
 from regimefolio.portfolio import (
     CombinationMethod,
@@ -64,7 +65,7 @@ class PortfolioEvaluator:
     ----------
     spec : BacktestSpec
     market : Market
-        Of the spec's data and benchmark, as `load_market` gives it.
+        Of the spec's data, benchmark and rates, as `load_market` gives it.
     seed : int
         Of the bootstraps.
 
@@ -79,6 +80,7 @@ class PortfolioEvaluator:
         must_be(Market, market, "market", "load_market gives one")
         runner, self._ensemble, self._regimes, self._start = prepare(spec, market)
         self._spec, self._market, self._seed = spec, market, seed
+        self._risk_free = part_of(runner.risk_free, slice(self._start, None))
         self._stack = runner.signals(self._ensemble)
         self.run: Run = runner.replay(self._stack, self._ensemble, self._start, self._regimes, record=True)
 
@@ -155,4 +157,4 @@ class PortfolioEvaluator:
         ours, theirs = self.run.simulation.returns, run.simulation.returns
         if not (np.isfinite(ours).all() and np.isfinite(theirs).all()):
             return SharpeDifference(math.nan, math.nan, math.nan, 0.95, math.nan)
-        return paired_sharpe_difference(ours, theirs, year, self._seed, risk_free=self._spec.risk_free / year)
+        return paired_sharpe_difference(ours, theirs, year, self._seed, risk_free=self._risk_free)

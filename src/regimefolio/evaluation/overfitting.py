@@ -48,14 +48,14 @@ class SharpeDifference(NamedTuple):
     share_positive: float
 
 
-def return_moments(returns: ArrayLike, risk_free: float = 0.0) -> ReturnMoments:
+def return_moments(returns: ArrayLike, risk_free: ArrayLike = 0.0) -> ReturnMoments:
     """The per-bar Sharpe ratio, length, skewness and raw kurtosis of a series of returns.
 
     Parameters
     ----------
     returns : array_like of shape (T,)
         Simple returns per bar.
-    risk_free : float
+    risk_free : array_like of shape (), (1,) or (T,)
         Per bar.
 
     Returns
@@ -70,7 +70,7 @@ def return_moments(returns: ArrayLike, risk_free: float = 0.0) -> ReturnMoments:
         A return is not finite.
     """
     r = _finite("returns", returns)
-    sharpe = float(_sharpe(r[np.newaxis, :] - risk_free)[0])
+    sharpe = float(_sharpe(r[np.newaxis, :], _free(risk_free, len(r)))[0])
     if math.isnan(sharpe):
         return ReturnMoments(math.nan, len(r), math.nan, math.nan)
     deviation = r - r.mean()
@@ -311,7 +311,7 @@ def sharpe_interval(
     level: float = 0.95,
     n_resamples: int = RESAMPLES,
     mean_block: float = MEAN_BLOCK,
-    risk_free: float = 0.0,
+    risk_free: ArrayLike = 0.0,
 ) -> Interval:
     """The annualised Sharpe ratio of a series and its percentile interval under the stationary bootstrap.
 
@@ -327,7 +327,7 @@ def sharpe_interval(
     n_resamples : int
     mean_block : float
         In bars.
-    risk_free : float
+    risk_free : array_like of shape (), (1,) or (T,)
         Per bar.
 
     Returns
@@ -342,13 +342,13 @@ def sharpe_interval(
     ConfigError
         A level outside (0, 1).
     """
-    r = _finite("returns", returns) - risk_free
-    tails = _tails(level)
-    year = math.sqrt(ppy)
-    point = float(_sharpe(r[np.newaxis, :])[0]) * year
+    r = _finite("returns", returns)
+    free, tails, year = _free(risk_free, len(r)), _tails(level), math.sqrt(ppy)
+    point = float(_sharpe(r[np.newaxis, :], free)[0]) * year
     if math.isnan(point):
         return Interval(point, math.nan, math.nan, level)
-    low, high = bootstrap_quantiles(r, _sharpe, tails, seed, n_resamples, mean_block) * year
+    chunks = stationary_bootstrap(len(r), n_resamples, mean_block, seed)
+    low, high = _quantiles(np.concatenate([_sharpe(r[index], _at(free, index)) for index in chunks]), tails) * year
     return Interval(point, float(low), float(high), level)
 
 
@@ -360,7 +360,7 @@ def paired_sharpe_difference(
     level: float = 0.95,
     n_resamples: int = RESAMPLES,
     mean_block: float = MEAN_BLOCK,
-    risk_free: float = 0.0,
+    risk_free: ArrayLike = 0.0,
 ) -> SharpeDifference:
     """How far the Sharpe ratio of `a` is above that of `b`; both are resampled at the same bars.
 
@@ -376,7 +376,7 @@ def paired_sharpe_difference(
     n_resamples : int
     mean_block : float
         In bars.
-    risk_free : float
+    risk_free : array_like of shape (), (1,) or (T,)
         Per bar.
 
     Returns
@@ -392,16 +392,17 @@ def paired_sharpe_difference(
     ConfigError
         A level outside (0, 1).
     """
-    x, y = _finite("a", a) - risk_free, _finite("b", b) - risk_free
+    x, y = _finite("a", a), _finite("b", b)
     if len(x) != len(y):
         raise DataError(f"a paired comparison needs the same bars, but a has {len(x)} and b has {len(y)}")
-    tails = _tails(level)
-    year = math.sqrt(ppy)
-    point = float(_sharpe(x[np.newaxis, :])[0] - _sharpe(y[np.newaxis, :])[0]) * year
+    free, tails, year = _free(risk_free, len(x)), _tails(level), math.sqrt(ppy)
+    point = float(_sharpe(x[np.newaxis, :], free)[0] - _sharpe(y[np.newaxis, :], free)[0]) * year
     if math.isnan(point):
         return SharpeDifference(math.nan, math.nan, math.nan, level, math.nan)
     chunks = stationary_bootstrap(len(x), n_resamples, mean_block, seed)
-    differences = np.concatenate([_sharpe(x[index]) - _sharpe(y[index]) for index in chunks])
+    differences = np.concatenate(
+        [_sharpe(x[index], _at(free, index)) - _sharpe(y[index], _at(free, index)) for index in chunks]
+    )
     low, high = _quantiles(differences, tails) * year
     defined = differences[~np.isnan(differences)]
     share = float(np.mean(defined > 0.0)) if len(defined) else math.nan
@@ -424,13 +425,26 @@ def _tails(level: float) -> tuple[float, float]:
     return (1.0 - level) / 2.0, (1.0 + level) / 2.0
 
 
-def _sharpe(excess: Float) -> Float:
+def _free(risk_free: ArrayLike, n_bars: int) -> Float:
+    """Risk-free returns of each bar, or one for all, (1,)."""
+    free = np.atleast_1d(np.asarray(risk_free, dtype=np.float64))
+    if free.shape not in ((1,), (n_bars,)):
+        raise DataError(f"risk_free must be one number, or one for each of {n_bars} bars, but has shape {free.shape}")
+    return free
+
+
+def _at(free: Float, index: Int) -> Float:
+    """The risk-free returns of resampled bars."""
+    return free if free.size == 1 else free[index]
+
+
+def _sharpe(returns: Float, free: Float) -> Float:
     """Per-bar Sharpe ratio of each row, (R, T) to (R,); NaN where a row is flat or shorter than two bars."""
-    if excess.shape[1] < 2:
-        return np.full(len(excess), np.nan)
-    deviation = excess.std(axis=1, ddof=1)
+    if returns.shape[1] < 2:
+        return np.full(len(returns), np.nan)
+    deviation = returns.std(axis=1, ddof=1)
     deviation[deviation <= FLAT] = np.nan
-    ratio: Float = excess.mean(axis=1) / deviation
+    ratio: Float = (returns - free).mean(axis=1) / deviation
     return ratio
 
 

@@ -8,10 +8,11 @@ from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from regimefolio.core.errors import DataError
 from regimefolio.core.types import Float, Int, Times, read_only
-from regimefolio.kernels.metrics import NAMES, REGIME_NAMES, equity_metrics, regime_metrics
+from regimefolio.kernels.metrics import NAMES, REGIME_NAMES, equity_metrics, part_of, regime_metrics
 
 
 class YearRow(NamedTuple):
@@ -119,7 +120,7 @@ def worst_drawdowns(equity: Float, initial: float, timestamps: Times, n: int = 5
 
 
 def yearly_table(
-    equity: Float, initial: float, timestamps: Times, ppy: float, risk_free: float = 0.0
+    equity: Float, initial: float, timestamps: Times, ppy: float, risk_free: ArrayLike = 0.0
 ) -> tuple[YearRow, ...]:
     """Return, volatility, Sharpe ratio and worst drawdown of each calendar year.
 
@@ -132,7 +133,7 @@ def yearly_table(
     timestamps : ndarray of shape (T,)
     ppy : float
         Bars in a year.
-    risk_free : float
+    risk_free : array_like of shape (), (1,) or (T,)
         Per bar.
 
     Returns
@@ -147,12 +148,14 @@ def yearly_table(
     """
     equity = _record(equity, timestamps)
     years = timestamps[: len(equity)].astype("datetime64[Y]").astype(np.int64) + 1970
+    free = read_only(np.atleast_1d(np.asarray(risk_free, dtype=np.float64)))
     begins = [0, *(np.flatnonzero(np.diff(years)) + 1), len(equity)] if len(equity) else []
     rows = []
     for first, after in pairwise(begins):
         before = float(equity[first - 1]) if first else initial
         out = np.empty(len(NAMES))
-        equity_metrics(np.ascontiguousarray(equity[first:after]), before, 0, ppy, risk_free, out)
+        year = part_of(free, slice(first, after))
+        equity_metrics(np.ascontiguousarray(equity[first:after]), before, 0, ppy, year, out)
         total, volatility, sharpe, fall = (
             float(out[NAMES.index(name)]) for name in ("total_return", "volatility", "sharpe", "max_drawdown")
         )
@@ -161,7 +164,7 @@ def yearly_table(
 
 
 def regime_table(
-    decision_return: Float, label: Int, names: Sequence[str], ppy: float, risk_free: float = 0.0
+    decision_return: Float, label: Int, names: Sequence[str], ppy: float, risk_free: ArrayLike = 0.0
 ) -> tuple[RegimeRow, ...]:
     """What was earned in each regime, counted by the regime known when the decision was taken.
 
@@ -174,8 +177,8 @@ def regime_table(
     names : sequence of K str
     ppy : float
         Bars in a year.
-    risk_free : float
-        Per bar.
+    risk_free : array_like of shape (), (1,) or (T,)
+        Over the bar that each decision return is of.
 
     Returns
     -------
@@ -190,7 +193,8 @@ def regime_table(
     if len(decision_return) != len(label):
         raise DataError(f"{len(decision_return)} decision returns cannot be grouped by {len(label)} labels")
     out = np.empty((len(names), len(REGIME_NAMES)))
-    regime_metrics(read_only(decision_return), read_only(label), len(names), ppy, risk_free, out)
+    free = read_only(np.atleast_1d(np.asarray(risk_free, dtype=np.float64)))
+    regime_metrics(read_only(decision_return), read_only(label), len(names), ppy, free, out)
     total = int(np.isfinite(decision_return).sum())
     rows = []
     for name, values in zip(names, out, strict=True):

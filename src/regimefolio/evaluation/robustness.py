@@ -26,7 +26,7 @@ class Replayable:
     portfolio: PortfolioSpec
     execution: ExecutionSpec
     initial_capital: float
-    risk_free: float
+    risk_free: float | str
     stack: SignalStack
     ensemble: Ensemble
     start: int
@@ -137,20 +137,28 @@ def placebo(
     return Placebo(real, shifts, scores)
 
 
-COSTS = ("commission_bps", "slippage_bps", "spread_bps", "fee_per_order", "fee_per_share", "impact")
-"""What is multiplied where costs are."""
+COSTS = ("slippage_bps", "spread_bps", "fee_per_order", "fee_per_share", "min_fee_per_order", "impact")
+"""What is multiplied where costs are, beside the commission."""
 
 
 def with_costs(execution: ExecutionSpec, multiple: float) -> ExecutionSpec:
-    """The same execution with all that a trade costs multiplied."""
-    return execution.model_copy(update={name: getattr(execution, name) * multiple for name in COSTS})
+    """The same execution with all that a trade costs multiplied; what is held short costs what it did."""
+    multiplied: dict[str, object] = {name: getattr(execution, name) * multiple for name in COSTS}
+    commission = execution.commission_bps
+    if isinstance(commission, tuple):
+        multiplied["commission_bps"] = tuple(
+            tier.model_copy(update={"bps": tier.bps * multiple}) for tier in commission
+        )
+    else:
+        multiplied["commission_bps"] = commission * multiple
+    return execution.model_copy(update=multiplied)
 
 
 def greatest_multiple(execution: ExecutionSpec, most: float, gross: float = 1.0) -> float:
     """At most `most`, and no more than a trade of `gross` times equity can pay; 0 where there are no costs."""
-    if not any(getattr(execution, name) for name in COSTS):
-        return 0.0
     unit = execution.proportional_cost * max(gross, 1.0)
+    if unit == 0.0 and not any(getattr(execution, name) for name in COSTS):
+        return 0.0
     return min(most, COARSEST_COST / unit) if unit > 0 else most
 
 

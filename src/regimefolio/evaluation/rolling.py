@@ -6,6 +6,7 @@ import math
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from regimefolio.core.errors import ConfigError
 from regimefolio.core.types import Float, read_only
@@ -20,7 +21,7 @@ class RollingRisk(NamedTuple):
     volatility: Float
 
 
-def rolling_risk(returns: Float, window: int, ppy: float, risk_free: float = 0.0) -> RollingRisk:
+def rolling_risk(returns: Float, window: int, ppy: float, risk_free: ArrayLike = 0.0) -> RollingRisk:
     """The Sharpe ratio and the volatility of the last `window` returns at every bar; nothing after the bar is seen.
 
     Parameters
@@ -31,7 +32,7 @@ def rolling_risk(returns: Float, window: int, ppy: float, risk_free: float = 0.0
         Bars, at least 2.
     ppy : float
         Bars in a year.
-    risk_free : float
+    risk_free : array_like of shape (), (1,) or (T,)
         Per bar.
 
     Returns
@@ -49,13 +50,13 @@ def rolling_risk(returns: Float, window: int, ppy: float, risk_free: float = 0.0
         raise ConfigError(f"a rolling window has at least 2 bars, but this one has {window}")
     broken = np.flatnonzero(~np.isfinite(returns))
     bars = int(broken[0]) if broken.size else len(returns)
-    column = read_only(returns[:bars, np.newaxis])
+    free = np.broadcast_to(np.asarray(risk_free, dtype=np.float64), returns.shape)
     mean, deviation = np.empty((bars, 1)), np.empty((bars, 1))
-    rolling_mean(column, window, mean)
-    rolling_deviation(column, window, False, deviation)
+    rolling_mean(read_only((returns - free)[:bars, np.newaxis]), window, mean)
+    rolling_deviation(read_only(returns[:bars, np.newaxis]), window, False, deviation)
     deviation *= math.sqrt(window / (window - 1))
     found = np.full((2, len(returns)), np.nan)
     found[1, :bars] = deviation[:, 0] * math.sqrt(ppy)
     varies = deviation[:, 0] > FLAT
-    found[0, :bars][varies] = (mean[varies, 0] - risk_free) / deviation[varies, 0] * math.sqrt(ppy)
+    found[0, :bars][varies] = mean[varies, 0] / deviation[varies, 0] * math.sqrt(ppy)
     return RollingRisk(found[0], found[1])

@@ -19,6 +19,7 @@ from regimefolio.kernels.fills import (
     borrow_fees,
     keep_changed,
     list_marked,
+    rate_at,
     row_due,
     take_events,
     turn,
@@ -122,12 +123,14 @@ def _fill_marked(
 @piece
 def _accrue(t: int, terms: Execution, account: Account, out: Ledger) -> None:
     """Add interest to the cash of the previous close, and take the fee on what was held short."""
-    if terms.cash_rate != 0.0 or terms.financing_rate != 0.0:
+    above, below = rate_at(t, terms.cash_rate), rate_at(t, terms.financing_rate)
+    if above != 0.0 or below != 0.0:
         for n in range(account.cash.size):
             owed = min(account.cash[n], 0.0) if account.value[n] != 0.0 else 0.0  # a closed account's debt rests
-            account.cash[n] += terms.cash_rate * max(account.cash[n], 0.0) + terms.financing_rate * owed
-    if terms.borrow_rate != 0.0:
-        out.cost[t] = borrow_fees(terms.borrow_rate, account.value, account.flow, account.order)
+            account.cash[n] += above * max(account.cash[n], 0.0) + below * owed
+    if terms.borrow_rate.size > 0:
+        fees = terms.borrow_rate[min(t, terms.borrow_rate.shape[0] - 1)]
+        out.cost[t] = borrow_fees(fees, account.value, account.flow, account.order)
         for n in range(account.cash.size):
             account.cash[n] -= account.order[n]
 

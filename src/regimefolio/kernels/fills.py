@@ -75,12 +75,18 @@ def turn(
     account.opened[n] = t
 
 
+@piece
+def rate_at(t: int, rate: Float) -> float:
+    """The rate of a bar, of (T,) rates or of one, (1,), for all bars."""
+    return rate[min(t, rate.size - 1)]
+
+
 @summing
-def borrow_fees(rate: float, value: Float, flow: Float, fee: Float) -> float:
-    """Write the fees on what was held short, book them to the round trips, and return their sum."""
+def borrow_fees(rate: Float, value: Float, flow: Float, fee: Float) -> float:
+    """Write the fees on what was held short, book them to the round trips, and return their sum; all are (N,)."""
     total = 0.0
     for n in range(fee.size):
-        fee[n] = rate * max(-value[n], 0.0)
+        fee[n] = rate[n] * max(-value[n], 0.0)
         flow[n] -= fee[n]
         total += fee[n]
     return total

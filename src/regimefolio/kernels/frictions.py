@@ -22,8 +22,14 @@ Float: TypeAlias = NDArray[np.float64]
 A_SHARE = 1e-9
 """Less of a traded share is rounding."""
 
-STEPS = 200
-"""Of Newton's method; a handful are needed."""
+STEPS = 120
+"""In which a root is found; a handful are needed."""
+
+NEWTON = 50
+"""Of them may be Newton's; the others halve what is left."""
+
+NEAR = 1e-15
+"""A root is found where Newton's next step is no more than this part of the whole."""
 
 
 @piece
@@ -55,12 +61,12 @@ def _step(w: float, frictions: Frictions) -> float:
 
 @piece
 def quote(t: int, n: int, price: float, known: int, terms: Execution, account: Account) -> None:
-    """Write what an order at a price costs, as a part of its size and of its power 3/2.
+    """Write the parts of its size, and of its power 3/2, that an order at a price costs.
 
     `known` is the bar of the volatility that scales its impact.
     """
     f = terms.frictions
-    account.linear[n], account.convex[n] = terms.commission + terms.slippage, 0.0
+    account.linear[n], account.convex[n] = terms.commission, 0.0
     if f.units.size > 0:
         account.linear[n] += f.per_share * _units(t, n, f) / price
         money = _money(t, n, f)
@@ -70,17 +76,32 @@ def quote(t: int, n: int, price: float, known: int, terms: Execution, account: A
 
 
 @piece
-def order_cost(d: float, n: int, frictions: Frictions, account: Account) -> float:
+def _price(size: float, n: int, terms: Execution, account: Account) -> tuple[float, float]:
+    """What an order of this size costs, and what one unit of money more would."""
+    f = terms.frictions
+    fee, steep = f.per_order + account.linear[n] * size, account.linear[n]
+    for k in range(f.tiers.shape[1]):
+        if size > f.tiers[0, k]:
+            fee += f.tiers[1, k] * (size - f.tiers[0, k])
+            steep += f.tiers[1, k]
+    if fee < f.min_fee:
+        fee, steep = f.min_fee, 0.0
+    impact = account.convex[n] * math.sqrt(size)
+    return fee + (terms.slippage + impact) * size, steep + terms.slippage + 1.5 * impact
+
+
+@piece
+def order_cost(d: float, n: int, terms: Execution, account: Account) -> float:
     """What an order of money `d` costs; nothing where there is none."""
-    size = abs(d)
-    if size == 0.0:
+    if d == 0.0:
         return 0.0
-    return account.linear[n] * size + account.convex[n] * size * math.sqrt(size) + frictions.per_order
+    cost, _ = _price(abs(d), n, terms, account)
+    return cost
 
 
 @piece
 def _find_wishes(t: int, equity: float, least: float, prices: Prices, terms: Execution, account: Account) -> None:
-    """Mark the assets that have an order, and write what theirs costs: a part of its size, and of its power 3/2."""
+    """Mark the assets that have an order, and write the parts of its size, and of its power 3/2, that it costs."""
     f, price = terms.frictions, prices.fill[t]
     for n in range(price.size):
         w, has = account.aim[n], account.value[n]
@@ -93,31 +114,70 @@ def _find_wishes(t: int, equity: float, least: float, prices: Prices, terms: Exe
         quote(t, n, price[n], int(account.since[n]), terms, account)
 
 
+@piece
+def _nearer(k: int, x: float, excess: float, slope: float, low: float, high: float) -> float:
+    """The next point at which to look for the root of a rising function that is `excess` at x.
+
+    Newton's, which may overshoot where the function is not convex: then, and where it takes long, the middle of where
+    the root is known to lie. Nothing is known from below where `low` is less than 0.
+    """
+    after = x - excess / slope if slope > 0.0 else low
+    if low < 0.0:
+        return max(after, 0.0)
+    return after if k < NEWTON and low < after < high else 0.5 * (low + high)
+
+
 @lean
-def _equity_after(equity: float, count: np.uint64, frictions: Frictions, account: Account) -> float:
+def _equity_after(equity: float, count: np.uint64, terms: Execution, account: Account) -> float:
     """The root X of X + Σ cost(step·(w·X − h)) = equity over the listed orders, or 0.
 
-    The left side is convex, and at X = equity not below the right side: Newton's iterates fall to the root.
+    The left side rises, and at X = equity it is not below the right side.
     """
-    x = equity
-    for _ in range(STEPS):
+    x, low, high = equity, -1.0, equity
+    for k in range(STEPS):
         excess, slope = x - equity, 1.0
         for i in range(count):
             n = account.at[i]
             w = account.aim[n]
-            step = _step(w, frictions)
+            step = _step(w, terms.frictions)
             d = step * (w * x - account.value[n])
-            size = abs(d)
-            root = math.sqrt(size)
-            excess += account.linear[n] * size + account.convex[n] * size * root + frictions.per_order
-            steep = account.linear[n] + 1.5 * account.convex[n] * root
+            cost, steep = _price(abs(d), n, terms, account)
+            excess += cost
             slope += steep * step * w if d > 0.0 else -steep * step * w
-        if slope <= 0.0 < excess:  # a sale costs more than it brings, and the more, the larger it is
-            return 0.0
-        after = max(x - excess / slope, 0.0)
-        if not after < x:
-            break
-        x = after
+        if abs(excess) <= NEAR * slope * equity:
+            return max(x - excess / slope, 0.0)
+        if excess > 0.0:
+            if x == 0.0 or (low < 0.0 and slope <= 0.0):  # a sale costs more than it brings
+                return 0.0
+            high = x
+        else:
+            low = x
+        x = _nearer(k, x, excess, slope, low, high)
+    return x
+
+
+@lean
+def _affordable(means: float, count: np.uint64, terms: Execution, account: Account) -> float:
+    """The part s, at most 1, of all listed purchases d that cash pays for: Σ s·d + cost(s·d) = means; or 0."""
+    x, low, high = 1.0, -1.0, 1.0
+    for k in range(STEPS):
+        excess, slope = -means, 0.0
+        for i in range(count):
+            n = account.at[i]
+            d = account.order[n]
+            if d > 0.0:
+                cost, steep = _price(x * d, n, terms, account)
+                excess += x * d + cost
+                slope += d + steep * d
+        if abs(excess) <= NEAR * slope:
+            return max(x - excess / slope, 0.0)
+        if excess > 0.0:
+            if x == 0.0:
+                return 0.0
+            high = x
+        else:
+            low = x
+        x = _nearer(k, x, excess, slope, low, high)
     return x
 
 
@@ -161,40 +221,39 @@ def _pay_from_cash(
     t: int, equity: float, least: float, count: np.uint64, prices: Prices, terms: Execution, account: Account
 ) -> None:
     """Scale the purchases where the cash and what sales bring does not pay for them."""
-    f = terms.frictions
-    means, needs, fees = account.cash[0], 0.0, 0.0
+    means, needs = account.cash[0], 0.0
     for i in range(count):
         n = account.at[i]
         d = account.order[n]
-        cost = order_cost(d, n, f, account)
+        cost = order_cost(d, n, terms, account)
         if d > 0.0:
             needs += d + cost
-            fees += f.per_order
         else:
             means -= d + cost
     if needs <= means + ROUNDING * equity:
         return
-    scale = max((means - fees) / (needs - fees), 0.0)
+    scale = _affordable(means, count, terms, account)
     for i in range(count):
         n = account.at[i]
         if account.order[n] > 0.0:
-            account.order[n] = _in_size(account.order[n] * scale, t, n, False, least, prices, f)
+            account.order[n] = _in_size(account.order[n] * scale, t, n, False, least, prices, terms.frictions)
             if terms.on_change:
                 account.ordered[n] = np.nan
 
 
 @piece
 def _book_orders(
-    t: int, equity: float, count: np.uint64, prices: Prices, frictions: Frictions, account: Account, out: Ledger
+    t: int, equity: float, count: np.uint64, prices: Prices, terms: Execution, account: Account, out: Ledger
 ) -> None:
     """Carry out the orders."""
+    frictions = terms.frictions
     cash, traded, costs = account.cash[0], 0.0, 0.0
     for i in range(count):
         n = account.at[i]
         d, held = account.order[n], account.value[n]
         if d == 0.0:
             continue
-        cost = order_cost(d, n, frictions, account)
+        cost = order_cost(d, n, terms, account)
         after = held + d
         if frictions.whole and abs(after) <= A_SHARE * _share(t, n, prices, frictions):
             after = 0.0
@@ -236,15 +295,15 @@ def fill_with_frictions(
 
     `decided` is the bar of the decision whose `target` (N,) this is; below 0, what was cut at the bar before is filled.
     """
-    equity, f = out.pre_fill[t], terms.frictions
-    least = max(DUST * equity, f.min_value)
+    equity = out.pre_fill[t]
+    least = max(DUST * equity, terms.frictions.min_value)
     _take_aim(t, decided, target, prices, terms, account)
     _find_wishes(t, equity, least, prices, terms, account)
     count = list_marked(account.mark, account.at)
-    _write_orders(t, _equity_after(equity, count, f, account), least, count, prices, terms, account)
+    _write_orders(t, _equity_after(equity, count, terms, account), least, count, prices, terms, account)
     _pay_from_cash(t, equity, least, count, prices, terms, account)
     add_shares(t, -1.0, account, out)
-    _book_orders(t, equity, count, prices, f, account, out)
+    _book_orders(t, equity, count, prices, terms, account, out)
     add_shares(t, 1.0, account, out)
     net, gross = 0.0, 0.0
     for n in range(account.value.size):

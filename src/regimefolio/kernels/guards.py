@@ -93,7 +93,7 @@ def _close(
     units, s = account.shares[n], _sign(account.shares[n])
     value = units * price
     quote(t, n, price, max(t - 1, 0), terms, account)
-    cost = order_cost(value, n, terms.frictions, account)
+    cost = order_cost(value, n, terms, account)
     own = n if terms.apart else 0
     worth = account.cash[own] + value if terms.apart else out.equity[max(t - 1, 0)]
     account.cash[own] += value - cost

@@ -170,8 +170,8 @@ class Account(NamedTuple):
     held, order : ndarray of shape (N,)
         Memory of a fill: the holdings before it; the trades, in money.
     linear, convex, aim, since : ndarray of shape (N,)
-        Memory of a fill with frictions: what an order costs, as parts of its size and of its power 3/2; the target, and
-        the bar at which it was decided.
+        Memory of a fill with frictions: commission of the first tier and fees of shares, as a part of an order's size,
+        and impact, as one of its power 3/2; the target, and the bar at which it was decided.
     carried : ndarray of shape (N,)
         Targets of orders that were cut and go on; NaN = none.
     mark, at : ndarray of shape (N,), bool and uint64
@@ -212,7 +212,7 @@ class Ledger(NamedTuple):
     equity, cash : ndarray of shape (T,)
         At the bar's close, in money.
     turnover, cost : ndarray of shape (T,)
-        Half the traded value over the equity before the fill; commission, slippage and borrow fee paid, in money.
+        Half the traded value over the equity before the fill; what orders cost and the borrow fee, in money.
     pre_fill : ndarray of shape (T,)
         Equity at fill prices, interest and borrow fee included, before the fill.
     gross : ndarray of shape (T,)

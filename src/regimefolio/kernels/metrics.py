@@ -77,7 +77,7 @@ skew, kurtosis : m₃/m₂^1.5 and m₄/m₂² − 3 (excess: 0 for a normal dis
 exposure : mean of |holdings|/equity at the close.
 turnover : mean over all bars of half the traded value over equity · ppy, the first bar that trades left out of the
     sum.
-costs, cost_fraction : commission and slippage paid, in money and over the initial capital.
+costs, cost_fraction : what orders cost and borrow fees, in money and over the initial capital.
 win_rate, profit_factor, average_win, average_loss, average_holding_bars : of closed round trips, in money after costs;
     losses are negative; profit_factor = Σ wins / |Σ losses|; a trip whose profit is dust is neither.
 round_trips, open_trips : closed ones, and those still open at the end.
@@ -112,6 +112,15 @@ total_return : compounded over them.
 max_drawdown : the worst peak-to-trough inside one episode, its first value being 1.
 hit_rate : share of bars that made money.
 """
+
+
+def part_of(rf: Float, bars: slice) -> Float:
+    """The risk-free returns of some bars; one for all bars, (1,), stays."""
+    if rf.size == 1:
+        return rf
+    part = np.ascontiguousarray(rf[bars])
+    part.flags.writeable = False
+    return part
 
 
 def reason(name: str) -> str:
@@ -167,24 +176,40 @@ def _tail(returns: Float, out: Float) -> None:
 
 
 @kernel
-def _moments(returns: Float, ppy: float, rf: float, out: Float) -> None:
-    """Volatility, Sharpe with its interval, Sortino, skew and kurtosis of at least two returns."""
+def _shortfall(returns: Float, start: int, rf: Float) -> tuple[float, float]:
+    """Mean of the risk-free returns from bar `start` on, and the summed squares of what the returns lack of them."""
+    below = 0.0
+    if rf.size == 1:
+        for r in returns:
+            loss = min(r - rf[0], 0.0)
+            below += loss * loss
+        return rf[0], below
+    total = 0.0
+    for i in range(returns.size):
+        total += rf[start + i]
+        loss = min(returns[i] - rf[start + i], 0.0)
+        below += loss * loss
+    return total / returns.size, below
+
+
+@kernel
+def _moments(returns: Float, start: int, ppy: float, rf: Float, out: Float) -> None:
+    """Volatility, Sharpe with its interval, Sortino, skew and kurtosis of at least two returns, from bar `start` on."""
     n, total = returns.size, 0.0
     for r in returns:
         total += r
     mean = total / n
-    m2, m3, m4, below = 0.0, 0.0, 0.0, 0.0
+    m2, m3, m4 = 0.0, 0.0, 0.0
     for r in returns:
         d = r - mean
         m2 += d * d
         m3 += d * d * d
         m4 += d * d * d * d
-        loss = min(r - rf, 0.0)
-        below += loss * loss
+    free, below = _shortfall(returns, start, rf)
     deviation, year = math.sqrt(m2 / (n - 1)), math.sqrt(ppy)
     out[_VOLATILITY] = deviation * year
     if deviation > FLAT:
-        sharpe = (mean - rf) / deviation
+        sharpe = (mean - free) / deviation
         m2 /= n
         skew, kurtosis = m3 / n / (m2 * math.sqrt(m2)), m4 / n / (m2 * m2) - 3.0
         error = math.sqrt(max(1.0 - skew * sharpe + 0.25 * (kurtosis + 2.0) * sharpe * sharpe, 0.0) / n)
@@ -194,7 +219,7 @@ def _moments(returns: Float, ppy: float, rf: float, out: Float) -> None:
         out[_SKEW], out[_KURTOSIS] = skew, kurtosis
     downside = math.sqrt(below / n)
     if downside > FLAT:
-        out[_SORTINO] = (mean - rf) / downside * year
+        out[_SORTINO] = (mean - free) / downside * year
 
 
 @kernel
@@ -217,7 +242,7 @@ def _drawdown(equity: Float, initial: float, start: int, n_bars: int, out: Float
 
 
 @kernel
-def equity_metrics(equity: Float, initial: float, start: int, ppy: float, rf: float, out: Float) -> None:
+def equity_metrics(equity: Float, initial: float, start: int, ppy: float, rf: Float, out: Float) -> None:
     """Fill in the metrics of an equity curve.
 
     Parameters
@@ -229,8 +254,8 @@ def equity_metrics(equity: Float, initial: float, start: int, ppy: float, rf: fl
         First bar that trades.
     ppy : float
         Bars in a year.
-    rf : float
-        Risk-free return per bar.
+    rf : ndarray of shape (T,), or (1,) where it never changes
+        Risk-free return of each bar.
     out : ndarray of shape (len(NAMES),)
         Its other entries are left as they are.
     """
@@ -249,7 +274,7 @@ def equity_metrics(equity: Float, initial: float, start: int, ppy: float, rf: fl
         out[_CALMAR] = out[_CAGR] / -out[_DRAWDOWN]
     _tail(returns, out)
     if n > 1:
-        _moments(returns, ppy, rf, out)
+        _moments(returns, start, ppy, rf, out)
 
 
 @kernel
@@ -287,23 +312,24 @@ def ledger_metrics(ledger: Ledger, initial: float, start: int, ppy: float, out: 
 
 @kernel
 def benchmark_metrics(
-    equity: Float, initial: float, start: int, benchmark: Float, ppy: float, rf: float, out: Float
+    equity: Float, initial: float, start: int, benchmark: Float, ppy: float, rf: Float, out: Float
 ) -> None:
     """Fill in alpha, beta and information ratio; `benchmark` (T,) holds returns per bar, or is empty; NaN = no bar."""
     out[_ALPHA], out[_BETA], out[_INFORMATION] = np.nan, np.nan, np.nan
     if benchmark.size <= start:
         return
     returns = bar_returns(equity, initial, start)
-    n, sum_r, sum_b = 0, 0.0, 0.0
+    n, sum_r, sum_b, sum_f = 0, 0.0, 0.0, 0.0
     for i in range(returns.size):
         b = benchmark[start + i]
         if b == b:
             n += 1
             sum_r += returns[i]
             sum_b += b
+            sum_f += 0.0 if rf.size == 1 else rf[start + i]
     if n < 2:
         return
-    mean_r, mean_b = sum_r / n, sum_b / n
+    mean_r, mean_b, free = sum_r / n, sum_b / n, rf[0] if rf.size == 1 else sum_f / n
     covariance, variance, tracking = 0.0, 0.0, 0.0
     for i in range(returns.size):
         b = benchmark[start + i]
@@ -315,7 +341,7 @@ def benchmark_metrics(
     if math.sqrt(variance / (n - 1)) > FLAT:
         beta = covariance / variance
         out[_BETA] = beta
-        out[_ALPHA] = ppy * (mean_r - rf - beta * (mean_b - rf))
+        out[_ALPHA] = ppy * (mean_r - free - beta * (mean_b - free))
     deviation = math.sqrt(tracking / (n - 1))
     if deviation > FLAT:
         out[_INFORMATION] = (mean_r - mean_b) / deviation * math.sqrt(ppy)
@@ -323,7 +349,7 @@ def benchmark_metrics(
 
 @kernel
 def all_metrics(
-    ledger: Ledger, initial: float, start: int, benchmark: Float, ppy: float, rf: float, out: Float
+    ledger: Ledger, initial: float, start: int, benchmark: Float, ppy: float, rf: Float, out: Float
 ) -> None:
     """Fill `out` (len(NAMES),) from a ledger and a benchmark's returns per bar (T,), which may be empty."""
     equity_metrics(ledger.equity, initial, start, ppy, rf, out)
@@ -333,7 +359,7 @@ def all_metrics(
 
 @kernel
 def metrics_of_books(
-    books: Books, initial: float, start: int, benchmark: Float, ppy: float, rf: float, out: Float
+    books: Books, initial: float, start: int, benchmark: Float, ppy: float, rf: Float, out: Float
 ) -> None:
     """`all_metrics` of every run; `out` has shape (K, len(NAMES))."""
     for k in range(out.shape[0]):
@@ -341,7 +367,7 @@ def metrics_of_books(
 
 
 @kernel
-def _regime_row(decision_return: Float, label: Int, k: int, ppy: float, rf: float, out: Float) -> None:
+def _regime_row(decision_return: Float, label: Int, k: int, ppy: float, rf: Float, out: Float) -> None:
     """The metrics of one regime, in the order of `REGIME_NAMES`."""
     n, episodes, hits, total, growth = 0, 0, 0, 0.0, 1.0
     value, peak, worst, inside = 1.0, 1.0, 0.0, False
@@ -363,12 +389,14 @@ def _regime_row(decision_return: Float, label: Int, k: int, ppy: float, rf: floa
     out[0], out[1] = n, episodes
     if n == 0:
         return
-    mean, m2, below, year = total / n, 0.0, 0.0, math.sqrt(ppy)
+    mean, free, m2, below, year = total / n, 0.0, 0.0, 0.0, math.sqrt(ppy)
     for t in range(label.size):
         r = decision_return[t]
         if label[t] == k and r == r:
             m2 += (r - mean) * (r - mean)
-            below += min(r - rf, 0.0) ** 2
+            safe = rf[min(t, rf.size - 1)]
+            free += safe
+            below += min(r - safe, 0.0) ** 2
     out[2] = mean * ppy
     out[6] = growth - 1.0
     yearly = max(growth, 0.0) ** (ppy / n) - 1.0
@@ -377,18 +405,19 @@ def _regime_row(decision_return: Float, label: Int, k: int, ppy: float, rf: floa
     out[10] = hits / n
     if worst < -FLAT:
         out[8] = out[7] / -worst
+    free = rf[0] if rf.size == 1 else free / n
     downside = math.sqrt(below / n)
     if downside > FLAT:
-        out[5] = (mean - rf) / downside * year
+        out[5] = (mean - free) / downside * year
     if n > 1:
         deviation = math.sqrt(m2 / (n - 1))
         out[3] = deviation * year
         if deviation > FLAT:
-            out[4] = (mean - rf) / deviation * year
+            out[4] = (mean - free) / deviation * year
 
 
 @kernel
-def regime_metrics(decision_return: Float, label: Int, n_regimes: int, ppy: float, rf: float, out: Float) -> None:
+def regime_metrics(decision_return: Float, label: Int, n_regimes: int, ppy: float, rf: Float, out: Float) -> None:
     """Fill in the metrics of every regime.
 
     Parameters
@@ -398,8 +427,10 @@ def regime_metrics(decision_return: Float, label: Int, n_regimes: int, ppy: floa
     label : ndarray of shape (T,), int64
         The regime known at t; a label outside 0 … n_regimes − 1 belongs to none.
     n_regimes : int
-    ppy, rf : float
-        Bars in a year; risk-free return per bar.
+    ppy : float
+        Bars in a year.
+    rf : ndarray of shape (T,), or (1,) where it never changes
+        Risk-free return over the bar that each decision return is of.
     out : ndarray of shape (n_regimes, len(REGIME_NAMES))
         NaN where undefined; a regime without a bar has 0 bars and 0 episodes.
     """

@@ -24,6 +24,7 @@ from regimefolio.kernels.fills import (
     borrow_fees,
     keep_changed,
     list_marked,
+    rate_at,
     row_due,
     take_events,
     turn,
@@ -179,9 +180,11 @@ def trade(
     The order that bar t fills is the one that was decided at t − 1 − delay.
     """
     for t in range(first, after):
-        account.cash[0] += account.cash[0] * (terms.cash_rate if account.cash[0] > 0.0 else terms.financing_rate)
-        if terms.borrow_rate != 0.0:
-            out.cost[t] = borrow_fees(terms.borrow_rate, account.value, account.flow, account.order)
+        interest = rate_at(t, terms.cash_rate) if account.cash[0] > 0.0 else rate_at(t, terms.financing_rate)
+        account.cash[0] += account.cash[0] * interest
+        if terms.borrow_rate.size > 0:
+            fees = terms.borrow_rate[min(t, terms.borrow_rate.shape[0] - 1)]
+            out.cost[t] = borrow_fees(fees, account.value, account.flow, account.order)
             account.cash[0] -= out.cost[t]
         take_events(t, prices.events, account, out)
         stops = has_stops(terms.guards)
@@ -294,3 +297,12 @@ def decision_return(pre_fill: Float, start: int, delay: int = 0) -> Float:
     alive = before > 0.0
     out[first : first + before.size][alive] = np.maximum(after[alive], 0.0) / before[alive] - 1.0
     return out
+
+
+def of_decisions(rate: Float, delay: int = 0) -> Float:
+    """The rates of bars, (T,), at the decisions in whose `decision_return` they are earned; (1,) stays as it is."""
+    if rate.size == 1:
+        return rate
+    later = rate[np.minimum(np.arange(rate.size) + 2 + delay, rate.size - 1)]
+    later.flags.writeable = False
+    return later

@@ -18,6 +18,11 @@ class Frictions(NamedTuple):
     ----------
     per_order, per_share : float
         Fees in money, for an order and for each traded share.
+    min_fee : float
+        Money that commission and fees of an order are at least.
+    tiers : ndarray of shape (2, K), or (0, 0) where the commission is one
+        Sizes of an order, ascending, from which on another fraction of its value is commission, and by how much it
+        differs from that below them.
     impact : float
         Coefficient of the square root of an order's part in the money traded at its bar, times the volatility.
     participation : float
@@ -42,6 +47,8 @@ class Frictions(NamedTuple):
 
     per_order: float
     per_share: float
+    min_fee: float
+    tiers: Float
     impact: float
     participation: float
     carry: bool
@@ -58,7 +65,11 @@ class Frictions(NamedTuple):
 NONE = np.zeros((0, 0))
 NONE.flags.writeable = False
 
-NO_FRICTIONS = Frictions(0.0, 0.0, 0.0, np.inf, False, False, 0.0, 0.0, 0.0, 1.0, NONE, NONE, NONE)
+ZERO = np.zeros(1)
+"""A rate that is 0 at every bar."""
+ZERO.flags.writeable = False
+
+NO_FRICTIONS = Frictions(0.0, 0.0, 0.0, NONE, 0.0, np.inf, False, False, 0.0, 0.0, 0.0, 1.0, NONE, NONE, NONE)
 """Nothing but costs in proportion to value: the fast way."""
 
 
@@ -126,9 +137,11 @@ class Execution(NamedTuple):
     Attributes
     ----------
     commission, slippage : float
-        Fractions of traded value (5 bp = 0.0005).
-    cash_rate, borrow_rate : float
-        Per bar: interest on the cash, and fee on the value held short, of the previous close.
+        Fractions of traded value (5 bp = 0.0005); with tiers the commission is that of the first one.
+    cash_rate : ndarray of shape (T,), or (1,) where it never changes
+        Per bar: interest that it adds to the cash of the previous close.
+    borrow_rate : ndarray of shape (T, N), or (1, N) where it never changes, or (0, 0) where there is none
+        Per bar: fee that it takes on the value held short at the previous close.
     delay : int
         Bars by which a fill comes later than the bar after the decision.
     on_change : bool
@@ -136,7 +149,7 @@ class Execution(NamedTuple):
     apart : bool
         Whether every asset has an account of its own: an equal part of the capital, and its target a fraction of that.
         One whose equity is at or below 0 is closed; what it owes stays, without interest.
-    financing_rate : float
+    financing_rate : ndarray of shape (T,), or (1,) where it never changes
         Per bar: interest on cash below 0.
     frictions : Frictions
         Of a shared account alone; without `units` there are none.
@@ -146,11 +159,11 @@ class Execution(NamedTuple):
 
     commission: float
     slippage: float
-    cash_rate: float
-    borrow_rate: float = 0.0
+    cash_rate: Float = ZERO
+    borrow_rate: Float = NONE
     delay: int = 0
     on_change: bool = False
     apart: bool = False
-    financing_rate: float = 0.0
+    financing_rate: Float = ZERO
     frictions: Frictions = NO_FRICTIONS
     guards: Guards = NO_GUARDS

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from regimefolio.kernels._compile import kernel, piece
-from regimefolio.kernels.fills import DUST
+from regimefolio.kernels.fills import DUST, rate_at
 from regimefolio.kernels.ledger import Prices
 from regimefolio.kernels.terms import Execution
 
@@ -163,12 +163,14 @@ def _move(price: float, entry: float, r: int, out: Trips) -> None:
 @piece
 def _carry(t: int, history: History, prices: Prices, terms: Execution, now: _Open, out: Trips) -> None:
     """What happens before a bar's fill: interest of accounts apart, fees on what is short, dividends."""
+    above, below = rate_at(t, terms.cash_rate), rate_at(t, terms.financing_rate)
     for n in range(now.shares.size):
         if terms.apart:
             cash, invested = now.cash[n], now.shares[n] != 0.0
-            now.cash[n] += terms.cash_rate * max(cash, 0.0) + (terms.financing_rate * min(cash, 0.0)) * invested
-        if now.shares[n] < 0.0 and terms.borrow_rate != 0.0:
-            r, fee = now.row[n], -terms.borrow_rate * now.shares[n] * prices.at_close[t - 1, n]
+            now.cash[n] += above * max(cash, 0.0) + (below * min(cash, 0.0)) * invested
+        if now.shares[n] < 0.0 and terms.borrow_rate.size > 0:
+            rate = terms.borrow_rate[min(t, terms.borrow_rate.shape[0] - 1), n]
+            r, fee = now.row[n], -rate * now.shares[n] * prices.at_close[t - 1, n]
             out.borrow_fees[r] += fee
             out.profit[r] -= fee
             now.cash[n] -= fee

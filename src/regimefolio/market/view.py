@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
 from functools import cached_property
 from threading import Lock
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -37,13 +39,22 @@ class Market:
         Closes of the market's index on the panel's clock; NaN where it has no bar.
     benchmark : ndarray of shape (T,), float64, or None
         Closes of what results are compared with.
+    rates : mapping of source to ndarray of shape (T,), (T, N) or (1, N)
+        Rates a year that files tell, as known at each bar: interest, or borrow fees of the assets.
     """
 
-    def __init__(self, panel: Panel, index: Float | None = None, benchmark: Float | None = None) -> None:
+    def __init__(
+        self,
+        panel: Panel,
+        index: Float | None = None,
+        benchmark: Float | None = None,
+        rates: Mapping[str, Float] = MappingProxyType({}),
+    ) -> None:
         must_be(Panel, panel, "panel", "load_market gives a Market, load_data(…).panel a Panel")
         self.panel = panel
         self.index = index
         self.benchmark = benchmark
+        self.rates = MappingProxyType(dict(rates))
         self._memo: OrderedDict[Hashable, NDArray[Any]] = OrderedDict()
         self._lock = Lock()
 
@@ -53,7 +64,17 @@ class Market:
             self.panel.until(n_bars),
             None if self.index is None else self.index[:n_bars],
             None if self.benchmark is None else self.benchmark[:n_bars],
+            {source: known[:n_bars] for source, known in self.rates.items()},
         )
+
+    @property
+    def rates_fingerprint(self) -> str:
+        """SHA-256 of the rates that each file told."""
+        digest = hashlib.sha256()
+        for source in sorted(self.rates):
+            digest.update(f"{source} {self.rates[source].shape} ".encode())
+            digest.update(np.ascontiguousarray(self.rates[source]).tobytes())
+        return digest.hexdigest()
 
     @property
     def timestamps(self) -> Times:

@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from regimefolio.backtest.commission import Commission, tiers_of
 from regimefolio.core.types import Json
 from regimefolio.evaluation import NoBreakEven
 
@@ -58,6 +59,7 @@ class Window(Part):
     test: Span
     first_test_bar: int
     periods_per_year: float
+    risk_free: float
 
 
 class Check(Part):
@@ -222,14 +224,30 @@ class Axes(Part):
 
 class _Execution(Part):
     fill: str | None = None
-    commission_bps: float = 0.0
+    commission_bps: Commission = 0.0
     slippage_bps: float = 0.0
     spread_bps: float = 0.0
     fee_per_order: float = 0.0
     fee_per_share: float = 0.0
+    min_fee_per_order: float = 0.0
+    borrow_rate: float | dict[str, float] | str = 0.0
     impact: float = 0.0
     delay: int = 0
     sizing: str = "target_weight"
+
+    @property
+    def kinds_of_cost(self) -> list[str]:
+        """What was paid for, in words."""
+        commission = any(tier.bps for tier in tiers_of(self.commission_bps))
+        paid = {
+            "commission": commission,
+            "slippage": self.slippage_bps,
+            "half the spread": self.spread_bps,
+            "fees": self.fee_per_order or self.fee_per_share or self.min_fee_per_order,
+            "market impact": self.impact,
+            "borrow fees": self.borrow_rate,
+        }
+        return [kind for kind, said in paid.items() if said]
 
 
 class _Portfolio(Part):
@@ -241,7 +259,7 @@ class Settings(Part):
 
     benchmark: str
     initial_capital: float
-    risk_free: float
+    risk_free: float | str
     execution: _Execution
     portfolio: _Portfolio
     phases: list[dict[str, Any]] = Field(min_length=2)

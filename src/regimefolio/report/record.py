@@ -15,6 +15,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from regimefolio.core.errors import CorruptError, StaleError
 from regimefolio.core.files import read_json, read_npy, sha256_of
 from regimefolio.core.types import Float, Int, Times
+from regimefolio.kernels.metrics import part_of
 from regimefolio.report.contents import (
     Axes,
     Checkpoint,
@@ -31,6 +32,7 @@ from regimefolio.report.contents import (
 )
 from regimefolio.report.edits import edited_files
 from regimefolio.report.measured import Fits, Seen, SignalQuality
+from regimefolio.report.words import percent
 
 STATIC, BEST_TRIAL, EQUAL_WEIGHT, INDEX, ALL_BARS = "static", "best_trial", "equal_weight", "index", "all"
 
@@ -42,6 +44,7 @@ EQUITY = "performance/validation_equity.npy"
 WEIGHTS = "performance/validation_weights.npy"
 LABELS = "performance/validation_labels.npy"
 ROLLING = "performance/validation_rolling.npy"
+RISK_FREE = "performance/risk_free.npy"
 TRIAL_RETURNS = "performance/returns.npy"
 ENSEMBLE_RETURNS = "performance/ensemble_returns.npy"
 CHOICES = "analysis/regime_optimal_params.json"
@@ -88,6 +91,8 @@ class Record:
         Sharpe ratio and volatility a year of the last year of bars; NaN where there is none yet.
     trial_returns : mapping of phase to ndarray of shape (trials, bars)
         From the first bar that traded; NaN for failed trials.
+    risk_free : ndarray of shape (T,), or (1,) where it never changes
+        The risk-free return of every bar of the data.
     sources : mapping of path to Source
     """
 
@@ -112,6 +117,7 @@ class Record:
     weights: Float
     labels: dict[str, Int]
     trial_returns: dict[str, Float]
+    risk_free: Float
     sources: dict[str, Source]
 
     @property
@@ -133,6 +139,16 @@ class Record:
         """All runs in the order of the page, the index last."""
         index = {} if self.results.index is None else {INDEX: self.results.index}
         return {**self.results.runs, **index}
+
+    def risk_free_of(self, last: int, bars: int) -> Float:
+        """The risk-free returns of so many bars, the last of which is the bar before `last`; or one for all, (1,)."""
+        return part_of(self.risk_free, slice(last - bars, last))
+
+    @property
+    def free_rate(self) -> str:
+        """The risk-free rate on the test bars, in words."""
+        said, mean = self.settings.risk_free, percent(self.results.window.risk_free, 2)
+        return f"{said}, mean {mean}" if isinstance(said, str) else mean
 
     def title(self, run: str) -> str:
         """What a run is called on the page."""
@@ -254,8 +270,16 @@ def read_record(root: Path) -> Record:
             "parameter_discovery": reader.npy(TRIAL_RETURNS, (None, None)),
             "ensemble_optimization": reader.npy(ENSEMBLE_RETURNS, (None, None)),
         },
+        risk_free=_risk_free(root, reader, len(axes.timestamps)),
         sources=_sources(root, reader.used, checkpoints),
     )
+
+
+def _risk_free(root: Path, reader: _Reader, bars: int) -> Float:
+    found: Float = reader.npy(RISK_FREE, (None,))
+    if found.size not in (1, bars):
+        raise CorruptError(f"{root / RISK_FREE}: has {found.size} values, but 1 or {bars} are expected; {_AGAIN}")
+    return found
 
 
 def _checkpoints(root: Path, phases: list[str]) -> list[Checkpoint]:

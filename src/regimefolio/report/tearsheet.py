@@ -18,7 +18,7 @@ from regimefolio.core.files import write_text
 from regimefolio.report import tables, verdict
 from regimefolio.report.figures import all_figures, signals
 from regimefolio.report.record import ALL_BARS, EQUAL_WEIGHT, STATIC, Record, read_record
-from regimefolio.report.words import count, counted, day, metric_name, number, percent, probability
+from regimefolio.report.words import count, counted, day, listed, metric_name, number, percent, probability
 
 TEMPLATES = Path(__file__).parent / "templates"
 REPORT = "report.html"
@@ -79,6 +79,7 @@ def render(record: Record) -> str:
         sources=record.sources,
         edited=_some(record.edited),
         scored=_scored(record),
+        costs=_costs(record),
         sources_of_gain=tables.concentration(record),
         surfaces=[figure for name, figure in figures.items() if name.startswith("surface-")],
         opinions=signals(record),
@@ -149,6 +150,11 @@ def _some(names: list[str], most: int = 5) -> str:
     """The first names, and how many more there are."""
     left = len(names) - most
     return ", ".join(names[:most]) + (f" and {left:,} more" if left > 0 else "")
+
+
+def _costs(record: Record) -> str:
+    kinds = record.settings.execution.kinds_of_cost
+    return f"Costs are {listed(kinds)} over average equity." if kinds else "Nothing cost anything."
 
 
 def _scored(record: Record) -> str:

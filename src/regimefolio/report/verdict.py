@@ -217,7 +217,7 @@ def metric(record: Record, run: str, name: str) -> Number:
 
 
 def cost_a_year(record: Record, run: str) -> Number:
-    """Commission and slippage a year over the average equity."""
+    """What orders cost and borrow fees, a year, over the average equity."""
     paid = metric(record, run, "costs")
     average = float(record.equity[run].mean())
     years = record.results.window.test.bars / record.results.window.periods_per_year

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -46,6 +47,11 @@ def count(value: float | None) -> str:
 def counted(value: int, word: str) -> str:
     """A count and what is counted, `1 bar` or `2 bars`."""
     return f"{count(value)} {word}{'' if value == 1 else 's'}"
+
+
+def listed(words: Sequence[str]) -> str:
+    """Words one after another: `a`, `a and b`, `a, b and c`."""
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
 
 def day(value: datetime.datetime | np.datetime64) -> str:

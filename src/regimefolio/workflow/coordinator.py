@@ -39,9 +39,10 @@ class PhaseStep:
 
 
 def data_fingerprint(dataset: Dataset, market: Market) -> str:
-    """SHA-256 of everything that was loaded: the data's own, and the benchmark's bytes."""
+    """SHA-256 of everything that was loaded: the data's own, the benchmark's bytes, and the rates of files."""
     benchmark = b"" if market.benchmark is None else market.benchmark.tobytes()
-    return hashlib.sha256(dataset.fingerprint.encode() + benchmark).hexdigest()
+    rates = market.rates_fingerprint.encode() if market.rates else b""
+    return hashlib.sha256(dataset.fingerprint.encode() + benchmark + rates).hexdigest()
 
 
 class Coordinator:

@@ -9,8 +9,8 @@ from typing import Annotated, Literal, Self, TypeAlias
 
 from pydantic import Field, field_validator, model_validator
 
-from regimefolio.backtest import ExecutionSpec, RiskSpec, rate_of_cash
-from regimefolio.core.component import FolderName, Model, Part, Plugins, Rate, did_you_mean, placed_error
+from regimefolio.backtest import ExecutionSpec, Interest, RiskSpec, rate_of_cash
+from regimefolio.core.component import FolderName, Model, Part, Plugins, did_you_mean, placed_error
 from regimefolio.core.errors import ConfigError
 from regimefolio.core.types import Json
 from regimefolio.market import DataSpec
@@ -140,7 +140,7 @@ class WorkflowSpec(Model):
     execution: ExecutionSpec = ExecutionSpec()
     risk: RiskSpec = RiskSpec()
     initial_capital: float = Field(1_000_000.0, gt=0)
-    risk_free: Rate = Field(default_factory=rate_of_cash, description="a year; execution.cash_rate if not said")
+    risk_free: Interest = Field(default_factory=rate_of_cash, description="a year; execution.cash_rate if not said")
     regime_classifiers: tuple[Part[RegimeDetector], ...] = Field(min_length=1)
     phases: tuple[PhaseSpec, ...]
 

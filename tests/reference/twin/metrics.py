@@ -28,12 +28,12 @@ def drawdown(values: Sequence[float]) -> tuple[float, int]:
     return worst, length
 
 
-def equity_metrics(equity: Sequence[float], initial: float, ppy: float, rf: float) -> dict[str, float]:
-    """Metrics of at least two bars of equity, the capital before them being the first peak."""
+def equity_metrics(equity: Sequence[float], initial: float, ppy: float, rf: Sequence[float]) -> dict[str, float]:
+    """Metrics of at least two bars of equity, the capital before them being the first peak; `rf` is of each bar."""
     curve = [initial, *(max(e, 0.0) for e in equity)]
     r = [after / before - 1.0 for before, after in pairwise(curve)]
     n, year = len(r), math.sqrt(ppy)
-    excess = [x - rf for x in r]
+    excess = [x - free for x, free in zip(r, rf, strict=True)]
     total, (worst, length) = curve[-1] / initial - 1.0, drawdown(curve)
     cagr = (1.0 + total) ** (ppy / n) - 1.0
     centred = [x - mean(r) for x in r]
@@ -63,18 +63,19 @@ def equity_metrics(equity: Sequence[float], initial: float, ppy: float, rf: floa
 
 
 def benchmark_metrics(
-    equity: Sequence[float], initial: float, benchmark: Sequence[float], ppy: float, rf: float
+    equity: Sequence[float], initial: float, benchmark: Sequence[float], ppy: float, rf: Sequence[float]
 ) -> dict[str, float]:
     """Metrics against the returns per bar of a benchmark, over the bars where it has one (NaN = none)."""
     curve = [initial, *(max(e, 0.0) for e in equity)]
     r = [after / before - 1.0 for before, after in pairwise(curve)]
+    above = [(x - free, b - free) for x, b, free in zip(r, benchmark, rf, strict=True) if not math.isnan(b)]
     pairs = [(x, b) for x, b in zip(r, benchmark, strict=True) if not math.isnan(b)]
     x, b = [p[0] for p in pairs], [p[1] for p in pairs]
     covariance = math.fsum((p - mean(x)) * (q - mean(b)) for p, q in pairs) / (len(pairs) - 1)
     beta = covariance / deviation(b) ** 2
     active = [p - q for p, q in pairs]
     return {
-        "alpha": ppy * mean([(p - rf) - beta * (q - rf) for p, q in pairs]),
+        "alpha": ppy * mean([p - beta * q for p, q in above]),
         "beta": beta,
         "information_ratio": ratio(mean(active), deviation(active)) * math.sqrt(ppy),
     }
@@ -118,12 +119,12 @@ def episodes(returns: Mapping[int, float], label: Sequence[int], regime: int) ->
 
 
 def regime_metrics(
-    returns: Mapping[int, float], label: Sequence[int], regime: int, ppy: float, rf: float
+    returns: Mapping[int, float], label: Sequence[int], regime: int, ppy: float, rf: Sequence[float]
 ) -> dict[str, float]:
-    """Metrics of the decision returns of a regime of at least two bars."""
+    """Metrics of the decision returns of a regime of at least two bars; `rf` is that of each decision's own bar."""
     runs = episodes(returns, label, regime)
     r = [x for run in runs for x in run]
-    excess, year = [x - rf for x in r], math.sqrt(ppy)
+    excess, year = [returns[t] - rf[t] for t in sorted(returns) if label[t] == regime], math.sqrt(ppy)
     total = math.prod(1.0 + x for x in r) - 1.0
     cagr = (1.0 + total) ** (ppy / len(r)) - 1.0
     curves = [[math.prod(1.0 + x for x in run[:i]) for i in range(len(run) + 1)] for run in runs]

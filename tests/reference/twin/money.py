@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from tests.reference.twin.basics import Prices, Weights, lowest, root
 from tests.reference.twin.history import Event
@@ -24,12 +25,15 @@ class Quote:
 class Frictions:
     """What makes a fill more than a cost in proportion to its value; the defaults are those of a fill without any.
 
+    `tiers` are sizes, ascending, and the commission of what an order is larger than each, up to the next one.
     `units`, `money` and `volatility` are by bar and symbol: traded shares in a unit, 1 where absent; money traded; and
     the volatility known at the bar. What is unknown is absent.
     """
 
     per_order: float = 0.0
     per_share: float = 0.0
+    min_fee: float = 0.0
+    tiers: Sequence[tuple[float, float]] = ()
     impact: float = 0.0
     participation: float = math.inf
     carry: bool = False
@@ -133,17 +137,19 @@ class Bar:
 class Account:
     """An account that trades target weights.
 
-    `cost` is a fraction of traded value; interest on cash above and below 0, and the fee on what is held short, are per
-    bar. With `on_change` an asset is ordered where its target is another than that of its last order. `decisions` are
-    the targets as they are recorded, by the bar that decided them; `exits` what stops closed at the present bar.
+    `commission`, that of the first tier where there are more, and `slippage` are fractions of traded value. Interest on
+    cash above and below 0, and the fee on what is held short, by symbol, are those of each bar; the last one goes on.
+    With `on_change` an asset is ordered where its target is another than that of its last order. `decisions` are the
+    targets as they are recorded, by the bar that decided them; `exits` what stops closed at the present bar.
     """
 
     cash: float
-    cost: float = 0.0
-    interest: float = 0.0
-    borrow: float = 0.0
+    commission: float = 0.0
+    slippage: float = 0.0
+    interest: Sequence[float] = (0.0,)
+    borrow: Sequence[Mapping[str, float]] = ({},)
     on_change: bool = False
-    financing: float = 0.0
+    financing: Sequence[float] = (0.0,)
     frictions: Frictions = field(default_factory=Frictions)
     ordered: dict[str, float] = field(default_factory=dict)
     carried: dict[str, float] = field(default_factory=dict)
@@ -167,9 +173,13 @@ class Account:
     def charge(self, order: float, at: Quote) -> float:
         """What an order costs."""
         f, size = self.frictions, abs(order)
-        fees = f.per_share * at.units * size / at.price + f.per_order
+        sizes = [0.0, *(above for above, _ in f.tiers), math.inf]
+        rates = [self.commission, *(rate for _, rate in f.tiers)]
+        inside = [max(min(size, end) - begin, 0.0) for begin, end in pairwise(sizes)]
+        commission = math.fsum(rate * part for rate, part in zip(rates, inside, strict=True))
+        fees = max(f.min_fee, commission + f.per_share * at.units * size / at.price + f.per_order)
         impact = f.impact * at.volatility * math.sqrt(size / at.money) * size if f.impact and at.money > 0.0 else 0.0
-        return self.cost * size + fees + impact
+        return fees + self.slippage * size + impact
 
     def due(self, bar: int, decided: int, prices: Prices, vetoes: Mapping[int, Collection[int]]) -> dict[str, float]:
         """Targets to be filled now: a decision's, which ends what is carried, or what is carried; without a price none.
@@ -245,13 +255,15 @@ class Account:
         sales = {s: d for s, d in orders.items() if d < 0.0}
         purchases = {s: d for s, d in orders.items() if d > 0.0}
         means = math.fsum([self.cash, *(-d - self.charge(d, quotes[s]) for s, d in sales.items())])
-        needs = math.fsum(d + self.charge(d, quotes[s]) for s, d in purchases.items())
-        if not purchases or needs <= means + 1e-12 * equity:
+
+        def lacks(part: float) -> float:
+            return math.fsum(part * d + self.charge(part * d, quotes[s]) for s, d in purchases.items()) - means
+
+        if not purchases or lacks(1.0) <= 1e-12 * equity:
             return dict(orders)
         if self.on_change:  # ordered again at the next decision
             self.ordered.update(dict.fromkeys(purchases, math.nan))
-        fees = f.per_order * len(purchases)
-        scale = max((means - fees) / (needs - fees), 0.0)
+        scale = root(lacks, 0.0, 1.0)
         scaled = {s: f.in_whole_shares(d * scale, self.value(s), quotes[s]) for s, d in purchases.items()}
         return sales | {s: d for s, d in scaled.items() if not f.is_small(d, equity)}
 
@@ -312,9 +324,15 @@ class Account:
             trip.closed, trip.dust = bar, 1e-10 * self.equity
             self.closed_trips.append(self.open_trips.pop(event.symbol))
 
-    def pay_lenders(self) -> float:
+    def accrue(self, bar: int) -> None:
+        """Interest on the cash of the previous close."""
+        rates = self.interest if self.cash > 0.0 else self.financing
+        self.cash *= 1.0 + rates[min(bar, len(rates) - 1)]
+
+    def pay_lenders(self, bar: int) -> float:
         """Pay for what was held short at the last prices; returns the fee."""
-        fees = {s: self.borrow * max(-self.value(s), 0.0) for s in self.shares}
+        rates = self.borrow[min(bar, len(self.borrow) - 1)]
+        fees = {s: rates.get(s, 0.0) * max(-self.value(s), 0.0) for s in self.shares}
         for symbol, fee in fees.items():
             self.open_trips[symbol].profit -= fee
         self.cash -= math.fsum(fees.values())

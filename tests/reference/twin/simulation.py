@@ -29,7 +29,7 @@ def simulate(
 ) -> list[Bar]:
     """Trade from bar `start` on the targets decided 1 + delay bars before, until the end or bankruptcy."""
     history = History(fill, close, targets, start, delay, events)
-    return run(history, account, risk, risk.stops.paper(history, account.cost))
+    return run(history, account, risk, risk.stops.paper(history, account.commission + account.slippage))
 
 
 def simulate_apart(
@@ -48,7 +48,11 @@ def simulate_apart(
     trips know no accounts, so that all winners are known before one is traded.
     """
     history = History(fill, close, targets, start, delay, events)
-    paper = [w for account in list(accounts.values())[:1] for w in risk.stops.paper(history, account.cost)]
+    paper = [
+        w
+        for account in list(accounts.values())[:1]
+        for w in risk.stops.paper(history, account.commission + account.slippage)
+    ]
     alone = {s: run(history.of(s), account, risk, paper) for s, account in accounts.items()}
     bars: list[Bar] = []
     for i in range(len(close) - start):
@@ -83,8 +87,8 @@ def run(history: History, account: Account, risk: Risk, paper: Sequence[Winner])
 def one_bar(history: History, account: Account, risk: Risk, paper: Sequence[Winner], t: int) -> Bar:
     """The steps of a bar."""
     fill, close = history.fill[t], history.close[t]
-    account.cash *= 1.0 + (account.interest if account.cash > 0.0 else account.financing)
-    fee = account.pay_lenders()
+    account.accrue(t)
+    fee = account.pay_lenders(t)
     before, account.exits = dict(account.shares), {}
     for event in history.events.get(t, ()):
         account.receive(t, event)

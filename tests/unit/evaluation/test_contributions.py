@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from regimefolio.backtest import BacktestRunner, ExecutionSpec, RiskSpec
+from regimefolio.backtest import BacktestRunner, ExecutionSpec, RiskSpec, interest, tiers_of
 from regimefolio.core.errors import DataError
 from regimefolio.core.types import TRADE, Bool, Float, Panel, Simulation
 from regimefolio.evaluation.contributions import (
@@ -25,14 +25,15 @@ from regimefolio.evaluation.contributions import (
 )
 from regimefolio.kernels.ledger import OK, Prices, empty_ledger, prices_of
 from regimefolio.kernels.simulate import decision_return, simulate
-from regimefolio.kernels.terms import Execution
 from regimefolio.market import Market
 from regimefolio.market.fill import fill_prices
 from regimefolio.portfolio import Ensemble, PortfolioSpec
 from regimefolio.strategies import Strategy
 from tests.scripted import Scripted, Second, regimes, written
+from tests.terms import for_assets, terms_of
 
-COSTS = ExecutionSpec(commission_bps=7, slippage_bps=13, cash_rate=0.05)
+INTEREST = 0.05
+COSTS = ExecutionSpec(commission_bps=7, slippage_bps=13, cash_rate=INTEREST)
 CAPITAL = 1000.0
 
 
@@ -57,7 +58,9 @@ def run_of(market: Market, target: Float, decide: Bool, start: int, execution: E
     panel = market.panel
     assert panel.open is not None
     ledger = empty_ledger(panel.n_bars, panel.n_assets, record=True)
-    costs = Execution(execution.commission_bps * 1e-4, execution.slippage_bps * 1e-4, execution.cash_rate / 252)
+    rate = interest(execution.cash_rate, market)
+    costs = terms_of(tiers_of(execution.commission_bps)[0].bps * 1e-4, execution.slippage_bps * 1e-4, rate)
+    costs = for_assets(costs, panel.n_assets)
     status = simulate(at_opens(panel), target, decide, start, CAPITAL, costs, ledger)
     bar, asset = np.nonzero(ledger.traded)
     trades = np.zeros(bar.size, dtype=TRADE)
@@ -137,7 +140,7 @@ def test_the_pieces_are_those_of_a_slow_reader(seed: int) -> None:
     found = profit_and_loss(simulation, at_opens(panel))
     for (t, n), money in slowly(panel, simulation, panel.open).items():
         assert found.asset[t, n] == pytest.approx(money, rel=1e-9, abs=1e-9 * CAPITAL), (t, n)
-    rate = COSTS.cash_rate / panel.periods_per_year
+    rate = INTEREST / panel.periods_per_year
     start, cash = simulation.start, simulation.cash
     assert found.cash[start] == pytest.approx(rate * (CAPITAL + cash[start]), rel=1e-9)
     assert found.cash[start + 1 : -1] == pytest.approx(rate * cash[start + 1 : -1], rel=1e-9, abs=1e-12)
@@ -149,9 +152,9 @@ def test_a_regimes_share_is_made_of_its_decision_returns() -> None:
     panel, simulation = random_run(3)
     found = profit_and_loss(simulation, at_opens(panel))
     pieces, start, earned = found.asset.sum(axis=1) + found.cash, simulation.start, simulation.decision_return
-    before = CAPITAL * (1 + COSTS.cash_rate / panel.periods_per_year)
+    before = CAPITAL * (1 + INTEREST / panel.periods_per_year)
     for t in range(start - 1, panel.n_bars - 2):
-        first = CAPITAL * COSTS.cash_rate / panel.periods_per_year if t == start - 1 else 0.0
+        first = CAPITAL * INTEREST / panel.periods_per_year if t == start - 1 else 0.0
         assert pieces[t + 1] - first == pytest.approx(before * earned[t], rel=1e-8, abs=1e-8 * CAPITAL)
         before *= 1 + earned[t]
 

@@ -121,6 +121,36 @@ def test_an_interval_holds_its_point_and_narrows_with_its_level() -> None:
     assert sharpe_interval(RETURNS + 0.001, 252, seed=1, risk_free=0.001) == pytest.approx(wide)
 
 
+def test_a_risk_free_rate_of_each_bar_is_taken_from_the_mean_alone() -> None:
+    free = 0.0002 + 0.004 * np.sin(np.arange(600))
+    ratio = (RETURNS - free).mean() / RETURNS.std(ddof=1)
+    assert return_moments(RETURNS, free).sharpe == pytest.approx(ratio, rel=1e-12)
+    assert return_moments(RETURNS, free)[1:] == return_moments(RETURNS)[1:]
+    found = sharpe_interval(RETURNS, 252, seed=1, risk_free=free)
+    index = stacked(600, overfitting.RESAMPLES, overfitting.MEAN_BLOCK, 1)
+    drawn = (RETURNS[index] - free[index]).mean(axis=1) / RETURNS[index].std(axis=1, ddof=1) * 252**0.5
+    assert found.point == pytest.approx(ratio * 252**0.5, rel=1e-12)
+    assert found[1:3] == pytest.approx(np.quantile(drawn, [0.025, 0.975]), rel=1e-12)
+    one = sharpe_interval(RETURNS, 252, seed=1, risk_free=np.full(600, 0.0002))
+    assert one == pytest.approx(sharpe_interval(RETURNS, 252, seed=1, risk_free=0.0002), rel=1e-12)
+
+
+def test_two_runs_are_measured_against_the_same_rates() -> None:
+    free, other = 0.004 * np.sin(np.arange(600)), RETURNS[::-1].copy()
+    found = paired_sharpe_difference(RETURNS, other, 252, seed=3, risk_free=free)
+    a, b = (return_moments(each, free).sharpe for each in (RETURNS, other))
+    assert found.point == pytest.approx((a - b) * 252**0.5, rel=1e-9)
+    index = stacked(600, overfitting.RESAMPLES, overfitting.MEAN_BLOCK, 3)
+    ours, theirs = (
+        (each[index] - free[index]).mean(axis=1) / each[index].std(axis=1, ddof=1) for each in (RETURNS, other)
+    )
+    assert found.low == pytest.approx(np.quantile(ours - theirs, 0.025) * 252**0.5, rel=1e-9)
+    with pytest.raises(
+        DataError, match=r"risk_free must be one number, or one for each of 600 bars, but has shape \(5,\)"
+    ):
+        paired_sharpe_difference(RETURNS, other, 252, seed=3, risk_free=np.zeros(5))
+
+
 def test_ninety_percent_starts_at_the_five_percent_quantile() -> None:
     def sharpe(x: Float) -> Float:
         return np.asarray(x.mean(axis=1) / x.std(axis=1, ddof=1) * math.sqrt(252))

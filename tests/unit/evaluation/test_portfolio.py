@@ -7,6 +7,7 @@ from regimefolio.core.errors import DataError
 from regimefolio.core.types import Float, Times
 from regimefolio.evaluation import drawdown_series, regime_table, worst_drawdowns, yearly_table
 from regimefolio.kernels.metrics import NAMES, equity_metrics
+from tests.terms import rate
 
 
 def days(n: int, first: str = "2001-01-01") -> Times:
@@ -45,7 +46,7 @@ def test_a_curve_that_only_rises_has_none() -> None:
 def test_the_deepest_one_is_the_metric() -> None:
     equity = random_equity()
     out = np.empty(len(NAMES))
-    equity_metrics(equity, 100.0, 0, 252.0, 0.0, out)
+    equity_metrics(equity, 100.0, 0, 252.0, rate(0.0), out)
     metric = dict(zip(NAMES, out, strict=True))
     falls = worst_drawdowns(equity, 100.0, days(900))
     assert falls[0].depth == metric["max_drawdown"] == drawdown_series(equity, 100.0).min()
@@ -115,3 +116,13 @@ def test_lengths_must_agree() -> None:
         worst_drawdowns(np.ones(3), 1.0, days(2))
     with pytest.raises(DataError, match="2 timestamps"):
         yearly_table(np.ones(3), 1.0, days(2), 252.0)
+
+
+def test_a_year_has_the_risk_free_rates_of_its_own_bars() -> None:
+    equity, stamps = random_equity(), days(900)
+    free = 0.001 * np.sin(np.arange(900))
+    returns = equity / np.concatenate([[100.0], equity[:-1]]) - 1.0
+    for row in yearly_table(equity, 100.0, stamps, 252.0, free):
+        own = stamps.astype("datetime64[Y]").astype(int) + 1970 == row.year
+        ratio = (returns[own] - free[own]).mean() / returns[own].std(ddof=1)
+        assert row.sharpe == pytest.approx(ratio * 252**0.5, rel=1e-9)

@@ -109,6 +109,31 @@ def test_costs_multiply_and_take_what_they_say() -> None:
     assert 1.5 * paid[1] < paid[2] < 2.0 * paid[1]  # twice, of what less equity trades
 
 
+def test_all_that_a_trade_costs_is_multiplied_and_nothing_else() -> None:
+    said = {
+        "commission_bps": [{"up_to": 100, "bps": 10}, {"bps": 4}],
+        "slippage_bps": 1,
+        "spread_bps": 2,
+        "fee_per_order": 3,
+        "fee_per_share": 4,
+        "min_fee_per_order": 5,
+        "impact": 0.5,
+    }
+    others = {"cash_rate": 0.02, "borrow_rate": {"default": 0.1}, "min_order_value": 7, "delay": 1}
+    twice = with_costs(ExecutionSpec.model_validate(said | others), 2.0)
+    doubled = {name: 2 * value for name, value in said.items() if isinstance(value, int | float)}
+    tiers = [{"up_to": 100, "bps": 20}, {"bps": 8}]
+    assert twice == ExecutionSpec.model_validate(doubled | {"commission_bps": tiers} | others)
+
+
+def test_a_least_fee_alone_is_a_cost_to_multiply() -> None:
+    free = {"commission_bps": 0, "slippage_bps": 0}
+    assert greatest_multiple(ExecutionSpec.model_validate(free), 50.0) == 0.0
+    assert greatest_multiple(ExecutionSpec.model_validate(free | {"min_fee_per_order": 1}), 50.0) == 50.0
+    tiers = [{"up_to": 100, "bps": 1000}, {"bps": 0}]
+    assert greatest_multiple(ExecutionSpec.model_validate(free | {"commission_bps": tiers}), 50.0) == pytest.approx(9.9)
+
+
 def test_an_advantage_that_comes_back_is_gone_where_it_is_lost_first() -> None:
     """It is lost from 3.3 to 9, and again from 40 on."""
     found = break_even(lambda multiple: 1.0 if multiple < 3.3 or 9 < multiple < 40 else -1.0, 50.0)

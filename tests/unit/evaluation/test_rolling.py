@@ -20,6 +20,15 @@ def test_every_window_is_a_sharpe_ratio_of_its_own() -> None:
         assert found.sharpe[t] == pytest.approx((window.mean() - 0.0001) / deviation * 252**0.5, rel=1e-8)
 
 
+def test_a_window_has_the_risk_free_rates_of_its_own_bars() -> None:
+    free = 0.001 * np.cos(np.arange(400))
+    found = rolling_risk(RETURNS, 63, 252.0, free)
+    for t in (62, 100, 399):
+        window = slice(t - 62, t + 1)
+        ratio = (RETURNS[window] - free[window]).mean() / RETURNS[window].std(ddof=1)
+        assert found.sharpe[t] == pytest.approx(ratio * 252**0.5, rel=1e-8)
+
+
 def test_nothing_after_a_bar_is_seen() -> None:
     whole = rolling_risk(RETURNS, 63, 252.0)
     for bars in (10, 63, 200, 399):

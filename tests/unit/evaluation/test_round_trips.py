@@ -114,7 +114,7 @@ def test_two_fills_of_one_bar_are_taken_in_their_order() -> None:
         (3, 0, 5.0, 132.0, "trailing_stop"),  # closed, and then bought on the other side
         (3, 0, 4.0, 90.0, "order"),
     ]
-    trades = np.array([(*row[:4], row[2] * row[3], 1.0, REASONS.index(row[4])) for row in rows], TRADE)
+    trades = np.array([(*row[:4], row[2] * row[3], 1.0, REASONS.index(row[4]), False) for row in rows], TRADE)
     weights, equity = np.zeros((6, 2)), np.full(6, 1000.0)
     weights[2, 0], weights[3:, 0] = -5.0 * 120.0 / 1000.0, 4.0 * np.array([90.0, 130.0, 130.0]) / 1000.0
     simulation = replace(run.simulation, trades=trades, weights=weights, equity=equity)

@@ -22,6 +22,7 @@ from regimefolio.kernels.metrics import (
     reasons,
     regime_metrics,
 )
+from tests.terms import rate
 
 Float = NDArray[np.float64]
 
@@ -32,7 +33,7 @@ EQUITY, LEDGER, BENCHMARK = NAMES[:14], NAMES[14:25], NAMES[25:]
 
 def of_equity(equity: ArrayLike, initial: float = 100.0, start: int = 0, rf: float = 0.0) -> dict[str, float]:
     out = np.full(len(NAMES), -7.0)
-    equity_metrics(np.array(equity, dtype=np.float64), initial, start, PPY, rf, out)
+    equity_metrics(np.array(equity, dtype=np.float64), initial, start, PPY, rate(rf), out)
     found = dict(zip(NAMES, out.tolist(), strict=True))
     assert all(found.pop(name) == -7.0 for name in LEDGER + BENCHMARK)
     return found
@@ -49,13 +50,13 @@ def some_returns(seed: int = 0, n: int = 500) -> Float:
 def against(returns: ArrayLike, benchmark: ArrayLike, rf: float = 0.0) -> dict[str, float]:
     equity = np.array(100.0 * np.cumprod(1.0 + np.asarray(returns)), dtype=np.float64)
     out = np.full(len(NAMES), -7.0)
-    benchmark_metrics(equity, 100.0, 0, np.array(benchmark, dtype=np.float64), PPY, rf, out)
+    benchmark_metrics(equity, 100.0, 0, np.array(benchmark, dtype=np.float64), PPY, rate(rf), out)
     return {name: out[NAMES.index(name)] for name in BENCHMARK}
 
 
 def of_regimes(returns: ArrayLike, label: list[int], k: int = 0, rf: float = 0.0) -> dict[str, float]:
     out = np.full((k + 1, len(REGIME_NAMES)), -7.0)
-    regime_metrics(np.array(returns, dtype=np.float64), np.array(label), k + 1, PPY, rf, out)
+    regime_metrics(np.array(returns, dtype=np.float64), np.array(label), k + 1, PPY, rate(rf), out)
     return dict(zip(REGIME_NAMES, out[k].tolist(), strict=True))
 
 
@@ -187,7 +188,7 @@ def test_one_call_fills_everything() -> None:
     ledger.equity[:] = 100.0 * np.cumprod(1.0 + r)
     ledger.trips[:] = [5.0, 2.0, 30.0, -10.0, 40.0, 3.0, 2.0]
     out = np.full(len(NAMES), NAN)
-    all_metrics(ledger, 100.0, 0, b, PPY, 0.0, out)
+    all_metrics(ledger, 100.0, 0, b, PPY, rate(0.0), out)
     assert np.isfinite(out).all()
     assert dict(zip(NAMES[:14], out[:14].tolist(), strict=True)) == of_returns(r)
     assert reasons(out) == {}
@@ -218,7 +219,7 @@ def test_an_account_that_never_trades_has_no_trips() -> None:
     ledger = empty_ledger(3, 1, record=False)
     ledger.equity[:] = 100.0
     out = np.full(len(NAMES), NAN)
-    all_metrics(ledger, 100.0, 0, np.empty(0), PPY, 0.0, out)
+    all_metrics(ledger, 100.0, 0, np.empty(0), PPY, rate(0.0), out)
     missing = {"win_rate", "profit_factor", "average_win", "average_loss", "average_holding_bars"}
     assert {name for name in LEDGER if math.isnan(out[NAMES.index(name)])} == missing
     assert set(reasons(out)) >= missing | set(BENCHMARK)
@@ -287,11 +288,11 @@ def test_names_are_pinned() -> None:
 
 def test_growth_that_is_no_number_is_undefined_and_not_infinite() -> None:
     values = np.empty(len(NAMES))
-    equity_metrics(np.array([102.0, 101.5]), 100.0, 0, 98280.0, 0.0, values)
+    equity_metrics(np.array([102.0, 101.5]), 100.0, 0, 98280.0, rate(0.0), values)
     found = dict(zip(NAMES, values, strict=True))
     assert np.isnan([found["cagr"], found["calmar"]]).all()
     assert {"cagr", "calmar"} <= set(reasons(values))
     rows = np.empty((1, len(REGIME_NAMES)))
-    regime_metrics(np.array([0.03, -0.001]), np.zeros(2, dtype=np.int64), 1, 98280.0, 0.0, rows)
+    regime_metrics(np.array([0.03, -0.001]), np.zeros(2, dtype=np.int64), 1, 98280.0, rate(0.0), rows)
     row = dict(zip(REGIME_NAMES, rows[0], strict=True))
     assert np.isnan([row["cagr"], row["calmar"]]).all()

@@ -11,10 +11,11 @@ from numpy.typing import ArrayLike, NDArray
 from regimefolio.kernels.ledger import BANKRUPT, OK, TRIPS, Events, Ledger, empty_ledger, events_of, prices_of
 from regimefolio.kernels.simulate import decision_return, set_orders, simulate
 from regimefolio.kernels.terms import Execution
+from tests.terms import for_assets, terms_of
 
 Float = NDArray[np.float64]
 
-FREE = Execution(0.0, 0.0, 0.0)
+FREE = terms_of(0.0, 0.0, 0.0)
 NAN = np.nan
 
 
@@ -42,7 +43,8 @@ def run(
     ledger = empty_ledger(len(c), c.shape[1], record)
     for array in ledger:
         array[...] = NAN  # whatever was in it before must not matter
-    return simulate(prices_of(f, c), w, wanted, start, initial, costs, ledger), ledger
+    terms = for_assets(costs, c.shape[1])
+    return simulate(prices_of(f, c), w, wanted, start, initial, terms, ledger), ledger
 
 
 def trips(ledger: Ledger) -> dict[str, float]:
@@ -68,7 +70,7 @@ def test_a_decision_is_filled_at_the_next_bars_price() -> None:
 
 
 def test_a_fully_invested_target_pays_its_costs_from_itself() -> None:
-    costs = Execution(0.001, 0.002, 0.0)
+    costs = terms_of(0.001, 0.002, 0.0)
     _, ledger = run([[10.0]] * 3, [[10.0]] * 3, [[1.0]] * 3, [0], costs=costs)
     assert ledger.equity[1] == pytest.approx(1000.0 / 1.003, rel=1e-15)
     assert ledger.cash[1] == 0.0
@@ -77,7 +79,7 @@ def test_a_fully_invested_target_pays_its_costs_from_itself() -> None:
 
 def test_a_switch_pays_for_both_sides() -> None:
     target = [[1.0, 0.0], [0.0, 1.0], [NAN, NAN]]
-    _, ledger = run(np.ones((3, 2)), np.ones((3, 2)), target, [0, 1], costs=Execution(0.01, 0.0, 0.0))
+    _, ledger = run(np.ones((3, 2)), np.ones((3, 2)), target, [0, 1], costs=terms_of(0.01, 0.0, 0.0))
     first = 1000.0 / 1.01
     assert ledger.equity[1:] == pytest.approx([first, first * 0.99 / 1.01], rel=1e-14)
     assert ledger.turnover[2] == pytest.approx((first + first * 0.99 / 1.01) / 2 / first, rel=1e-14)
@@ -89,7 +91,7 @@ def test_the_bar_before_the_start_always_decides_and_the_last_one_never_trades()
 
 
 def test_bars_before_the_start_hold_the_capital_and_no_result() -> None:
-    _, ledger = run(np.ones((5, 1)), np.ones((5, 1)), [1.0], [0, 1, 2, 3], start=3, costs=Execution(0.001, 0.0, 0.1))
+    _, ledger = run(np.ones((5, 1)), np.ones((5, 1)), [1.0], [0, 1, 2, 3], start=3, costs=terms_of(0.001, 0.0, 0.1))
     assert ledger.equity[:3].tolist() == ledger.cash[:3].tolist() == [1000.0] * 3
     assert np.isnan(ledger.pre_fill[:3]).all()
     for array in (ledger.turnover, ledger.cost, ledger.gross, ledger.weights, ledger.shares_held, ledger.traded):
@@ -106,7 +108,7 @@ def test_what_cannot_be_sold_is_not_spent_again() -> None:
     """Asset 0 has no bar when asset 1 is to replace it: there is no cash to buy with, and no debt arises."""
     fill = [[1.0, 1.0], [1.0, 1.0], [NAN, 1.0], [1.0, 1.0]]
     target = [[1.0, 0.0], [0.0, 1.0], [0.0, 1.0], [NAN, NAN]]
-    status, ledger = run(fill, fill, target, [0, 1, 2], costs=Execution(0.001, 0.0, 0.0))
+    status, ledger = run(fill, fill, target, [0, 1, 2], costs=terms_of(0.001, 0.0, 0.0))
     first = 1000.0 / 1.001
     assert status == OK
     assert ledger.shares_held[1:3].tolist() == [[pytest.approx(first), 0.0]] * 2
@@ -118,7 +120,7 @@ def test_what_cannot_be_sold_is_not_spent_again() -> None:
 def test_purchases_share_the_cash_that_a_frozen_asset_leaves() -> None:
     fill = [[1.0, 1.0, 1.0], [1.0, 1.0, 1.0], [NAN, 1.0, 1.0]]
     target = [[0.6, 0.0, 0.0], [0.0, 0.75, 0.25], [NAN] * 3]
-    _, ledger = run(fill, fill, target, [0, 1], costs=Execution(0.01, 0.0, 0.0))
+    _, ledger = run(fill, fill, target, [0, 1], costs=terms_of(0.01, 0.0, 0.0))
     cash = ledger.cash[1]
     assert ledger.cash[2] == pytest.approx(0.0, abs=1e-9)
     assert ledger.shares_held[2] == pytest.approx([ledger.shares_held[1, 0], 0.75 * cash / 1.01, 0.25 * cash / 1.01])
@@ -142,7 +144,7 @@ def test_a_missing_bar_is_valued_at_the_last_price_seen() -> None:
 
 
 def test_interest_accrues_on_the_cash_of_the_previous_close() -> None:
-    _, ledger = run(np.ones((4, 1)), np.ones((4, 1)), [0.25], [0], costs=Execution(0.0, 0.0, 0.01))
+    _, ledger = run(np.ones((4, 1)), np.ones((4, 1)), [0.25], [0], costs=terms_of(0.0, 0.0, 0.01))
     held = 1010.0 * 0.25
     cash = 1010.0 - held
     assert ledger.equity == pytest.approx([1000.0, 1010.0, held + cash * 1.01, held + cash * 1.01**2], rel=1e-14)
@@ -158,7 +160,7 @@ def test_dust_is_no_order() -> None:
 
 def test_a_target_that_is_held_costs_nothing() -> None:
     w = np.random.default_rng(0).dirichlet(np.ones(7)) * 0.9
-    _, ledger = run(np.ones((5, 7)), np.ones((5, 7)), w, [0, 1, 2, 3], costs=Execution(0.003, 0.0, 0.0))
+    _, ledger = run(np.ones((5, 7)), np.ones((5, 7)), w, [0, 1, 2, 3], costs=terms_of(0.003, 0.0, 0.0))
     assert ledger.turnover[1] > 0.4
     assert not ledger.turnover[2:].any()
     assert not ledger.traded[2:].any()
@@ -167,7 +169,7 @@ def test_a_target_that_is_held_costs_nothing() -> None:
 def test_short_positions_gain_when_prices_fall() -> None:
     close = [[100.0, 50.0], [100.0, 50.0], [80.0, 50.0], [80.0, 50.0]]
     target = [[-0.5, 0.5], [NAN, NAN], [0.0, 0.0], [NAN, NAN]]
-    _, ledger = run(close, close, target, [0, 2], costs=Execution(0.0, 0.001, 0.0))
+    _, ledger = run(close, close, target, [0, 2], costs=terms_of(0.0, 0.001, 0.0))
     after = 1000.0 / 1.001
     assert ledger.equity[1:3] == pytest.approx([after, after * 1.1], rel=1e-14)
     assert ledger.gross[1:3] == pytest.approx([1.0, 0.9 / 1.1])
@@ -177,7 +179,7 @@ def test_short_positions_gain_when_prices_fall() -> None:
 def test_round_trips_run_from_flat_to_flat() -> None:
     close = [[10.0, 10.0]] * 2 + [[12.0, 9.0]] * 2 + [[12.0, 9.0]] * 3
     target = [[0.5, 0.4], [NAN, NAN], [0.0, 0.4], [NAN, 0.0], [NAN, 0.5], [NAN, NAN], [NAN, NAN]]
-    costs = Execution(0.01, 0.0, 0.0)
+    costs = terms_of(0.01, 0.0, 0.0)
     _, ledger = run(close, close, target, [0, 2, 3, 4], costs=costs)
     x = 1000.0 / (1.0 + 0.01 * 0.9)
     win = 0.5 * x * (1.2 * 0.99 - 1.01)
@@ -251,7 +253,7 @@ def test_bankruptcy_at_a_fill_trades_nothing() -> None:
 def test_a_decision_earns_from_its_fill_to_the_next() -> None:
     fill = [[10.0], [11.0], [12.0], [15.0], [20.0]]
     close = [[10.0], [11.5], [13.0], [16.0], [21.0]]
-    costs = Execution(0.01, 0.0, 0.0)
+    costs = terms_of(0.01, 0.0, 0.0)
     _, ledger = run(fill, close, [[NAN], [1.0], [0.0], [NAN], [NAN]], [1, 2], costs=costs)
     returns = decision_return(ledger.pre_fill, 1)
     expected = [0.0, 15.0 / 12.0 / 1.01 - 1.0, 0.99 - 1.0, NAN, NAN]
@@ -277,7 +279,7 @@ def test_recording_changes_nothing_else() -> None:
     close = np.exp(rng.standard_normal((50, 6)).cumsum(0) * 0.02)
     close[rng.random(close.shape) < 0.1] = NAN
     target = rng.dirichlet(np.ones(6), 50)
-    costs = Execution(0.001, 0.001, 0.0001)
+    costs = terms_of(0.001, 0.001, 0.0001)
     _, full = run(close, close, target, list(range(0, 50, 2)), costs=costs)
     _, bare = run(close, close, target, list(range(0, 50, 2)), costs=costs, record=False)
     for name in ("equity", "cash", "turnover", "cost", "pre_fill", "gross", "shares", "trips"):
@@ -309,7 +311,7 @@ def test_what_cash_cuts_short_is_ordered_again_though_its_target_stands() -> Non
     flat = [[10.0, 10.0]] * 5
     fill = [[10.0, 10.0], [10.0, 10.0], [NAN, 10.0], [10.0, 10.0], [10.0, 10.0]]
     target = [[1.0, 0.0], [0.0, 1.0], [0.0, 1.0], [0.0, 1.0], [NAN, NAN]]
-    _, ledger = run(fill, flat, target, [0, 1, 2, 3], costs=Execution(0.0, 0.0, 0.0, on_change=True))
+    _, ledger = run(fill, flat, target, [0, 1, 2, 3], costs=terms_of(0.0, 0.0, 0.0, on_change=True))
     assert ledger.shares_held[1:].tolist() == [[100.0, 0.0], [100.0, 0.0], [0.0, 100.0], [0.0, 100.0]]
 
 
@@ -322,11 +324,11 @@ def test_what_a_fill_at_the_close_leaves_need_not_be_valued_again(apart: bool, o
     close[rng.random(close.shape) < 0.05] = NAN
     target = np.where(rng.random(close.shape) < 0.5, 0.0, rng.uniform(-0.05, 0.1, close.shape))
     target[rng.random(close.shape) < 0.05] = NAN
-    terms = Execution(1e-3, 5e-4, 1e-4, borrow_rate=1e-4, on_change=on_change, apart=apart)
+    terms = terms_of(1e-3, 5e-4, 1e-4, borrow_rate=1e-4, on_change=on_change, apart=apart)
     decide = rng.random(300) < 0.6
     one, two = (empty_ledger(300, 13, True) for _ in range(2))
     for fill, ledger in ((close, one), (close.copy(), two)):
-        assert simulate(prices_of(fill, close), target, decide, 1, 1e6, terms, ledger) == OK
+        assert simulate(prices_of(fill, close), target, decide, 1, 1e6, for_assets(terms, 13), ledger) == OK
     assert one.trips[0] > 100
     for name, ours, theirs in zip(one._fields, one, two, strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=1e-12, atol=1e-9 if name in ("cash", "shares") else 1e-12)
@@ -357,7 +359,7 @@ def test_prices_without_holes_are_used_as_they_are() -> None:
 def test_dust_is_measured_on_the_order_which_costs_make_larger_or_smaller_than_its_gap(
     nudge: float, ordered: bool
 ) -> None:
-    costs = Execution(0.4, 0.0, 0.0, apart=True)  # a sale is 1/0.8 of its gap, a purchase 1/1.2
+    costs = terms_of(0.4, 0.0, 0.0, apart=True)  # a sale is 1/0.8 of its gap, a purchase 1/1.2
     close = np.full((4, 1), 8.0)
     _, ledger = run(close, close, [[0.5], [0.5 + nudge], [NAN], [NAN]], [0, 1], costs=costs)
     assert bool(ledger.traded[2, 0]) is ordered
@@ -372,7 +374,7 @@ def paid(n_bars: int, bar: int, asset: int, pay: float, ends: bool = False) -> E
 def test_a_dividend_is_paid_to_who_held_the_share_before_its_bar(apart: bool, weight: float) -> None:
     close = prices([[10.0], [10.0], [9.0], [9.0]])
     ledger = empty_ledger(4, 1, record=True)
-    terms, target = Execution(0.0, 0.0, 0.0, apart=apart), np.array([[weight], [NAN], [NAN], [NAN]])
+    terms, target = terms_of(0.0, 0.0, 0.0, apart=apart), np.array([[weight], [NAN], [NAN], [NAN]])
     held = prices_of(close, close, paid(4, 2, 0, 1.0))
     assert simulate(held, target, np.zeros(4, np.bool_), 1, 1000.0, terms, ledger) == OK
     assert ledger.equity == pytest.approx([1000.0] * 4, rel=1e-15)  # the price falls by what is paid
@@ -384,7 +386,7 @@ def test_a_dividend_is_paid_to_who_held_the_share_before_its_bar(apart: bool, we
 def test_a_delisting_pays_what_is_left_and_closes_the_round_trip(apart: bool, weight: float, left: float) -> None:
     close = prices([[10.0], [10.0], [NAN], [NAN]])
     ledger = empty_ledger(4, 1, record=True)
-    terms, target = Execution(0.0, 0.0, 0.0, apart=apart), np.array([[weight], [weight], [weight], [NAN]])
+    terms, target = terms_of(0.0, 0.0, 0.0, apart=apart), np.array([[weight], [weight], [weight], [NAN]])
     gone = prices_of(close, close, paid(4, 2, 0, 10.0 * left, ends=True))
     assert simulate(gone, target, np.ones(4, np.bool_), 1, 1000.0, terms, ledger) == OK
     after = 1000.0 * (1.0 + weight * (left - 1.0))
@@ -414,7 +416,7 @@ def test_an_asset_cannot_end_at_a_bar_at_which_it_has_a_price() -> None:
 
 def test_a_short_that_costs_more_to_close_than_its_account_has_left_takes_no_money_from_nowhere() -> None:
     close = [[10.0], [10.0], [19.985], [19.985]]
-    costs = Execution(0.001, 0.0, 0.0, apart=True)
+    costs = terms_of(0.001, 0.0, 0.0, apart=True)
     status, ledger = run(close, close, [[-1.0], [-0.1], [NAN], [NAN]], [0, 1], costs=costs)
     assert status == BANKRUPT
     assert ledger.equity[2] < 0.0  # what it owes stays a debt

@@ -4,15 +4,17 @@ import datetime
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from regimefolio.core.files import read_json, write_json
 from regimefolio.report import tables
-from regimefolio.report.contents import InFlight, Position
+from regimefolio.report.contents import InFlight, Position, Settings
 from regimefolio.report.record import EQUAL_WEIGHT, INDEX, STATIC, Record, read_record
 from regimefolio.report.tables import Cell, Table
+from regimefolio.report.words import listed
 
 ALL: tuple[Callable[[Record], Table | None], ...] = (
     tables.differences,
@@ -42,8 +44,8 @@ def cells(table: Table | None, head: str) -> dict[str, Cell]:
 
 
 def with_positions(record: Record, *positions: tuple[str, float, float | None]) -> Record:
-    listed = [Position(symbol=symbol, held=held, target=target) for symbol, held, target in positions]
-    orders = record.results.orders.model_copy(update={"positions": listed})
+    held_now = [Position(symbol=symbol, held=held, target=target) for symbol, held, target in positions]
+    orders = record.results.orders.model_copy(update={"positions": held_now})
     return replace(record, results=record.results.model_copy(update={"orders": orders}))
 
 
@@ -253,3 +255,44 @@ def test_circumstances_are_those_of_the_file(record: Record) -> None:
     assert table.groups[1].rows[0].cells[0].text.replace("−", "-") == f"{later:.1%}"
     assert len(table.groups[2].rows) == len(found.alone) == 2
     assert table.groups[2].rows[0].head.startswith("bollinger_mean_reversion ")
+
+
+def told(record: Record, **execution: object) -> Record:
+    """The record of another execution."""
+    settings = Settings.model_validate(record.settings.model_dump() | {"execution": execution})
+    return replace(record, settings=settings)
+
+
+def test_the_costs_that_were_paid_are_named(record: Record) -> None:
+    kinds: dict[str, dict[str, Any]] = {
+        "": {},
+        "commission": {"commission_bps": 5},
+        "commission, slippage and half the spread": {"commission_bps": 5, "slippage_bps": 1, "spread_bps": 2},
+        "commission and fees": {"commission_bps": [{"up_to": 10, "bps": 0}, {"bps": 5}], "min_fee_per_order": 1},
+        "slippage, market impact and borrow fees": {"slippage_bps": 1, "impact": 1, "borrow_rate": {"A": 0.1}},
+        "borrow fees": {"borrow_rate": "file:borrow.csv"},
+    }
+    for words, execution in kinds.items():
+        assert listed(told(record, **execution).settings.execution.kinds_of_cost) == words
+
+
+def test_costs_as_run_are_said_with_their_tiers(record: Record) -> None:
+    plain = tables.circumstances(told(record, commission_bps=5, slippage_bps=3))
+    assert plain.groups[0].note == "5 bp commission and 3 bp slippage as run"
+    tiers = [{"up_to": 10_000, "bps": 10}, {"bps": 2.5}]
+    dear = tables.circumstances(told(record, commission_bps=tiers, spread_bps=2, impact=1, borrow_rate=0.1))
+    expected = (
+        "a commission of 10 bp up to 10,000 and 2.5 bp above, and 0 bp slippage as run, with half the spread and "
+    )
+    assert dear.groups[0].note == expected + "market impact"
+    assert dear.notes[0].endswith("Borrow fees are not multiplied.")
+    assert not plain.notes[0].endswith("multiplied.")
+
+
+def test_a_risk_free_rate_of_a_file_is_named_with_its_mean(record: Record) -> None:
+    assert record.free_rate == "0.00%"
+    settings = record.settings.model_copy(update={"risk_free": "file:rates.csv"})
+    window = record.results.window.model_copy(update={"risk_free": 0.0193})
+    results = record.results.model_copy(update={"window": window})
+    found = tables.all_metrics(replace(record, settings=settings, results=results))
+    assert "above a risk-free rate of file:rates.csv, mean 1.93% a year." in found.notes[0]

@@ -23,6 +23,7 @@ READ = (
     "metadata/workflow.yaml",
     "metadata/axes.json",
     "performance/validation_results.json",
+    "performance/risk_free.npy",
     "performance/validation_equity.npy",
     "performance/validation_weights.npy",
     "performance/validation_labels.npy",

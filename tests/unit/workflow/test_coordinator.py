@@ -341,6 +341,20 @@ def test_the_workspace_describes_itself(finished: Path) -> None:
     assert files.read_json(workspace.metadata / "workflow.json")["created_at"] == created
 
 
+def test_a_changed_rate_runs_every_phase_again(folder: Path) -> None:
+    rates = folder / "rates.csv"
+    rates.write_text("date,rate\n2009-01-01,0.01\n2010-11-01,0.04\n")
+    changes = {("execution", "cash_rate"): "file:rates.csv"}
+    coordinator(folder, changes).run()
+    assert actions(coordinator(folder, changes).plan()) == "uuuu"
+    rates.write_text("rate,date\n0.04,2010-11-01\n0.01,2009-01-01\n")  # the same in another order
+    assert actions(coordinator(folder, changes).plan()) == "uuuu"
+    rates.write_text("date,rate\n2009-01-01,0.01\n2010-11-01,0.05\n")
+    plan = coordinator(folder, changes).plan()
+    assert actions(plan) == "rrrr"
+    assert plan[0].reason == "the data changed"
+
+
 def test_a_store_is_described_with_its_version(folder: Path) -> None:
     """So that a result names the bytes that it used, though the store goes on."""
     import_file(folder / "prices.csv", "us", folder / "store")

@@ -171,6 +171,7 @@ def test_nothing_else_lies_in_the_workspace(workspace: Workspace) -> None:
         "performance/validation_weights.npy",
         "performance/validation_labels.npy",
         "performance/validation_rolling.npy",
+        "performance/risk_free.npy",
         "analysis/regime_labels_gaussian_hmm.npy",
         "analysis/regime_labels_trend.npy",
         "analysis/regime_probability_gaussian_hmm.npy",

@@ -22,6 +22,7 @@ from regimefolio.cli import main
 from regimefolio.core.component import registered
 from regimefolio.core.errors import ModelError
 from regimefolio.core.progress import Progress
+from regimefolio.market import Dataset, Market
 from regimefolio.workflow import PHASES, Coordinator
 from tests.workflows import WORKFLOW, coordinator, hashes, write_prices
 
@@ -90,6 +91,9 @@ def write_project(folder: Path, name: str, trouble: str = "pass") -> None:
     (folder / "own.py").write_text(OWN.replace("{name}", name).replace("{trouble}", trouble))
     described: Any = json.loads(json.dumps(WORKFLOW))
     described["plugins"] = ["own.py"]
+    (folder / "rates.csv").write_text("date,rate\n2009-01-01,0.01\n2010-11-01,0.04\n2011-06-01,0.02\n")
+    (folder / "borrow.csv").write_text("symbol,rate\ndefault,0.01\nAAA,0.1\n")
+    described["execution"] |= {"cash_rate": "file:rates.csv", "borrow_rate": "file:borrow.csv"}
     described["strategies"][0] = f"own_{name}"
     space = described["phases"][0]["config"]["parameter_space"]
     space[f"own_{name}"] = {"lookback": [2, 3, 5, 8]}
@@ -100,7 +104,11 @@ def write_project(folder: Path, name: str, trouble: str = "pass") -> None:
 def made(folder: Path, threads: int = 2, progress: Progress | None = None, phases: int = 1) -> Coordinator:
     """What runs the first phases."""
     spec = api.read_workflow(folder / "own.yaml")
-    return Coordinator(spec, PHASES[:phases], lambda: load_market(spec.data, None, folder), folder, progress, threads)
+
+    def load() -> tuple[Dataset, Market]:
+        return load_market(spec.data, None, folder, spec.execution, spec.risk_free)
+
+    return Coordinator(spec, PHASES[:phases], load, folder, progress, threads)
 
 
 def pids(folder: Path, lookback: int) -> list[int]:

@@ -1,4 +1,4 @@
-"""Small files beside the prices, one dated fact about a symbol a row; every row must be right."""
+"""Small files beside the prices, one dated fact a row, most of a symbol; every row must be right."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ ELSEWHERE = {
     "start": "from",
     "end": "to",
     "dlret": "return",
+    "fee": "rate",
 }
 """What others call these columns."""
 
@@ -45,7 +46,7 @@ class DatedTable:
     MissingDataError
         There is no such file.
     DataError
-        It cannot be read, has other columns, or a row of another width, or one without a symbol.
+        It cannot be read, has other columns, or a row of another width, or one without its symbol.
     """
 
     def __init__(self, path: Path, needed: Sequence[str], optional: Sequence[str] = ()) -> None:
@@ -66,8 +67,10 @@ class DatedTable:
         if self._table.defects:
             first = self._table.defects[0]
             raise DataError(f"{path}: line {first.row}: {first.problem}, found {first.value!r}; mend the file")
-        self.asset, self.symbols = self._table.symbols(self._column["symbol"])
-        self.refuse(self.asset < 0, "symbol", "missing symbol")
+        self.asset, self.symbols = np.zeros(self.n_rows, np.int64), tuple[str, ...]()
+        if "symbol" in known:
+            self.asset, self.symbols = self._table.symbols(self._column["symbol"])
+            self.refuse(self.asset < 0, "symbol", "missing symbol")
 
     def __contains__(self, name: str) -> bool:
         return name in self._column
@@ -111,7 +114,7 @@ class DatedTable:
             return
         table, row = self._table, found[0]
         others = f", and in {len(found) - 1:,} more" if len(found) > 1 else ""
-        symbol = table.text(row, self._column["symbol"])
+        symbol = table.text(row, self._column["symbol"]) if "symbol" in self._column else ""
         raise DataError(
             f"{self.path}: {table.unit} {table.place(row)}, column {name}: {problem}, "
             f"found {table.text(row, self._column[name])!r}{f' for {symbol}' if symbol else ''}{others}; mend the file"

@@ -16,8 +16,12 @@ from regimefolio.report.words import counted, number
 def trials(record: Record) -> Figure:
     """The Sharpe ratios of all trials, with the chosen one and what the best of noise would show."""
     found, root = record.overfitting, record.results.window.periods_per_year**0.5
-    risk_free = record.settings.risk_free / record.results.window.periods_per_year
-    sharpes = {phase: _sharpes(rows - risk_free) * root for phase, rows in record.trial_returns.items()}
+    window = record.results.window
+    ends = {"parameter_discovery": window.parameters_chosen_on.bars, "ensemble_optimization": window.training.bars}
+    sharpes = {
+        phase: _sharpes(rows, record.risk_free_of(ends[phase], rows.shape[1])) * root
+        for phase, rows in record.trial_returns.items()
+    }
     every = np.concatenate(list(sharpes.values()))
     marks = {"chosen": found.sharpe_per_bar, "best of noise": found.expected_maximum_sharpe_per_bar}
     at = {name: value * root for name, value in marks.items() if value is not None}
@@ -212,9 +216,9 @@ def _upright(value: float, mark: str) -> Json:
     }
 
 
-def _sharpes(excess: Float) -> Float:
+def _sharpes(returns: Float, free: Float) -> Float:
     """Per-bar Sharpe ratios of the trials that have one."""
-    whole = excess[np.isfinite(excess).all(axis=1)]
+    whole = returns[np.isfinite(returns).all(axis=1)]
     spread = whole.std(axis=1, ddof=1)
-    found: Float = whole.mean(axis=1)[spread > 0] / spread[spread > 0]
+    found: Float = (whole - free).mean(axis=1)[spread > 0] / spread[spread > 0]
     return found

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from regimefolio.backtest.commission import in_words, tiers_of
 from regimefolio.report.contents import Number
 from regimefolio.report.record import Record
 from regimefolio.report.tables.cells import Cell, Group, Row, Table, cell, points, searched, times_a_year
-from regimefolio.report.words import number, percent
+from regimefolio.report.words import listed, number, percent
 
 _MULTIPLES = {0.0: "none", 1.0: "as run", 2.0: "twice", 5.0: "five times"}
 
@@ -33,9 +34,12 @@ def circumstances(record: Record) -> Table:
         for each in found.alone
     ]
     execution = record.settings.execution
-    basis = f"{execution.commission_bps:g} bp commission and {execution.slippage_bps:g} bp slippage as run"
-    if execution.spread_bps or execution.fee_per_order or execution.fee_per_share or execution.impact:
-        basis += ", with spread, fees and impact"
+    commission, tiers = in_words(execution.commission_bps), len(tiers_of(execution.commission_bps)) > 1
+    basis = f"a commission of {commission}, and" if tiers else f"{commission} commission and"
+    basis += f" {execution.slippage_bps:g} bp slippage as run"
+    others = [kind for kind in execution.kinds_of_cost if kind not in ("commission", "slippage", "borrow fees")]
+    if others:
+        basis += f", with {listed(others)}"
     return Table(
         "The adaptive strategy at other costs and with later fills, and each strategy alone",
         [
@@ -56,6 +60,7 @@ def circumstances(record: Record) -> Table:
         [
             "Equal weight is its CAGR under the same circumstances, the lead the CAGR less that, in percentage points. "
             "These are replays of the validated signals, made after everything was chosen."
+            + (" Borrow fees are not multiplied." if execution.borrow_rate else "")
         ],
     )
 

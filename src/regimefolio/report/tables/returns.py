@@ -6,6 +6,7 @@ import numpy as np
 
 from regimefolio.core.types import Float
 from regimefolio.evaluation import worst_drawdowns, yearly_table
+from regimefolio.kernels.metrics import part_of
 from regimefolio.report.record import EQUAL_WEIGHT, INDEX, STATIC, Record
 from regimefolio.report.tables.cells import (
     Cell,
@@ -135,7 +136,7 @@ def all_metrics(record: Record) -> Table:
     rows = [Row(title, [metric_of(record, run, name, shown) for run in record.runs]) for title, name, shown in _ALL]
     benchmark = record.settings.benchmark
     known = record.title(benchmark).lower()
-    free = percent(record.settings.risk_free, 2)
+    free = record.free_rate
     return Table(
         "All metrics on the test bars",
         ["Metric", *(record.title(name) for name in record.runs)],
@@ -150,11 +151,10 @@ def all_metrics(record: Record) -> Table:
 def years(record: Record) -> Table:
     """Each calendar year of the selected run beside the others."""
     settings, year = record.settings, record.results.window.periods_per_year
+    free = part_of(record.risk_free, slice(record.results.window.first_test_bar, None))
     shown = compared(record)
     tables = {
-        name: yearly_table(
-            record.equity[name], settings.initial_capital, record.timestamps, year, settings.risk_free / year
-        )
+        name: yearly_table(record.equity[name], settings.initial_capital, record.timestamps, year, free)
         for name in shown
     }
     by_year = {name: {row.year: row for row in table} for name, table in tables.items()}

@@ -10,11 +10,12 @@ from typing import ClassVar
 
 import numpy as np
 
-from regimefolio.backtest import BacktestRunner
+from regimefolio.backtest import BacktestRunner, interest
 from regimefolio.core.errors import DataError, RegimefolioError
 from regimefolio.core.files import read_json
 from regimefolio.core.progress import Progress
-from regimefolio.core.types import Json
+from regimefolio.core.types import Float, Json
+from regimefolio.kernels.metrics import part_of
 from regimefolio.market import Dataset, Market
 from regimefolio.workflow.spec import WorkflowSpec
 from regimefolio.workflow.workspace import Workspace
@@ -67,10 +68,9 @@ class Job:
         """The first bar that trades in validation."""
         return self.n_train + self.spec.data.split.embargo
 
-    @property
-    def risk_free(self) -> float:
-        """The risk-free return of a bar."""
-        return self.spec.risk_free / self.dataset.panel.periods_per_year
+    def risk_free(self, bars: slice = slice(None)) -> Float:
+        """The risk-free return of each of some bars, or one for all, (1,)."""
+        return part_of(interest(self.spec.risk_free, self.market), bars)
 
     @property
     def training(self) -> Market:

@@ -129,7 +129,10 @@ def _first_difference(run: Run, regimes: RegimePath, other: Run, labels: RegimeP
 
 
 def with_noise_after(market: Market, last: int, seed: int) -> Market:
-    """The market with every price after bar `last` replaced by a seeded random walk; missing bars stay missing."""
+    """The market with every price after bar `last` replaced by a seeded random walk; missing bars stay missing.
+
+    Rates of files after it are noise as well.
+    """
     rng = np.random.default_rng(seed)
 
     def noisy(prices: Float) -> Float:
@@ -138,6 +141,11 @@ def with_noise_after(market: Market, last: int, seed: int) -> Market:
         walk = np.exp(np.cumsum(0.03 * rng.standard_normal(shape), axis=0))
         level = np.where(np.isfinite(prices[last]), prices[last], 1.0)
         out[last + 1 :] = np.where(np.isfinite(prices[last + 1 :]), level * walk, np.nan)
+        return out
+
+    def stirred(known: Float) -> Float:
+        out = known.copy()
+        out[last + 1 :] = 0.05 * rng.random(out[last + 1 :].shape)
         return out
 
     panel = market.panel
@@ -153,4 +161,4 @@ def with_noise_after(market: Market, last: int, seed: int) -> Market:
     changed = replace(panel, close=close, open=follows(panel.open), high=follows(panel.high), low=follows(panel.low))
     index = None if market.index is None else noisy(market.index)
     benchmark = None if market.benchmark is None else noisy(market.benchmark)
-    return Market(changed, index, benchmark)
+    return Market(changed, index, benchmark, {source: stirred(known) for source, known in market.rates.items()})

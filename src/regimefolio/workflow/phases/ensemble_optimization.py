@@ -299,17 +299,16 @@ def _whole(objective: Objective, runner: BacktestRunner, tried: _Tried, label: I
 def _overfitting(job: Job, searches: Sequence[_Search], chosen: _Search) -> dict[str, Json]:
     """What the number of trials does to the chosen strategy's Sharpe ratio on the bars its weights were chosen on."""
     first = [
-        return_moments(row, job.risk_free).sharpe
+        return_moments(row, job.risk_free(slice(job.n_fit - row.size, job.n_fit))).sharpe
         for row in read_npy(job.workspace.performance / "returns.npy")
         if np.isfinite(row).all()
     ]
+    free = job.risk_free(slice(job.n_fit, job.n_train))
     third = [
-        return_moments(tried.returns, job.risk_free).sharpe
-        for search in searches
-        for tried in (*search.tried, search.assembled)
+        return_moments(tried.returns, free).sharpe for search in searches for tried in (*search.tried, search.assembled)
     ]
     sharpes = np.array([*first, *third])
-    moments = return_moments(chosen.assembled.returns, job.risk_free)
+    moments = return_moments(chosen.assembled.returns, free)
     finite = sharpes[np.isfinite(sharpes)]
     enough = finite.size > 1
     return {

@@ -10,6 +10,7 @@ import numpy as np
 from regimefolio.backtest import ExecutionSpec, Run, in_order
 from regimefolio.core.types import Float, RegimePath
 from regimefolio.evaluation import (
+    COSTS,
     Replayable,
     break_even,
     by_asset,
@@ -154,12 +155,13 @@ def rolling(job: Job, curves: Float) -> Float:
     year = job.dataset.panel.periods_per_year
     before = np.concatenate([np.full((len(curves), 1), job.spec.initial_capital), curves[:, :-1]], axis=1)
     returns = np.divide(curves, before, out=np.full_like(curves, np.nan), where=before > 0) - 1.0
-    found = [rolling_risk(row, max(2, round(year)), year, job.risk_free) for row in returns]
+    free = job.risk_free(slice(job.test_start, None))
+    found = [rolling_risk(row, max(2, round(year)), year, free) for row in returns]
     return np.stack([[each.sharpe for each in found], [each.volatility for each in found]])
 
 
 def _costs(job: Job, found: Chosen) -> dict[str, object]:
-    """Commission and slippage multiplied, and where that eats the return, or the advantage over equal weight."""
+    """All that trades cost multiplied, and where that eats the return, or the advantage over equal weight."""
     execution = job.spec.execution
     most = greatest_multiple(execution, MOST, job.spec.portfolio.constraints.max_gross)
 
@@ -176,8 +178,7 @@ def _costs(job: Job, found: Chosen) -> dict[str, object]:
     searches: list[Callable[[float], float]] = [lambda multiple: cagr(found.selected, multiple), advantage]
     gone = in_order(lambda search: break_even(search, most), searches, job.threads)
     return {
-        "commission_bps": execution.commission_bps,
-        "slippage_bps": execution.slippage_bps,
+        "multiplied": {name: value for name, value in execution.plain().items() if name in ("commission_bps", *COSTS)},
         "multiples": in_order(row, multiples, job.threads),
         "break_even": {name: each._asdict() for name, each in zip(("return", "advantage"), gone, strict=True)},
     }

@@ -78,6 +78,7 @@ class Validation(Phase):
         "performance/validation_weights.npy",
         "performance/validation_labels.npy",
         "performance/validation_rolling.npy",
+        "performance/risk_free.npy",
         "analysis/validation_trades.json",
         "analysis/round_trips.json",
         "analysis/robustness.json",
@@ -162,8 +163,8 @@ class Validation(Phase):
 
         checks += future_is_unseen(market, run, done.paths[done.selected], start, rerun, job.spec.seed, job.threads)
         job.progress.advance(2)
-        year = job.dataset.panel.periods_per_year
-        interval = sharpe_interval(training, year, job.spec.seed, level=0.9, risk_free=job.risk_free)
+        year, free = job.dataset.panel.periods_per_year, job.risk_free(slice(job.n_fit, job.n_train))
+        interval = sharpe_interval(training, year, job.spec.seed, level=0.9, risk_free=free)
         checks.append(holds_up(run.metrics["sharpe"], interval))
         checks.append(_is_the_file(job, ensemble, detector))
         return checks
@@ -219,7 +220,8 @@ def _write(job: Job, done: Validated, checks: Sequence[Check], objective: str) -
     workspace, start, year = job.workspace, job.test_start, job.dataset.panel.periods_per_year
     performance, runs = workspace.performance, done.runs
     chosen = runs[done.selected]
-    moments = return_moments(chosen.simulation.returns, job.risk_free)
+    free = job.risk_free(slice(start, None))
+    moments = return_moments(chosen.simulation.returns, free)
     others = [name for name in runs if name != done.selected]
     results: dict[str, object] = {
         "selected": done.selected,
@@ -228,7 +230,7 @@ def _write(job: Job, done: Validated, checks: Sequence[Check], objective: str) -
         "runs": {name: _figures(run) for name, run in runs.items()},
         "selected_minus": {
             name: paired_sharpe_difference(
-                chosen.simulation.returns, runs[name].simulation.returns, year, job.spec.seed, risk_free=job.risk_free
+                chosen.simulation.returns, runs[name].simulation.returns, year, job.spec.seed, risk_free=free
             )._asdict()
             for name in others
         },
@@ -244,6 +246,7 @@ def _write(job: Job, done: Validated, checks: Sequence[Check], objective: str) -
         results["index"] = figures
     write_npy(performance / "validation_equity.npy", np.stack(curves))
     write_npy(performance / "validation_rolling.npy", rolling(job, np.stack(curves)))
+    write_npy(performance / "risk_free.npy", job.risk_free())
     assert chosen.simulation.weights is not None
     write_npy(performance / "validation_weights.npy", chosen.simulation.weights[start:])
     write_npy(performance / "validation_labels.npy", np.stack([path.label[start:] for path in done.paths.values()]))
@@ -267,6 +270,7 @@ def _window(job: Job) -> dict[str, object]:
         "test": {"first": stamps[job.test_start], "last": stamps[-1], "bars": len(stamps) - job.test_start},
         "first_test_bar": job.test_start,
         "periods_per_year": job.dataset.panel.periods_per_year,
+        "risk_free": float(job.risk_free(slice(job.test_start, None)).mean()) * job.dataset.panel.periods_per_year,
     }
 
 
@@ -295,7 +299,8 @@ def _index(job: Job, closes: Float) -> tuple[Float, dict[str, object]]:
     held = closes[job.test_start :]
     equity = np.ascontiguousarray(job.spec.initial_capital * held / held[0])
     values = np.full(len(NAMES), np.nan)
-    equity_metrics(equity, job.spec.initial_capital, 0, year, job.risk_free, values)
+    free = job.risk_free(slice(job.test_start, None))
+    equity_metrics(equity, job.spec.initial_capital, 0, year, free, values)
     metrics = {name: value for name, value in zip(NAMES, values.tolist(), strict=True) if not np.isnan(value)}
     return equity, {"status": "ok", "metrics": metrics, "reasons": {}, "regime_metrics": {}}
 
