@@ -32,7 +32,7 @@ from regimefolio.kernels.metrics import NAMES, REGIME_NAMES, metrics_of_books, r
 from regimefolio.kernels.replay import Opinions, Schedule, replay
 from regimefolio.kernels.simulate import decision_return
 from regimefolio.kernels.weights import GIVEN
-from regimefolio.market import Dataset, Market
+from regimefolio.market import Dataset, Market, must_decide
 from regimefolio.portfolio import Conflicts, Ensemble, PortfolioManager, PortfolioSpec, SignalStack
 
 
@@ -294,6 +294,7 @@ def prepare(spec: BacktestSpec, market: Market) -> Prepared:
             f"the strategies and the allocator need {warmup} bars before they can say anything,{late} "
             f"but the data has {market.panel.n_bars}; use more data, shorter windows or less delay"
         )
+    must_decide(market.timestamps, spec.portfolio.rebalance)
     runner = BacktestRunner(market, spec.portfolio, spec.execution, spec.initial_capital, spec.risk_free)
     return Prepared(runner, ensemble, regimes, start)
 
