@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from regimefolio.backtest.overnight import overnight_of
 from regimefolio.backtest.spec import BacktestSpec, ExecutionSpec, load_market
 from regimefolio.backtest.terms import endings, execution_terms, traded_prices
 from regimefolio.core.component import fingerprint
@@ -115,7 +116,8 @@ class BacktestRunner:
         panel = market.panel
         self.market = market
         self.initial_capital = initial_capital
-        self.manager = PortfolioManager(portfolio, market, alone=execution.accounts == "per_asset")
+        flat, self._filled = overnight_of(execution, portfolio, panel)
+        self.manager = PortfolioManager(portfolio, market, execution.accounts == "per_asset", flat)
         self.fill = execution.fill_on(panel)
         self.ended = endings(panel, execution.patience(panel), execution.delisting_return)
         self.prices = traded_prices(panel, self.fill, execution, self.ended)
@@ -182,7 +184,7 @@ class BacktestRunner:
         replay(
             self._opinions(stack, ensembles, row, decide),
             np.stack([ensemble.weights for ensemble in ensembles]),
-            Schedule(start, decide, row),
+            Schedule(start, decide, decide & self._filled, row),
             self.manager.settings,
             self.prices,
             self.initial_capital,

@@ -220,6 +220,7 @@ class _Execution(Part):
     fee_per_share: float = 0.0
     impact: float = 0.0
     delay: int = 0
+    overnight: str = "fill"
     sizing: str = "target_weight"
 
 

@@ -165,7 +165,10 @@ def _orders_note(record: Record) -> str:
         f" Fills come {counted(delay, 'bar')} later than that (delay), and what was ordered at the "
         f"{counted(delay, 'bar')} before the last is not filled yet."
     )
-    return _pending(record) + (late if delay else "")
+    lapses = " What is due in another session lapses."
+    return (
+        _pending(record) + (late if delay else "") + (lapses if record.settings.execution.overnight == "lapse" else "")
+    )
 
 
 def _pending(record: Record) -> str:
