@@ -9,11 +9,11 @@ PIP_FLAGS := -qq --disable-pip-version-check --no-input
 install_lock = $(1)/bin/python -m pip install $(PIP_FLAGS) --require-hashes -r $(2)
 install_product = $(1)/bin/python -m pip install $(PIP_FLAGS) --no-build-isolation --no-deps -e .
 
-.PHONY: help demo test bench lock clean
+.PHONY: help demo test bench differential lock clean
 .DELETE_ON_ERROR:
 
 help:  ## list these targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(VENV)/.runtime  ## install what is needed, then run the whole chain on the built-in prices
 	@$(VENV)/bin/regimefolio demo
@@ -24,6 +24,9 @@ test: $(VENV)/.test  ## style, types, floors and tests
 
 bench: $(BENCH)/.bench  ## measure the speed against peers, as ratios in one run
 	@$(BENCH)/bin/python -m benchmarks
+
+differential: $(BENCH)/.bench  ## hold the simulator against those of vectorbt and bt
+	@$(BENCH)/bin/python -m pytest tests/differential
 
 lock:  ## resolve the locks again; UPGRADE=--upgrade takes the newest versions
 	@command -v $(UV) >/dev/null || { echo "make lock needs uv (pip install uv), or UV=/path/to/uv" >&2; exit 1; }

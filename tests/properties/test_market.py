@@ -15,12 +15,16 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from regimefolio.core.types import Float, Times
-from regimefolio.market import Every, File, Rebalance, decision_bars, quarter_starts
+from regimefolio.market import Every, File, OnDates, Rebalance, decision_bars, quarter_starts
 from regimefolio.market.quality import bar_order, bar_problems
 
 PRICE = st.floats(1e-6, 1e9)
 REBALANCES = st.one_of(
-    st.sampled_from(["daily", "weekly", "monthly"]), st.integers(1, 40).map(lambda k: Every(every=k))
+    st.sampled_from(["daily", "weekly", "monthly", "quarterly", "yearly"]),
+    st.integers(1, 40).map(lambda k: Every(every=k)),
+    st.lists(st.dates(date(1999, 1, 1), date(2031, 1, 1)), min_size=1, unique=True).map(
+        lambda dates: OnDates(dates=tuple(sorted(dates)))
+    ),
 )
 
 

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from regimefolio.backtest.overnight import overnight_of
 from regimefolio.backtest.rates import interest
 from regimefolio.backtest.risk import NO_RISK, RiskSpec
 from regimefolio.backtest.spec import BacktestSpec, ExecutionSpec, load_market
@@ -35,7 +36,7 @@ from regimefolio.kernels.replay import Opinions, Schedule, replay
 from regimefolio.kernels.simulate import decision_return, of_decisions
 from regimefolio.kernels.terms import Execution
 from regimefolio.kernels.weights import GIVEN
-from regimefolio.market import Dataset, Market
+from regimefolio.market import Dataset, Market, must_decide
 from regimefolio.portfolio import Conflicts, Ensemble, PortfolioManager, PortfolioSpec, SignalStack
 
 
@@ -150,7 +151,9 @@ class BacktestRunner:
         self.execution = execution
         self.initial_capital = initial_capital
         self.risk = risk
-        self.manager = PortfolioManager(portfolio, market, execution.accounts == "per_asset", risk.volatility_target)
+        flat, self._filled = overnight_of(execution, portfolio, panel)
+        alone = execution.accounts == "per_asset"
+        self.manager = PortfolioManager(portfolio, market, alone, risk.volatility_target, flat)
         self.fill = execution.fill_on(panel)
         self.ended = endings(panel, execution.patience(panel), execution.delisting_return)
         self.prices = traded_prices(panel, self.fill, execution, self.ended)
@@ -219,7 +222,7 @@ class BacktestRunner:
         replay(
             self._opinions(stack, ensembles, row, decide),
             np.stack([ensemble.weights for ensemble in ensembles]),
-            Schedule(start, decide, row),
+            Schedule(start, decide, decide & self._filled, row),
             self.manager.settings,
             self.prices,
             self.initial_capital,
@@ -365,6 +368,7 @@ def prepare(spec: BacktestSpec, market: Market) -> Prepared:
             f"the strategies and the allocator need {warmup} bars before they can say anything,{late} "
             f"but the data has {market.panel.n_bars}; use more data, shorter windows or less delay"
         )
+    must_decide(market.timestamps, spec.portfolio.rebalance)
     runner = BacktestRunner(market, spec.portfolio, spec.execution, spec.initial_capital, spec.risk_free, spec.risk)
     return Prepared(runner, ensemble, regimes, start)
 

@@ -79,6 +79,12 @@ class ExecutionSpec(Model):
         "shared", description="one account, or one an asset, each with an equal part of the capital"
     )
     delay: int = Field(0, ge=0, description="bars by which fills come later than the next bar")
+    overnight: Literal["fill", "lapse"] = Field(
+        "fill", description="what becomes of an order of intraday bars that is due in another session than it is of"
+    )
+    flat_overnight: bool = Field(
+        False, description="whether all is closed at a session's last bar, of intraday bars with a data.calendar"
+    )
 
     @property
     def proportional_cost(self) -> float:

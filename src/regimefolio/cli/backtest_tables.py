@@ -188,6 +188,8 @@ def _show_orders(screen: Console, orders: Mapping[str, Any], spec: BacktestSpec)
         certain = f"filled {bar}" if daily else "ordered if the schedule or a change of regime asks for it"
         title = f"Pending: decided at {day}, {certain}"
         screen.print(table(title, ["symbol", ">held", ">target", ">change"], rows))
+        if spec.execution.overnight == "lapse":
+            screen.print("It lapses where that bar belongs to another session.", style="dim")
         if spec.execution.frictions or spec.portfolio.frictions:
             screen.print("Bands, partial steps, whole shares and limits are applied when they are filled.", style="dim")
     else:

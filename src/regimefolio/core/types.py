@@ -84,6 +84,10 @@ class Panel:
         The bar at which a delisting is known; -1 where there is none.
     delisting_return : ndarray of shape (N,), float64, or None
         On the last close; NaN where there is none.
+    session : ndarray of shape (T,), datetime64[ns], or None
+        The date of the session of a calendar that each intraday bar belongs to; where it belongs to none, its own.
+    bars_left : ndarray of shape (T,), int64, or None
+        Bars of the usual length that end that session after this one, as the calendar has it; -1 on no session.
 
     Raises
     ------
@@ -105,6 +109,8 @@ class Panel:
     dividend: Float | None = None
     delisted_at: Int | None = None
     delisting_return: Float | None = None
+    session: Times | None = None
+    bars_left: Int | None = None
 
     def __post_init__(self) -> None:
         t, n = self.close.shape
@@ -114,6 +120,8 @@ class Panel:
         _set(self, "member", (t, n), "bool")
         _set(self, "delisted_at", (n,), "int64")
         _set(self, "delisting_return", (n,), "float64")
+        _set(self, "session", (t,), "datetime64[ns]")
+        _set(self, "bars_left", (t,), "int64")
         if t > 1 and not (self.timestamps[1:] > self.timestamps[:-1]).all():
             raise DataError("Panel.timestamps must be strictly increasing")
         if len(self.symbols) != n or len(set(self.symbols)) != n:
@@ -123,7 +131,9 @@ class Panel:
         self._check_pairs()
 
     def _check_pairs(self) -> None:
-        """Splits come with dividends, and a delisting's bar with its return."""
+        """Splits come with dividends, a delisting's bar with its return, and sessions with the bars left in them."""
+        if (self.session is None) != (self.bars_left is None):
+            raise DataError("Panel.session and Panel.bars_left must be known together")
         if (self.split is None) != (self.dividend is None):
             raise DataError("Panel.split and Panel.dividend must be known together")
         if (self.delisted_at is None) != (self.delisting_return is None):
@@ -147,7 +157,8 @@ class Panel:
     @property
     def by_bar(self) -> dict[str, NDArray[Any]]:
         """The arrays that have a row a bar; those that are not known are left out."""
-        names = ("timestamps", "close", "open", "high", "low", "volume", "member", "split", "dividend")
+        prices = ("timestamps", "close", "open", "high", "low", "volume")
+        names = (*prices, "member", "split", "dividend", "session", "bars_left")
         return {name: array for name in names if (array := getattr(self, name)) is not None}
 
     def until(self, n_bars: int) -> Panel:

@@ -71,10 +71,21 @@ class Opinions(NamedTuple):
 
 
 class Schedule(NamedTuple):
-    """The first bar that trades, the bars that decide (T,), and the row of strategy weights that rules at each (T,)."""
+    """When it is decided, and what of it is filled.
+
+    Attributes
+    ----------
+    start : int
+        The first bar that trades.
+    decide, due : ndarray of shape (T,), bool
+        Bars that decide, and those of them whose orders do not lapse.
+    row : ndarray of shape (T,), int64
+        The row of strategy weights that rules at each bar.
+    """
 
     start: int
     decide: Bool
+    due: Bool
     row: Int
 
 
@@ -262,7 +273,7 @@ def replay(
                         out.target[k, t] = memory[k, t - first]
             out.pending[k] = memory[k, after - 1 - first]
             if alive[k]:
-                orders = Orders(memory[k], first, schedule.decide)
+                orders = Orders(memory[k], first, schedule.due)
                 account, ledger = account_of(accounts, k), ledger_of(out, k)
                 alive[k] = advance(prices, orders, first + lag, min(after + lag, n_bars), terms, account, ledger)
     for k in range(n_runs):

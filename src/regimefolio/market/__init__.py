@@ -3,8 +3,9 @@
 `load_data` reads what a `DataSpec` asks for; `Market` is what strategies and regime detectors are given.
 """
 
-from regimefolio.market.calendar import Every, Rebalance, decision_bars, periods_per_year, quarter_starts
+from regimefolio.market.calendar import periods_per_year, quarter_starts
 from regimefolio.market.check import CheckReport, check_data, check_file
+from regimefolio.market.rebalance import Every, OnDates, Rebalance, decision_bars, must_decide
 from regimefolio.market.sources import (
     Dataset,
     DataWarning,
@@ -57,7 +58,9 @@ __all__ = [
     "ImportRecord",
     "Rebalance",
     "Every",
+    "OnDates",
     "decision_bars",
+    "must_decide",
     "quarter_starts",
     "periods_per_year",
     "Market",

@@ -118,6 +118,8 @@ def session_bars(panel: Panel, days: Times) -> Panel:
         volume=volume,
         split=None,
         dividend=None,
+        session=None,
+        bars_left=None,
     )
     return on_fewer_bars(panel, made, ends)
 
@@ -192,6 +194,9 @@ def on_clock(
         notes.append(report(sessions, panel.timestamps).within(*span).text(" dropped" if dropped else " kept"))
         if dropped:
             panel, index = rows_of(panel, inside), None if index is None else index[inside]
+    if sessions is not None and not is_daily(panel.timestamps):
+        days, left = sessions_by_bar(panel.timestamps, sessions), sessions.bars_left(panel.timestamps)
+        panel = replace(panel, session=days.astype("datetime64[ns]"), bars_left=left)
     if resample is not None and not is_daily(panel.timestamps):
         panel, index, note = _sessions_alone(panel, index, sessions)
         notes.append(note)

@@ -73,6 +73,17 @@ class Sessions:
             inside = (timestamps > self.opens[found]) & (timestamps <= self.closes[found]) & ~resting
         return np.where(inside, found, -1)
 
+    def bars_left(self, timestamps: Times) -> Int:
+        """Bars of the usual length that end its session after each intraday bar, breaks left out; -1 on no session.
+
+        The last one may be shorter than the others.
+        """
+        of = self.of(timestamps)
+        left, pause = self.closes[of] - timestamps, self.break_ends[of] - self.break_starts[of]
+        left = np.where(timestamps <= self.break_starts[of], left - pause, left)
+        bars = np.ceil(left / bar_size(timestamps) - 1e-9).astype(np.int64)
+        return np.where(of >= 0, bars, -1)
+
 
 @dataclass(frozen=True, eq=False)
 class SessionReport:

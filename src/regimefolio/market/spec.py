@@ -256,7 +256,7 @@ def _kept(data: Dataset, symbols: Sequence[str]) -> Dataset:
 
 def _columns(panel: Panel, columns: Int) -> Panel:
     """Some assets of a source's panel, to which no delisting was added yet."""
-    cut = {name: array[:, columns] for name, array in panel.by_bar.items() if name != "timestamps"}
+    cut = {name: array[:, columns] for name, array in panel.by_bar.items() if array.ndim == 2}
     sectors = None if panel.sectors is None else tuple(panel.sectors[n] for n in columns)
     return replace(panel, symbols=tuple(panel.symbols[n] for n in columns), sectors=sectors, **cut)  # type: ignore[arg-type]
 

@@ -162,6 +162,8 @@ def must_work_alone(spec: PortfolioSpec) -> None:
 class PortfolioManager:
     """Turns stacked signals into target weights on one market; `alone`, into those of an account for each asset.
 
+    At the bars that are `flat` (T,) it decides to hold nothing, whatever the signals say.
+
     Raises
     ------
     ConfigError
@@ -176,6 +178,7 @@ class PortfolioManager:
         market: Market,
         alone: bool = False,
         volatility_target: VolatilityTarget | None = None,
+        flat: Bool | None = None,
     ) -> None:
         must_be(PortfolioSpec, spec, "spec", "PortfolioSpec() has the defaults")
         must_be(Market, market, "market", "load_market gives one, or Market(panel)")
@@ -189,8 +192,11 @@ class PortfolioManager:
         self.market = market
         self.tradable: Bool = panel.member & np.isfinite(panel.close)
         silent = panel.member & ~self.tradable
-        self.silent: Bool = silent if silent.any() else np.zeros((0, 0), dtype=bool)
         self._scheduled = decision_bars(panel.timestamps, spec.rebalance)
+        if flat is not None and flat.any():
+            self._scheduled |= flat
+            self.tradable[flat] = silent[flat] = False
+        self.silent: Bool = silent if silent.any() else np.zeros((0, 0), dtype=bool)
         self.settings = rules.Settings(
             method=_METHODS[spec.combination_method],
             allocator=rule.code,
@@ -205,7 +211,7 @@ class PortfolioManager:
         )
 
     def decisions(self, regimes: RegimePath | None, start: int) -> Bool:
-        """Bars of shape (T,) that decide: the schedule, regime changes, the bar before `start`, and the last one.
+        """Bars of shape (T,) that decide: the schedule, what is flat, regime changes, the bar before `start`, the last.
 
         The last bar's decision is pending: whether the schedule asks for it is not known yet.
         """

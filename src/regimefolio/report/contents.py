@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from regimefolio.backtest.commission import Commission, tiers_of
 from regimefolio.core.types import Json
 from regimefolio.evaluation import NoBreakEven
+from regimefolio.report.words import counted
 
 Number = float | None
 """A number, or None where it is undefined."""
@@ -233,6 +234,7 @@ class _Execution(Part):
     borrow_rate: float | dict[str, float] | str = 0.0
     impact: float = 0.0
     delay: int = 0
+    overnight: str = "fill"
     sizing: str = "target_weight"
 
     @property
@@ -251,7 +253,7 @@ class _Execution(Part):
 
 
 class _Portfolio(Part):
-    rebalance: str | dict[str, int]
+    rebalance: str | dict[str, int] | dict[str, list[str]]
 
 
 class Settings(Part):
@@ -279,7 +281,24 @@ class Settings(Part):
     def schedule(self) -> str:
         """When the strategy rebalances, in words."""
         rebalance = self.portfolio.rebalance
-        return rebalance if isinstance(rebalance, str) else f"every {rebalance.get('every')} bars"
+        if isinstance(rebalance, str):
+            return rebalance
+        dates = self.dates
+        return f"on {counted(len(dates), 'date')}" if dates else f"every {self.every} bars"
+
+    @property
+    def every(self) -> int:
+        """The bars from one decision to the next, where the schedule counts bars; otherwise 0."""
+        rebalance = self.portfolio.rebalance
+        bars = 0 if isinstance(rebalance, str) else rebalance.get("every", 0)
+        return bars if isinstance(bars, int) else 0
+
+    @property
+    def dates(self) -> list[str]:
+        """The dates before which it decides, where the schedule names some."""
+        rebalance = self.portfolio.rebalance
+        dates = [] if isinstance(rebalance, str) else rebalance.get("dates", [])
+        return dates if isinstance(dates, list) else []
 
 
 class Checkpoint(Part):

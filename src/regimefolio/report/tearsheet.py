@@ -171,12 +171,15 @@ def _orders_note(record: Record) -> str:
         f" Fills come {counted(delay, 'bar')} later than that (delay), and what was ordered at the "
         f"{counted(delay, 'bar')} before the last is not filled yet."
     )
-    return _pending(record) + (late if delay else "")
+    lapses = " What is due in another session lapses."
+    return (
+        _pending(record) + (late if delay else "") + (lapses if record.settings.execution.overnight == "lapse" else "")
+    )
 
 
 def _pending(record: Record) -> str:
     settings, label, window = record.settings, record.labels[record.selected], record.results.window
-    every = settings.portfolio.rebalance["every"] if isinstance(settings.portfolio.rebalance, dict) else 0
+    every = settings.every
     where = (settings.execution.fill or "").replace("next_", "’s ")
     wanted = f"What is wanted after the last bar, {day(record.results.orders.decided_at)},"
     if len(label) > 1 and label[-1] != label[-2]:
@@ -186,7 +189,10 @@ def _pending(record: Record) -> str:
     calm = "the regime did not change at the last bar"
     if every:
         return f"No order: the last bar is none of the schedule’s ({settings.schedule}), and {calm}."
-    unless = f"the next bar begins a new {settings.schedule.removesuffix('ly')} (schedule: {settings.schedule})"
+    begins = f"begins a new {settings.schedule.removesuffix('ly')}"
+    if settings.dates:
+        begins = "is the first on or after one of the dates"
+    unless = f"the next bar {begins} (schedule: {settings.schedule})"
     return f"No order unless {unless}; {calm}. {wanted} would be filled at that bar{where}."
 
 

@@ -209,7 +209,8 @@ MISTAKES = [
     "11:7: must be at least 1, but this is 0",
     "12:15: unknown allocator 'proportionl'; did you mean 'proportional'?",
     "12:53: must be more than 0, but this is 0",
-    "12:71: a rebalance is `daily`, `weekly`, `monthly` or `{every: k}` with k ≥ 1 bars",
+    "12:71: a rebalance is `daily`, `weekly`, `monthly`, `quarterly`, `yearly`, `{every: k}` with k ≥ 1 bars, or "
+    "`{dates: […]}` with dates or file:PATH",
     "13:15: unknown key 'fil'; did you mean 'fill'?",
     "14:3: must be more than 0, but this is 0",
     "17:5: must be at least 2, but this is 1",

@@ -104,6 +104,7 @@ def test_a_delisting_is_known_from_its_bar_on() -> None:
     [
         ({"split": np.ones((4, 2))}, "split and Panel.dividend must be known together"),
         ({"delisted_at": np.array([1, -1])}, "delisted_at and Panel.delisting_return must be known together"),
+        ({"bars_left": np.array([1, 0, 1, 0])}, "session and Panel.bars_left must be known together"),
         ({"delisted_at": np.array([4, -1]), "delisting_return": np.array([0, np.nan])}, "must lie in -1 … 3"),
         ({"delisted_at": np.array([1, -1]), "delisting_return": np.array([0.0, 0.0])}, "and NaN elsewhere"),
         ({"delisted_at": np.array([1, -1]), "delisting_return": np.array([np.nan] * 2)}, "at least -1 where there is"),

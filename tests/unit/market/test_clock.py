@@ -49,6 +49,19 @@ class TestCalendar:
         assert load(calendar="XNYS").fingerprint == load(calendar="XNYS", extra_sessions="drop").fingerprint
         assert load(calendar="XNYS").fingerprint == load(calendar="XNAS").fingerprint
 
+    def test_intraday_bars_know_their_session_and_the_bars_that_it_has_left(self) -> None:
+        write("2020-01-17T20:59,1,2", "2020-01-17T21:00,1,2", "2020-01-17T21:01,1,2", "2020-01-21T14:31,2,2")
+        panel = load(calendar="XNYS").panel
+        assert panel.session is not None
+        assert panel.bars_left is not None
+        assert panel.session.astype("datetime64[D]").astype(str).tolist() == ["2020-01-17"] * 3 + ["2020-01-21"]
+        assert panel.bars_left.tolist() == [1, 0, -1, 389]
+        assert load().panel.session is load(calendar="XNYS", resample="daily").panel.session is None
+        assert load().fingerprint != load(calendar="XNYS").fingerprint == load(calendar="XNAS").fingerprint
+        later = load(calendar="XNYS", start="2020-01-21").panel
+        assert later.bars_left is not None
+        assert later.bars_left.tolist() == [389]
+
     def test_what_is_not_used_is_not_reported(self) -> None:
         write(*(f"{day},{n + 1},{n + 2}" for n, day in enumerate(DAYS)))
         about = load(calendar="XNYS", start="2020-01-20").about
@@ -146,6 +159,7 @@ class TestSessions:
         made = {"timestamps", "close", "member", "open", "high", "low", "volume", "split", "dividend"}
         made |= {"periods_per_year"}
         later = {"delisted_at", "delisting_return"}
+        later |= {"session", "bars_left"}  # of the bars that it is made of
         assert {field.name for field in dataclasses.fields(Panel)} == made | later | {"symbols", "sectors"}
 
     def test_data_of_minutes_for_daily_strategies(self) -> None:

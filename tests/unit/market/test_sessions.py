@@ -132,3 +132,22 @@ def test_the_library_is_imported_when_a_calendar_is_asked_for() -> None:
         "assert not {'exchange_calendars', 'pandas'} & set(sys.modules)\n"
     )
     subprocess.run([sys.executable, "-c", program], check=True)
+
+
+class TestBarsLeft:
+    def test_the_last_bar_may_be_shorter_and_what_is_outside_has_none(self) -> None:
+        bars = days("2020-01-16T14:30", "2020-01-16T15:30", "2020-01-16T16:30", "2020-01-16T20:30", "2020-01-16T21:00")
+        bars = np.append(bars, days("2020-01-16T22:00"))
+        assert sessions_of("XNYS", bars).bars_left(bars).tolist() == [-1, 6, 5, 1, 0, -1]
+
+    def test_half_a_day_ends_earlier(self) -> None:
+        bars = minutes("2019-11-29T14:31", "2019-11-29T18:01")  # the day after Thanksgiving
+        assert sessions_of("XNYS", bars).bars_left(bars).tolist() == [*range(209, -1, -1), -1]
+
+    def test_bars_of_a_break_are_left_out(self) -> None:
+        morning, afternoon = (
+            minutes("2020-01-16T00:01", "2020-01-16T02:30"),
+            minutes("2020-01-16T03:31", "2020-01-16T06:00"),
+        )
+        bars = np.concatenate([morning, afternoon])
+        assert sessions_of("XTKS", bars).bars_left(bars).tolist() == list(range(299, -1, -1))

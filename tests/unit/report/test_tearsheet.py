@@ -295,7 +295,7 @@ def test_an_order_is_certain_or_not(record: Record) -> None:
     assert note(calm).startswith("No order unless the next bar begins a new week (schedule: weekly); the regime did")
     assert note(turned).endswith("’s close: the regime changed at the last bar.")
 
-    def scheduled(rebalance: str | dict[str, int]) -> Record:
+    def scheduled(rebalance: str | dict[str, int] | dict[str, list[str]]) -> Record:
         portfolio = calm.settings.portfolio.model_copy(update={"rebalance": rebalance})
         return replace(calm, settings=calm.settings.model_copy(update={"portfolio": portfolio}))
 
@@ -307,6 +307,9 @@ def test_an_order_is_certain_or_not(record: Record) -> None:
         "the last is not filled yet."
     )
     assert note(scheduled("monthly")).startswith("No order unless the next bar begins a new month")
+    assert note(scheduled("quarterly")).startswith("No order unless the next bar begins a new quarter")
+    dated = note(scheduled({"dates": ["2010-01-15", "2010-07-15"]}))
+    assert dated.startswith("No order unless the next bar is the first on or after one of the dates (schedule: on 2 da")
     assert "is ordered for the next bar" in note(scheduled({"every": last}))
     assert note(scheduled({"every": last - 1})).startswith("No order: the last bar is none of the schedule’s")
 

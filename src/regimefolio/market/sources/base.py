@@ -184,6 +184,8 @@ def data_fingerprint(panel: Panel, index: Float | None) -> str:
         "dividend": panel.dividend,
         "delisted_at": panel.delisted_at,
         "delisting_return": panel.delisting_return,
+        "session": panel.session,
+        "bars_left": panel.bars_left,
         "index": index,
     }
     head = fingerprint(

@@ -16,7 +16,7 @@ from regimefolio.core.files import read_json
 from regimefolio.core.progress import Progress
 from regimefolio.core.types import Float, Json
 from regimefolio.kernels.metrics import part_of
-from regimefolio.market import Dataset, Market
+from regimefolio.market import Dataset, Market, must_decide
 from regimefolio.workflow.spec import WorkflowSpec
 from regimefolio.workflow.workspace import Workspace
 
@@ -45,6 +45,7 @@ class Job:
                 "or a shorter embargo",
                 ("data", "split", "train_end"),
             )
+        must_decide(self.dataset.panel.timestamps, self.spec.portfolio.rebalance)
         for position, detector in enumerate(self.spec.regime_classifiers):
             try:
                 self.market.series(detector.on)

@@ -1,0 +1,1 @@
+"""The simulator against other people's, in the environment of `make differential`, which has them."""
