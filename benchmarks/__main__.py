@@ -1,4 +1,4 @@
-"""Run every benchmark, or those that are named: `python -m benchmarks [sweep] [replay] [hmm] [capture] [loading]`."""
+"""Run every benchmark, or those that are named: `python -m benchmarks [sweep] [weights] [replay] …`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-NAMES = ("sweep", "replay", "hmm", "capture", "loading")
+NAMES = ("sweep", "replay", "hmm", "capture", "loading", "weights")
 PEERS = ("numpy", "numba", "polars", "pandas", "vectorbt", "hmmlearn")
 
 

@@ -30,10 +30,10 @@ from regimefolio.core.types import (
     Simulation,
     read_only,
 )
-from regimefolio.kernels.ledger import BANKRUPT, Books, Prices, empty_books
+from regimefolio.kernels.ledger import BANKRUPT, Books, Prices, empty_books, ledger_of
 from regimefolio.kernels.metrics import NAMES, REGIME_NAMES, metrics_of_books, part_of, reasons, regime_metrics
 from regimefolio.kernels.replay import Opinions, Schedule, replay
-from regimefolio.kernels.simulate import decision_return, of_decisions
+from regimefolio.kernels.simulate import decision_return, find_orders, of_decisions, simulate
 from regimefolio.kernels.terms import Execution
 from regimefolio.kernels.weights import GIVEN
 from regimefolio.market import Dataset, Market, must_decide
@@ -244,6 +244,54 @@ class BacktestRunner:
             known = (free, conflicts, assumed, regimes, traded)
             runs.append(Run(simulation, metrics, why, by_regime, row, decide, target, *known))
         return runs
+
+    def simulate(self, target: Float, start: int = 1, decide: Bool | None = None, record: bool = False) -> Simulation:
+        """Trade target weights that are decided already; no signal, portfolio rule or limit has a say in them.
+
+        Parameters
+        ----------
+        target : ndarray of shape (T, N)
+            Fractions of equity decided at each bar, for the bar after it; NaN is no order.
+        start : int
+            The first bar that trades. What was decided 1 + delay bars before it is always ordered.
+        decide : ndarray of shape (T,), bool, optional
+            Among which the bars that decide are looked for, those with a target; if not said, all.
+        record : bool
+            Whether to keep weights and trades.
+
+        Raises
+        ------
+        DataError
+            Targets of another shape or type, infinite ones, or a `start` that leaves nothing to trade.
+        """
+        panel = self.market.panel
+        must_be(np.ndarray, target, "target", "an array (T, N) of fractions of equity")
+        if target.shape != panel.close.shape or target.dtype != np.float64:
+            raise DataError(
+                f"target must be float64 of shape {panel.close.shape}, as the market, but is {target.dtype} of shape "
+                f"{target.shape}"
+            )
+        delay = self._terms.delay
+        if not 1 + delay <= start < panel.n_bars:
+            raise DataError(f"the first bar that trades must be {1 + delay} … {panel.n_bars - 1}, but is {start}")
+        costs = self._terms.commission + self._terms.slippage
+        look = np.ones(panel.n_bars, dtype=bool) if decide is None else decide
+        decides = np.empty(panel.n_bars, dtype=bool)
+        wrong = find_orders(target, look, costs, decides)
+        if wrong >= 0:
+            raise DataError(
+                f"the targets of bar {wrong}, {_second(panel.timestamps[wrong])}, have a gross of "
+                f"{np.nansum(np.abs(target[wrong])):g}, which cannot be traded at costs of {costs:.2%}; targets are "
+                "fractions of equity"
+            )
+        books = empty_books(1, panel.n_bars, panel.n_assets, record, bool(self.risk.stop))
+        ledger = ledger_of(books, 0)
+        books.status[0] = simulate(self.prices, target, decides, start, self.initial_capital, self._terms, ledger)
+        if decides[-1]:
+            books.pending[0] = target[-1]
+        if record:
+            books.target[0, decides] = target[decides]
+        return self._simulation(books, 0, start)
 
     def _traded(self) -> Traded:
         ranges = traded_ranges(self.market.panel, self.execution)

@@ -69,6 +69,37 @@ def _revalue(price: Float, shares: Float, value: Float) -> tuple[float, float]:
 
 
 @summing
+def _worth(price: Float, shares: Float) -> float:
+    """The sum of the holdings at the prices of a bar."""
+    net = 0.0
+    for n in range(shares.size):
+        net += shares[n] * price[n]
+    return net
+
+
+@summing
+def _is_long(shares: Float) -> bool:
+    """Whether nothing is held short."""
+    short = 0.0
+    for n in range(shares.size):
+        short += min(shares[n], 0.0)
+    return short == 0.0
+
+
+@summing
+def _signs_at(target: Float, price: Float, held: Float, x: float) -> tuple[float, float]:
+    """The sums of the targets and of the holdings, each with the sign of the trade that leads to target·x."""
+    signed_target, signed_held = 0.0, 0.0
+    for n in range(target.size):
+        free = (price[n] == price[n]) & (target[n] == target[n])
+        wish, has = target[n] if free else 0.0, held[n] if free else 0.0
+        buys = wish * x - has > 0.0
+        signed_target += wish if buys else -wish
+        signed_held += has if buys else -has
+    return signed_target, signed_held
+
+
+@summing
 def _orders_at(
     target: Float, price: Float, held: Float, x: float, dust: float, order: Float
 ) -> tuple[float, float, float, float]:
@@ -101,6 +132,10 @@ def set_orders(
     so the loop ends. Needs cost·Σ|target| < 1.
     """
     x, steepest, dust = equity, np.inf, DUST * equity
+    if cost > 0.0:
+        signed_target, signed_held = _signs_at(target, price, held, x)
+        steepest = 1.0 + cost * signed_target
+        x = max((equity + cost * signed_held) / steepest, 0.0)
     while True:
         signed_target, signed_held, bought, sold = _orders_at(target, price, held, x, dust, order)
         slope = 1.0 + cost * signed_target
@@ -122,22 +157,24 @@ def _scale_purchases(scale: float, dust: float, order: Float) -> float:
 
 
 @summing
-def _settle(inverse: Float, cost: float, account: Account) -> tuple[float, float]:
+def _settle(inverse: Float, cost: float, account: Account) -> tuple[float, float, float]:
     """Carry out the orders: change holdings, shares and the cash flows of the round trips.
 
-    Marks the positions that became flat or left it; returns the sum of the holdings, and that of their sizes.
+    Marks the positions that became flat or left it; returns the sum of the holdings, that of their sizes, and how many
+    were marked.
     """
     order, held, value, shares, flow = account.order, account.held, account.value, account.shares, account.flow
-    mark, net, gross = account.mark, 0.0, 0.0
+    mark, net, gross, marked = account.mark, 0.0, 0.0, 0.0
     for n in range(order.size):
         after = value[n] + order[n]
         mark[n] = (order[n] != 0.0) & (value[n] * after <= 0.0)
+        marked += 1.0 if mark[n] else 0.0
         shares[n] = after * inverse[n] if order[n] != 0.0 else shares[n]
         flow[n] -= order[n] + cost * abs(order[n])
         held[n], value[n] = value[n], after
         net += after
         gross += abs(after)
-    return net, gross
+    return net, gross, marked
 
 
 @piece
@@ -156,11 +193,12 @@ def _rebalance(
                 account.ordered[n] = np.nan if account.order[n] > 0.0 else account.ordered[n]
         bought = _scale_purchases(max(means, 0.0) / needs, DUST * equity, account.order)
     add_shares(t, -1.0, account, out)
-    net, gross = _settle(prices.inverse[t], cost, account)
+    net, gross, marked = _settle(prices.inverse[t], cost, account)
     add_shares(t, 1.0, account, out)
-    for i in range(list_marked(account.mark, account.at)):
-        n = account.at[i]
-        turn(t, n, account.held[n], account.value[n], cost, DUST * equity, account, out.trips)
+    if marked > 0.0:
+        for i in range(list_marked(account.mark, account.at)):
+            n = account.at[i]
+            turn(t, n, account.held[n], account.value[n], cost, DUST * equity, account, out.trips)
     if out.paid.size > 0:
         for n in range(account.order.size):
             out.paid[t, n] = cost * abs(account.order[n])
@@ -179,6 +217,10 @@ def trade(
 
     The order that bar t fills is the one that was decided at t − 1 − delay.
     """
+    # Where nobody asks what each asset is worth, bars without a fill need the sum alone.
+    quiet = terms.borrow_rate.size == 0 and not has_stops(terms.guards) and not terms.frictions.carry
+    quiet = quiet and prices.at_fill is prices.at_close
+    long = quiet and _is_long(account.shares)
     for t in range(first, after):
         interest = rate_at(t, terms.cash_rate) if account.cash[0] > 0.0 else rate_at(t, terms.financing_rate)
         account.cash[0] += account.cash[0] * interest
@@ -189,11 +231,16 @@ def trade(
         take_events(t, prices.events, account, out)
         stops = has_stops(terms.guards)
         closed = close_before_fill(t, prices, terms, account, out) if stops else 0.0
-        net, gross = _revalue(prices.at_fill[t], account.shares, account.value)
+        row = row_due(t, orders, terms)
+        if long and row < 0 and t + 1 < out.equity.size:
+            if out.weights.size > 0:  # a record asks; its sums have the same bits as without it
+                _revalue(prices.at_fill[t], account.shares, account.value)
+            net = gross = _worth(prices.at_fill[t], account.shares)
+        else:
+            net, gross = _revalue(prices.at_fill[t], account.shares, account.value)
         equity = account.cash[0] + net
         out.pre_fill[t] = equity
         if equity > 0.0:
-            row = row_due(t, orders, terms)
             if row >= 0 and holds_back(terms.guards):
                 hold_back(t, t - 1 - terms.delay, orders.target[row], prices, terms, account, out)
             if terms.frictions.units.size > 0:
@@ -204,6 +251,8 @@ def trade(
                     net, gross = fill_with_frictions(t, decided, orders.target[used], prices, terms, account, out)
             elif row >= 0:
                 net, gross = _rebalance(t, orders.target[row], prices, terms, account, out)
+            if row >= 0:
+                long = quiet and net == gross
             if stops:
                 closed += close_after_fill(t, prices, terms, account, out)
                 out.turnover[t] += 0.5 * closed / out.pre_fill[t]
@@ -260,7 +309,36 @@ def simulate(
     deciding, first = decide.copy(), start - 1 - terms.delay
     if first >= 0:
         deciding[first] = True
-    return _simulate(prices, Orders(target.copy(), 0, deciding), start, initial, terms, out)
+    used_up = terms.on_change or holds_back(terms.guards) or not target.flags.writeable
+    orders = Orders(target.copy() if used_up else target, 0, deciding)
+    return _simulate(prices, orders, start, initial, terms, out)
+
+
+@summing
+def _gross(target: Float) -> tuple[float, float]:
+    """The sum of the sizes of targets (N,), and how many there are; NaN is none."""
+    gross, count = 0.0, 0.0
+    for n in range(target.size):
+        known = target[n] == target[n]
+        gross += abs(target[n]) if known else 0.0
+        count += 1.0 if known else 0.0
+    return gross, count
+
+
+@kernel
+def find_orders(target: Float, look: Bool, cost: float, decide: Bool) -> int:
+    """Write which rows of targets (T, N) that are looked at hold any; returns the first that cannot be traded, or −1.
+
+    It cannot where a target is infinite, or where `cost` times the sum of their sizes is not below 1.
+    """
+    for t in range(decide.size):
+        decide[t] = False
+        if look[t]:
+            gross, count = _gross(target[t])
+            decide[t] = count > 0.0
+            if not (gross < np.inf and cost * gross < 1.0):
+                return t
+    return -1
 
 
 @kernel

@@ -605,3 +605,45 @@ def test_the_bars_after_change_nothing_before() -> None:
             SignalStack(stack.alpha[:cut], stack.confidence[:cut]), ensembles[0], 100
         )
         assert part.simulation.equity.tobytes() == full[:cut].tobytes(), cut
+
+
+def test_targets_of_ones_own_are_traded_as_a_runs_are() -> None:
+    market = synthetic_market(300)
+    runner = BacktestRunner(market, PortfolioSpec(rebalance="weekly"), TEN_BP)
+    strategy = Strategy.of({"kind": "momentum_rank", "lookback": 40})
+    run = runner.run(Ensemble.static([strategy], [1.0]), 60)
+    for record in (False, True):
+        found = runner.simulate(run.target, 60, record=record)
+        assert found.equity == pytest.approx(run.simulation.equity, rel=1e-13)
+        assert found.shares == pytest.approx(run.simulation.shares, rel=1e-13)
+        np.testing.assert_array_equal(found.pending, run.target[-1])
+    assert found.trades is not None
+    assert run.simulation.trades is not None
+    assert found.trades["bar"].tolist() == run.simulation.trades["bar"].tolist()
+    only = runner.simulate(run.target, 60, decide=np.arange(300) == 200)
+    assert set(np.flatnonzero(only.turnover)) == {60, 201}  # what is decided before the first bar always counts
+
+
+def test_a_record_changes_no_bit_of_what_is_recorded() -> None:
+    market = synthetic_market(300)
+    for fill in ("next_open", "next_close"):
+        runner = BacktestRunner(market, PortfolioSpec(rebalance="monthly"), TEN_BP.model_copy(update={"fill": fill}))
+        ensemble = Ensemble.static([Strategy.of({"kind": "momentum_rank", "lookback": 40})], [1.0])
+        stack = runner.signals(ensemble)
+        without, recorded = (runner.replay(stack, ensemble, 60, record=each) for each in (False, True))
+        np.testing.assert_array_equal(without.simulation.equity, recorded.simulation.equity)
+        np.testing.assert_array_equal(without.simulation.shares, recorded.simulation.shares)
+
+
+@pytest.mark.parametrize(
+    ("target", "message"),
+    [
+        (np.zeros((10, 2)), r"target must be float64 of shape \(300, \d+\).*but is float64 of shape \(10, 2\)"),
+        (np.zeros((300, 3), np.float32), r"but is float32"),
+        (np.full((300, 3), np.inf), r"the targets of bar 0, .* have a gross of inf, which cannot be traded"),
+        (np.full((300, 3), 400.0), r"have a gross of 1200, which cannot be traded at costs of 0\.10%"),
+    ],
+)
+def test_targets_that_cannot_be_traded_are_refused(target: Float, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        BacktestRunner(synthetic_market(300), DAILY, TEN_BP).simulate(target)
