@@ -10,8 +10,11 @@ from regimefolio.backtest import (
     BacktestManager,
     BacktestRunner,
     BacktestSpec,
+    DrawdownBrake,
     ExecutionSpec,
+    RiskSpec,
     Run,
+    Stop,
     Trial,
     load_market,
     run_backtest,
@@ -60,6 +63,7 @@ from regimefolio.portfolio import (
     PortfolioSpec,
     Proportional,
     RiskParity,
+    VolatilityTarget,
 )
 from regimefolio.regimes import GaussianHMM, PricePattern, RegimeDetector, Trend
 from regimefolio.report import Record, edited_files, first_sentence
@@ -103,6 +107,7 @@ __all__ = [
     "DataSpec",
     "DataWarning",
     "Dataset",
+    "DrawdownBrake",
     "Ensemble",
     "EqualWeight",
     "ExecutionSpec",
@@ -130,6 +135,7 @@ __all__ = [
     "RegimePath",
     "RegimefolioError",
     "RiskParity",
+    "RiskSpec",
     "RoundTrips",
     "Run",
     "Sampler",
@@ -139,6 +145,7 @@ __all__ = [
     "Simulation",
     "Smoothing",
     "Source",
+    "Stop",
     "Strategy",
     "StrategyEvaluation",
     "StrategyEvaluator",
@@ -146,6 +153,7 @@ __all__ = [
     "StrategyRow",
     "Trend",
     "Trial",
+    "VolatilityTarget",
     "TripStatistics",
     "View",
     "WorkflowSpec",
@@ -193,6 +201,7 @@ FAMILIES = (
     RegimeDetector.family,
     Allocator.family,
     Sampler.family,
+    Stop.family,
 )
 """What parts there are; `registered` names those of each."""
 

@@ -147,6 +147,10 @@ class RiskSpec(Model):
             raise placed_error(("stop",), f"{twice[0]!r} is listed twice; keep the tighter one")
         return self
 
+    def for_regimes(self, names: Collection[str]) -> RiskSpec:
+        """The same with the vetoes of these regimes alone."""
+        return self.model_copy(update={"vetoes": {name: self.vetoes[name] for name in self.vetoes if name in names}})
+
     def must_be_known(self, regimes: Collection[str], where: str) -> None:
         """Refuse vetoes of regimes that nothing names.
 

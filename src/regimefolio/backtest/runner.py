@@ -218,7 +218,8 @@ class BacktestRunner:
         row = ensembles[0].rows(regimes, panel.n_bars)
         decide = self.manager.decisions(regimes if ensembles[0].regimes else None, start - delay)
         guards = self._terms.guards._replace(veto=self.risk.veto(regimes))
-        books = empty_books(len(ensembles), panel.n_bars, panel.n_assets, record, bool(self.risk.stop))
+        shape = (len(ensembles), panel.n_bars, panel.n_assets)
+        books = empty_books(*shape, record, bool(self.risk.stop), delay)
         replay(
             self._opinions(stack, ensembles, row, decide),
             np.stack([ensemble.weights for ensemble in ensembles]),
@@ -284,13 +285,14 @@ class BacktestRunner:
                 f"{np.nansum(np.abs(target[wrong])):g}, which cannot be traded at costs of {costs:.2%}; targets are "
                 "fractions of equity"
             )
-        books = empty_books(1, panel.n_bars, panel.n_assets, record, bool(self.risk.stop))
+        books = empty_books(1, panel.n_bars, panel.n_assets, record, bool(self.risk.stop), delay)
         ledger = ledger_of(books, 0)
         books.status[0] = simulate(self.prices, target, decides, start, self.initial_capital, self._terms, ledger)
         if decides[-1]:
             books.pending[0] = target[-1]
         if record:
             books.target[0, decides] = target[decides]
+            books.late[0] = books.target[0, panel.n_bars - 1 - delay : panel.n_bars - 1]
         return self._simulation(books, 0, start)
 
     def _traded(self) -> Traded:
@@ -336,7 +338,7 @@ class BacktestRunner:
             shares=books.shares[k],
             pending=books.pending[k],
             weights=books.histories[k, 2] if recorded else None,
-            late=books.target[k, panel.n_bars - 1 - self._terms.delay : panel.n_bars - 1] if recorded else None,
+            late=books.late[k] if recorded else None,
             trades=self._trades(books, k) if recorded else None,
             levels=self._as_traded(books.levels[k]) if recorded and self.risk.stop else None,
             status="bankrupt" if books.status[k] == BANKRUPT else "ok",

@@ -19,6 +19,7 @@ from regimefolio.core.errors import ConfigError, MissingDataError, RegimefolioEr
 from regimefolio.core.types import Float, Json, Panel, Times
 from regimefolio.market import Dataset, DataSpec, Market, load_data
 from regimefolio.market.fill import Fill
+from regimefolio.market.sessions import is_daily
 from regimefolio.portfolio import Ensemble, PortfolioSpec, RegimeSettings
 from regimefolio.regimes import RegimeDetector
 from regimefolio.strategies import Strategy
@@ -120,8 +121,7 @@ class ExecutionSpec(Model):
     def patience(self, panel: Panel) -> int | None:
         """Missing bars in a row after which an asset of this data is taken to be delisted; None: never."""
         if self.delist_after is None:
-            dates = panel.timestamps.astype("datetime64[D]")
-            return DELIST_AFTER if bool((panel.timestamps == dates).all()) else None
+            return DELIST_AFTER if is_daily(panel.timestamps) else None
         return None if self.delist_after == "never" else self.delist_after
 
     def fill_on(self, panel: Panel) -> Fill:

@@ -214,16 +214,19 @@ def _in_flight(orders: Sequence[Mapping[str, Any]], execution: ExecutionSpec) ->
 
 def _resting(stops: Sequence[Mapping[str, Any]]) -> RenderableType:
     """What closes positions without an order."""
-    rows = [
-        (
-            each["symbol"],
-            "–" if each["stop"] is None else f"{each['stop']:,.2f}",
-            "" if each["reason"] is None else each["reason"].replace("_", " "),
-            "–" if each["goal"] is None else f"{each['goal']:,.2f}",
-        )
-        for each in stops
-    ]
-    return table("Stops of what is held", ["symbol", ">with a loss at", "by", ">with a profit at"], rows)
+
+    def price(value: float | None) -> str:
+        return "–" if value is None else f"{value:,.2f}"
+
+    rows, notes = [], []
+    for each in stops:
+        why = (each["reason"] or "").replace("_", " ")
+        if each["stop"] is None and each["goal"] is None:
+            rows.append((each["symbol"], "next bar", why, ""))
+            notes = ["next bar: closed there in any case, whatever is ordered"]
+        else:
+            rows.append((each["symbol"], price(each["stop"]), why, price(each["goal"])))
+    return table("Stops of what is held", ["symbol", ">with a loss at", "by", ">with a profit at"], rows, notes)
 
 
 def _day(timestamp: str) -> str:

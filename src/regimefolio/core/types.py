@@ -367,7 +367,10 @@ def _none(value: float) -> float | None:
 
 
 class Resting(NamedTuple):
-    """What closes a position without an order, at prices as they are traded; None where there is none."""
+    """What closes a position without an order, at prices as they are traded; None where there is none.
+
+    With a reason alone it is closed at the next bar in any case.
+    """
 
     symbol: str
     stop: float | None
@@ -461,7 +464,7 @@ class Simulation:
             return []
         found = []
         for symbol, (stop, goal, reason) in zip(self.symbols, self.levels.T.tolist(), strict=True):
-            if not (math.isnan(stop) and math.isnan(goal)):
+            if not (math.isnan(stop) and math.isnan(goal) and math.isnan(reason)):
                 why = None if math.isnan(reason) else REASONS[int(reason)]
                 found.append(Resting(symbol, _none(stop), why, _none(goal)))
         return found

@@ -7,10 +7,10 @@ bar f to the fill at bar f + 1 is one piece, the last one ends at the last close
 
 and the dividends that are paid before the next fill; cash earns its interest, less what it costs to borrow for
 shorts; the interest of the first bar, before its fill, is in the first piece. A price that is missing is the last
-one seen. All pieces together are the profit and loss, to rounding, and so is every way of adding them up. A
-stop closes at its own price, and what it closes before a fill is of the piece before. A
-bankruptcy ends the record with the equity that was found there; an account of one asset that is closed ends that
-asset's last piece at the price at which it was.
+one seen. A stop closes at its own price, and what it closes before a fill is of the piece before. All pieces together
+are the profit and loss, to rounding, and so is every way of adding them up. A bankruptcy ends the record with the
+equity that was found there; an account of one asset that is closed ends that asset's last piece at the price at which
+it was.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from regimefolio.backtest import Run
 from regimefolio.core.errors import DataError
-from regimefolio.core.types import REASONS, UNKNOWN, Bool, Float, Int, RegimePath, Simulation
+from regimefolio.core.types import ORDER, REASONS, UNKNOWN, Bool, Float, Int, RegimePath, Simulation
 from regimefolio.kernels.ledger import Events, Prices, event_bars
 from regimefolio.portfolio import Ensemble, PortfolioSpec, Proportional, SignalStack
 
@@ -59,8 +59,8 @@ class ProfitAndLoss:
         Interest, less what borrowing for shorts costs.
     shares : ndarray of shape (T, N)
         Held from this fill to the next.
-    priced : ndarray of shape (T, N), bool
-        Whether an order could be filled.
+    ordered : ndarray of shape (T, N), bool
+        Whether an order was filled.
     """
 
     symbols: tuple[str, ...]
@@ -71,7 +71,7 @@ class ProfitAndLoss:
     asset: Float
     cash: Float
     shares: Float
-    priced: Bool
+    ordered: Bool
 
 
 def profit_and_loss(simulation: Simulation, prices: Prices, delay: int = 0) -> ProfitAndLoss:
@@ -129,8 +129,11 @@ def profit_and_loss(simulation: Simulation, prices: Prices, delay: int = 0) -> P
     _add_exits(trades, at_fill, shares, asset)
     idle[start : whole - 1] -= paid[start + 1 : whole].sum(axis=1)
     shares[:start], shares[end:] = 0.0, 0.0
+    ordered = np.zeros(shares.shape, dtype=np.bool_)
+    orders = trades[trades["reason"] == ORDER]
+    ordered[orders["bar"], orders["asset"]] = True
     total = float(simulation.equity[whole - 1]) - simulation.initial_capital
-    return ProfitAndLoss(simulation.symbols, start, end, delay, total, asset, idle, shares, np.isfinite(prices.fill))
+    return ProfitAndLoss(simulation.symbols, start, end, delay, total, asset, idle, shares, ordered)
 
 
 def _add_exits(trades: NDArray[np.void], at_fill: Float, shares: Float, asset: Float) -> None:
@@ -220,7 +223,7 @@ def by_strategy(
     The share of strategy s in an asset is w_s·alpha_s / Σ w·alpha under `weighted`, and w_s·c_s·alpha_s / Σ w·c·alpha
     under `confidence_weighted`, with the weights w and confidences c of the bar that decided; shares add up to 1, and
     one is negative where a strategy was against the holding. A holding is decided at the last decision with a
-    target other than 0 for it that could be filled; closing it, and what that costs, is of the same decision.
+    target other than 0 for it that was filled by an order; closing it, and what that costs, is of the same decision.
 
     What an allocator does that does not follow alpha in proportion is nobody's, nor what was decided by opinions that
     cancel (`CANCELLED`): it stands under `unattributed`.
@@ -273,7 +276,7 @@ def _deciding_bars(found: ProfitAndLoss, run: Run, fills: Int) -> Int:
     """The bar that decided what is held after each fill, (fills, N); −1 where nothing did."""
     bars = fills - 1 - found.delay
     ordered = np.isfinite(run.target[bars]) & (run.target[bars] != 0.0) & run.decide[bars][:, np.newaxis]
-    ordered &= found.priced[fills]
+    ordered &= found.ordered[fills]
     at: Int = np.maximum.accumulate(np.where(ordered, bars[:, np.newaxis], -1), axis=0)
     return at
 

@@ -10,6 +10,7 @@ from regimefolio.core.files import json_text, write_bytes
 from regimefolio.core.types import Json
 from regimefolio.evaluation.round_trips import RoundTrips
 from regimefolio.evaluation.trip_statistics import trip_statistics
+from regimefolio.market.sessions import is_daily
 
 ENDINGS = (".csv", ".parquet", ".json")
 
@@ -56,6 +57,6 @@ def write_round_trips(trips: RoundTrips, path: Path, overwrite: bool = False) ->
     if path.suffix == ".parquet":
         trips.frame().write_parquet(out)
     else:
-        dated = (trips.timestamps == trips.timestamps.astype("datetime64[D]")).all()
+        dated = is_daily(trips.timestamps)
         trips.frame().write_csv(out, datetime_format="%Y-%m-%d" if dated else "%Y-%m-%dT%H:%M:%S")
     write_bytes(path, out.getvalue())

@@ -282,12 +282,12 @@ def hold_back(
         price = prices.fill[t, n]
         if guards.memory > 0 and price == price:
             _follow(n, target[n], price, terms.commission + terms.slippage, guards, account)
-        target[n] *= factor
         if has_stops(guards) and guard[CLOSED, n] != 0.0:
             if _sign(target[n]) != guard[CLOSED, n]:
                 guard[CLOSED, n] = 0.0
             elif t <= guard[UNTIL, n]:
                 target[n] = np.nan
+        target[n] *= factor
         if veto != 0:
             target[n] = _allowed(target[n], account.value[n], _worth(n, out.pre_fill[t], terms, account), veto)
 
@@ -301,33 +301,49 @@ def hold_back_carried(account: Account, equity: float, guards: Guards) -> None:
             account.carried[n] = _allowed(account.carried[n], account.value[n], equity, veto)
 
 
-@lean
-def hold_back_pending(n_bars: int, terms: Execution, account: Account, out: Ledger, pending: Float) -> None:
-    """Change the targets (N,) of the last decision as the bar after it would, were its prices the last ones.
+@piece
+def _is_due(t: int, n: int, guards: Guards, account: Account) -> bool:
+    """Whether what is held is closed at the fill of bar `t` whatever is ordered."""
+    timed = guards.bars > 0 and t - account.opened[n] >= guards.bars
+    return account.shares[n] != 0.0 and (account.guard[DUE, n] > 0.0 or timed)
 
-    What is due to be closed by then has the target 0.
+
+@lean
+def hold_back_pending(decided: int, terms: Execution, account: Account, out: Ledger, pending: Float) -> None:
+    """Change targets (N,) that are filled after the last bar as their fill would, were its prices the last closes.
+
+    What is due to be closed by then has the target 0, or one on the other side.
     """
-    guards, guard = terms.guards, account.guard
-    factor = brake_at(n_bars - 1, out.equity, guards) if guards.begin < np.inf else 1.0
-    veto = guards.veto[n_bars - 1] if guards.veto.size > 0 else 0
+    guards, guard, n_bars = terms.guards, account.guard, out.equity.size
+    factor = brake_at(decided, out.equity, guards) if guards.begin < np.inf else 1.0
+    veto = guards.veto[decided] if guards.veto.size > 0 else 0
     for n in range(pending.size):
+        sign, held = _sign(pending[n]), account.value[n]
         pending[n] *= factor
         if has_stops(guards):
-            lapses = _sign(pending[n]) == guard[CLOSED, n] and n_bars + terms.delay <= guard[UNTIL, n]
-            pending[n] = np.nan if lapses and guard[CLOSED, n] != 0.0 else pending[n]
+            due = _is_due(n_bars, n, guards, account)
+            lapses = sign != 0.0 and sign == guard[CLOSED, n] and decided + 1 + terms.delay <= guard[UNTIL, n]
+            if lapses or (due and pending[n] != pending[n]):
+                pending[n] = 0.0 if due else np.nan
+            elif due:
+                held = 0.0
+                pending[n] = 0.0 if sign == _sign(account.shares[n]) else pending[n]
         if veto != 0:
-            pending[n] = _allowed(pending[n], account.value[n], _worth(n, out.equity[n_bars - 1], terms, account), veto)
-        if has_stops(guards) and account.shares[n] != 0.0:
-            timed = guards.bars > 0 and n_bars - account.opened[n] >= guards.bars
-            pending[n] = 0.0 if guard[DUE, n] > 0.0 or timed else pending[n]
+            equity = _worth(n, out.equity[n_bars - 1], terms, account)
+            pending[n] = _allowed(pending[n], held, equity, veto)
 
 
 @lean
 def write_levels(terms: Execution, account: Account, out: Ledger) -> None:
-    """Write the level and the goal of what is held after the last bar, and the reason that the level has."""
+    """Write the level and the goal of what is held after the last bar, and the reason that the level has.
+
+    What is closed at the next bar in any case has no level any more.
+    """
     for n in range(out.levels.shape[1]):
         s = _sign(account.shares[n])
-        if s != 0.0:
+        if s != 0.0 and _is_due(out.equity.size, n, terms.guards, account):
+            out.levels[2, n] = account.guard[DUE, n] if account.guard[DUE, n] > 0.0 else TIME_STOP
+        elif s != 0.0:
             level, reason = _level(n, s, terms.guards, account.guard)
             goal = _goal(n, s, terms.guards, account.guard)
             out.levels[0, n] = level if abs(level) < np.inf else np.nan

@@ -228,7 +228,8 @@ class Ledger(NamedTuple):
         What stops closed before the fill of a bar, and after it: shares bought less sold, price, cost in money, and
         reason, 0 = nothing.
     levels : ndarray of shape (3, N), or (3, 0)
-        After the last bar: the level and the goal of what is held, and the reason that the level has; NaN = none.
+        After the last bar: the level and the goal of what is held, and the reason that the level has, or, without both,
+        that it is closed at the next bar; NaN = none.
     """
 
     equity: Float
@@ -265,6 +266,8 @@ class Books(NamedTuple):
         All of these in the order of `Ledger`.
     target : ndarray of shape (K, T, N), or (K, 0, 0) where it is not recorded
         What was decided at each bar, NaN = no order.
+    late : ndarray of shape (K, delay, N), or (K, 0, N) where it is not recorded
+        What was decided at the bars before the last one and is filled after it.
     pending : ndarray of shape (K, N)
         What was decided at the last bar.
     status : ndarray of shape (K,), int64
@@ -277,11 +280,12 @@ class Books(NamedTuple):
     exits: Float
     levels: Float
     target: Float
+    late: Float
     pending: Float
     status: Int
 
 
-def empty_books(n_runs: int, n_bars: int, n_assets: int, record: bool, stops: bool = False) -> Books:
+def empty_books(n_runs: int, n_bars: int, n_assets: int, record: bool, stops: bool = False, delay: int = 0) -> Books:
     """Books to be written; `record` keeps the (T, N) histories and the targets, and with `stops` what they closed."""
     kept = record and stops
     return Books(
@@ -292,6 +296,7 @@ def empty_books(n_runs: int, n_bars: int, n_assets: int, record: bool, stops: bo
         exits=np.zeros((n_runs, 2, 4, n_bars, n_assets) if kept else (n_runs, 2, 4, 0, 0)),
         levels=np.full((n_runs, 3, n_assets) if kept else (n_runs, 3, 0), np.nan),
         target=np.full((n_runs, n_bars, n_assets) if record else (n_runs, 0, 0), np.nan),
+        late=np.full((n_runs, delay if record else 0, n_assets), np.nan),
         pending=np.full((n_runs, n_assets), np.nan),
         status=np.zeros(n_runs, np.int64),
     )

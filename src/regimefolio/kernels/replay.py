@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from regimefolio.kernels._compile import kernel, lean, piece
-from regimefolio.kernels.guards import brake_at, hold_back_pending, holds_back, write_levels
+from regimefolio.kernels.guards import hold_back_pending, holds_back, write_levels
 from regimefolio.kernels.ledger import (
     Account,
     Books,
@@ -204,8 +204,8 @@ def _leave_pending(terms: Execution, account: Account, out: Ledger, pending: Flo
 
     A target that is that of the last order is none where shares move `on_change` alone.
     """
-    if holds_back(terms.guards) and out.equity[-1] > 0.0:
-        hold_back_pending(out.equity.size, terms, account, out, pending)
+    if holds_back(terms.guards):
+        hold_back_pending(out.equity.size - 1, terms, account, out, pending)
     total = 0.0
     for n in range(pending.size):
         if terms.on_change and pending[n] == account.ordered[n]:
@@ -214,17 +214,6 @@ def _leave_pending(terms: Execution, account: Account, out: Ledger, pending: Flo
     if terms.apart and total > 0.0:
         for n in range(pending.size):
             pending[n] *= (account.cash[n] + account.value[n]) / total
-
-
-@piece
-def _brake_record(decide: Bool, equity: Float, terms: Execution, target: Float) -> None:
-    """Let the brake change the targets (T, N) that were recorded as they were decided, (0, 0) where none were."""
-    if terms.guards.begin < np.inf:
-        for t in range(target.shape[0]):
-            if decide[t] and equity[t] > 0.0:
-                factor = brake_at(t, equity, terms.guards)
-                for n in range(target.shape[1]):
-                    target[t, n] *= factor
 
 
 @kernel
@@ -278,7 +267,15 @@ def replay(
                 alive[k] = advance(prices, orders, first + lag, min(after + lag, n_bars), terms, account, ledger)
     for k in range(n_runs):
         account, ledger = account_of(accounts, k), ledger_of(out, k)
-        _brake_record(schedule.decide, ledger.equity, terms, out.target[k])
-        _leave_pending(terms, account, ledger, out.pending[k])
-        write_levels(terms, account, ledger)
+        if alive[k]:
+            _leave_pending(terms, account, ledger, out.pending[k])
+            write_levels(terms, account, ledger)
+            for i in range(out.late.shape[1]):
+                t = n_bars - 1 - out.late.shape[1] + i
+                if schedule.due[t]:
+                    out.late[k, i] = out.target[k, t]
+                    if holds_back(terms.guards):
+                        hold_back_pending(t, terms, account, ledger, out.late[k, i])
+        else:
+            out.pending[k] = np.nan
         out.status[k] = close_ledger(alive[k], account, ledger)

@@ -347,7 +347,8 @@ def _simulate(prices: Prices, orders: Orders, start: int, initial: float, terms:
     n_bars, n_assets = prices.fill.shape
     account = account_of(open_accounts(1, n_assets, initial, terms), 0)
     alive = advance(prices, orders, start, n_bars, terms, account, out)
-    write_levels(terms, account, out)
+    if alive:
+        write_levels(terms, account, out)
     return close_ledger(alive, account, out)
 
 

@@ -125,6 +125,11 @@ class Resting(Part):
     reason: str | None
     goal: Number
 
+    @property
+    def due(self) -> bool:
+        """Whether it is closed at the next bar in any case."""
+        return self.stop is None and self.goal is None
+
 
 class Orders(Part):
     """What was decided at the last bar, what a delay has kept from being filled, and what stops wait for."""

@@ -140,7 +140,8 @@ class Account:
     `commission`, that of the first tier where there are more, and `slippage` are fractions of traded value. Interest on
     cash above and below 0, and the fee on what is held short, by symbol, are those of each bar; the last one goes on.
     With `on_change` an asset is ordered where its target is another than that of its last order. `decisions` are the
-    targets as they are recorded, by the bar that decided them; `exits` what stops closed at the present bar.
+    targets after volatility target and brake, by the bar that decided them, and `wished` those before; `exits` is what
+    stops closed at the present bar.
     """
 
     cash: float
@@ -153,6 +154,7 @@ class Account:
     frictions: Frictions = field(default_factory=Frictions)
     ordered: dict[str, float] = field(default_factory=dict)
     carried: dict[str, float] = field(default_factory=dict)
+    wished: dict[int, Weights] = field(default_factory=dict)
     decisions: dict[int, Weights] = field(default_factory=dict)
     decided: int = -1
     lapses: dict[str, Lapse] = field(default_factory=dict)
@@ -189,7 +191,7 @@ class Account:
         decides = decided in self.decisions
         if decides:
             self.decided = decided
-        weights = self.after_stops(bar, self.decisions[decided]) if decides else self.carried
+        weights = self.after_stops(bar, decided) if decides else self.carried
         weights = {s: w for s, w in weights.items() if s in prices}
         weights = self.permitted(weights, vetoes.get(self.decided, ()))
         if decides and self.on_change:
@@ -197,11 +199,12 @@ class Account:
             self.ordered.update(weights)
         return weights
 
-    def after_stops(self, bar: int, weights: Weights) -> Weights:
+    def after_stops(self, bar: int, decided: int) -> Weights:
         """A decision's targets but those that lapse because a stop closed their side; another target ends that."""
-        for s, w in weights.items():
+        for s, w in self.wished[decided].items():
             if s in self.lapses and w * self.lapses[s].side <= 0.0:
                 self.lapses.pop(s)
+        weights = self.decisions[decided]
         return {s: w for s, w in weights.items() if s not in self.lapses or bar > self.lapses[s].until}
 
     def permitted(self, weights: Weights, forbidden: Collection[int]) -> dict[str, float]:

@@ -72,6 +72,7 @@ def run(history: History, account: Account, risk: Risk, paper: Sequence[Winner])
 
     def decide(bar: int) -> None:
         if bar in h.targets:
+            account.wished[bar] = h.targets[bar]
             account.decisions[bar] = risk.decided(h.targets[bar], h.close, equity_at, bar)
 
     for t in range(h.start):

@@ -610,7 +610,7 @@ def test_the_bars_after_change_nothing_before() -> None:
 def test_targets_of_ones_own_are_traded_as_a_runs_are() -> None:
     market = synthetic_market(300)
     runner = BacktestRunner(market, PortfolioSpec(rebalance="weekly"), TEN_BP)
-    strategy = Strategy.of({"kind": "momentum_rank", "lookback": 40})
+    strategy = MomentumRank(lookback=40)
     run = runner.run(Ensemble.static([strategy], [1.0]), 60)
     for record in (False, True):
         found = runner.simulate(run.target, 60, record=record)
@@ -620,15 +620,16 @@ def test_targets_of_ones_own_are_traded_as_a_runs_are() -> None:
     assert found.trades is not None
     assert run.simulation.trades is not None
     assert found.trades["bar"].tolist() == run.simulation.trades["bar"].tolist()
-    only = runner.simulate(run.target, 60, decide=np.arange(300) == 200)
-    assert set(np.flatnonzero(only.turnover)) == {60, 201}  # what is decided before the first bar always counts
+    first, later = (int(bar) for bar in np.flatnonzero(run.simulation.turnover)[[0, -1]])
+    only = runner.simulate(run.target, first, decide=np.arange(300) == later - 1)
+    assert set(np.flatnonzero(only.turnover)) == {first, later}  # what is decided before the first bar always counts
 
 
 def test_a_record_changes_no_bit_of_what_is_recorded() -> None:
     market = synthetic_market(300)
     for fill in ("next_open", "next_close"):
         runner = BacktestRunner(market, PortfolioSpec(rebalance="monthly"), TEN_BP.model_copy(update={"fill": fill}))
-        ensemble = Ensemble.static([Strategy.of({"kind": "momentum_rank", "lookback": 40})], [1.0])
+        ensemble = Ensemble.static([MomentumRank(lookback=40)], [1.0])
         stack = runner.signals(ensemble)
         without, recorded = (runner.replay(stack, ensemble, 60, record=each) for each in (False, True))
         np.testing.assert_array_equal(without.simulation.equity, recorded.simulation.equity)
@@ -639,9 +640,9 @@ def test_a_record_changes_no_bit_of_what_is_recorded() -> None:
     ("target", "message"),
     [
         (np.zeros((10, 2)), r"target must be float64 of shape \(300, \d+\).*but is float64 of shape \(10, 2\)"),
-        (np.zeros((300, 3), np.float32), r"but is float32"),
-        (np.full((300, 3), np.inf), r"the targets of bar 0, .* have a gross of inf, which cannot be traded"),
-        (np.full((300, 3), 400.0), r"have a gross of 1200, which cannot be traded at costs of 0\.10%"),
+        (np.zeros((300, 12), np.float32), r"but is float32"),
+        (np.full((300, 12), np.inf), r"the targets of bar 0, .* have a gross of inf, which cannot be traded"),
+        (np.full((300, 12), 100.0), r"have a gross of 1200, which cannot be traded at costs of 0\.10%"),
     ],
 )
 def test_targets_that_cannot_be_traded_are_refused(target: Float, message: str) -> None:

@@ -74,23 +74,26 @@ def in_flight(record: Record) -> Table | None:
 
 def resting(record: Record) -> Table | None:
     """At what prices stops close what is held; None where nothing has stops."""
+    found = record.results.orders.resting
     rows = [
         Row(
             each.symbol,
             [
-                Cell(number(each.stop)),
+                Cell("next bar" if each.due else number(each.stop)),
                 words("" if each.reason is None else each.reason.replace("_", " ")),
-                Cell(number(each.goal)),
+                Cell("" if each.due else number(each.goal)),
             ],
         )
-        for each in record.results.orders.resting
+        for each in found
     ]
     if not rows:
         return None
+    due = any(each.due for each in found)
     return Table(
         "Stops at the last bar",
         ["Symbol", "Closed with a loss at", "By", "With a profit at"],
         [Group(rows)],
+        ["What stands at the next bar is closed there in any case, whatever the schedule is."] if due else [],
         text_columns=frozenset({2}),
     )
 

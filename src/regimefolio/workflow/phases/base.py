@@ -78,10 +78,11 @@ class Job:
         """The bars that end before the embargo."""
         return self.market.until(self.n_train)
 
-    def runner(self, market: Market) -> BacktestRunner:
-        """A runner with the workflow's portfolio, costs, risk and capital."""
+    def runner(self, market: Market, vetoes: bool = True) -> BacktestRunner:
+        """A runner with the workflow's portfolio, costs, risk and capital; vetoes are not for what does not adapt."""
         spec = self.spec
-        return BacktestRunner(market, spec.portfolio, spec.execution, spec.initial_capital, spec.risk_free, spec.risk)
+        risk = spec.risk if vetoes else spec.risk.for_regimes(())
+        return BacktestRunner(market, spec.portfolio, spec.execution, spec.initial_capital, spec.risk_free, risk)
 
 
 class Phase(ABC):

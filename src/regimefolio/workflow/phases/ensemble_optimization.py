@@ -345,6 +345,7 @@ def _strategy(job: Job, choices: Choices, chosen: _Search) -> BacktestSpec:
         ),
         portfolio=spec.portfolio,
         execution=spec.execution,
+        risk=spec.risk.for_regimes(detector.names),
         initial_capital=spec.initial_capital,
         risk_free=spec.risk_free,
         regime_detector=detector,

@@ -197,7 +197,7 @@ def _alone(job: Job, found: Chosen) -> list[dict[str, object]]:
     for strategy in job.spec.strategies:
         parameters = pooled[strategy.kind].parameters
         one = Ensemble.static([strategy.with_parameters(parameters)], [1.0])
-        run = runner.run(one, job.test_start, found.selected.regimes, record=False)
+        run = runner.run(one, job.test_start, record=False)
         rows.append({"strategy": strategy.kind, "parameters": parameters, "metrics": _shown(run)})
     return rows
 

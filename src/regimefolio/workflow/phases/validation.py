@@ -140,8 +140,12 @@ class Validation(Phase):
         }
         ensembles[BEST_TRIAL] = Ensemble.static([_best_trial(job)], [1.0])
         selected = weights.selected
-        # What does not adapt is measured in the chosen classifier's regimes all the same, to show where adapting pays.
-        runs = {name: runner.run(each, start, paths.get(name, paths[selected])) for name, each in ensembles.items()}
+        # What does not adapt knows no regimes, but is measured in the chosen ones, to show where adapting pays.
+        static = job.runner(market, vetoes=False)
+        runs = {
+            name: (runner if name in paths else static).run(each, start, paths.get(name, paths[selected]))
+            for name, each in ensembles.items()
+        }
         job.progress.advance()
         runs[EQUAL_WEIGHT] = equal_weight(job, paths[selected]).replay(record=True)
         order = (selected, *(name for name in runs if name != selected))
@@ -205,6 +209,7 @@ def _is_the_file(job: Job, ensemble: Ensemble, detector: RegimeDetector) -> Chec
         and (theirs.strategies, theirs.regimes) == (ensemble.strategies, ensemble.regimes)
         and np.array_equal(theirs.weights, ensemble.weights)
         and (described.portfolio, described.execution) == (job.spec.portfolio, job.spec.execution)
+        and described.risk == job.spec.risk.for_regimes(detector.names)
     )
     other = "others; edit it and ensemble_weights.json alike, or undo both edits with --from ensemble_optimization"
     text = "the same" if same else other
