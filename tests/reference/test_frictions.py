@@ -16,6 +16,7 @@ from regimefolio.kernels import ledger as ledgers
 from regimefolio.kernels.terms import NO_FRICTIONS, Execution, Frictions
 from regimefolio.kernels.terms import NONE as NOTHING
 from tests.reference import twin
+from tests.reference.examples import examples
 from tests.reference.test_twin import CAPITAL, Case, bars_agree, case, metrics_agree, run_kernel, run_twin, same
 from tests.terms import terms_of
 
@@ -317,7 +318,7 @@ def trips_agree(ledger: ledgers.Ledger, account: twin.Account) -> None:
     same(trips["gross_loss"] / CAPITAL, math.fsum(losses) / CAPITAL, "gross_loss")
 
 
-@settings(max_examples=100, deadline=None)
+@examples(300)
 @given(markets())
 def test_any_market_agrees(c: Case) -> None:
     status, ledger = run_kernel(c)

@@ -9,18 +9,19 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, Phase, find, given, settings
+from hypothesis import Phase, find, given, settings
 from hypothesis import strategies as st
 
 from regimefolio.kernels.ledger import BANKRUPT
 from regimefolio.kernels.terms import NO_FRICTIONS
 from tests.reference import twin
+from tests.reference.examples import examples
 from tests.reference.test_frictions import rub, trips_agree
 from tests.reference.test_twin import CAPITAL, Case, Float, bars_agree, prices_at, run_kernel, run_twin
 from tests.terms import terms_of
 
 START_OF_RUN = twin.Bar(CAPITAL, CAPITAL, 0.0, 0.0, 0.0, CAPITAL, {}, {}, {})
-ANY = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+ANY = examples(100)
 MANY = settings(ANY, max_examples=2000, phases=[Phase.generate], derandomize=True)
 
 
@@ -246,7 +247,7 @@ def test_every_bar_adds_up(c: Case) -> None:
         assert bar.equity - before.equity == pytest.approx(earned, abs=1e-10 * scale), t
 
 
-@ANY
+@examples(300)
 @given(markets())
 def test_the_kernel_agrees(c: Case) -> None:
     status, ledger = run_kernel(c)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -19,6 +19,7 @@ from regimefolio.kernels.simulate import decision_return
 from regimefolio.kernels.terms import NO_FRICTIONS
 from regimefolio.kernels.trips import NO_FILL, Trips
 from tests.reference import twin
+from tests.reference.examples import examples
 from tests.reference.test_frictions import FRICTION_CASES, markets
 from tests.reference.test_twin import CAPITAL, CASES, Case, happening, run_kernel, run_twin, same
 from tests.terms import for_assets, rate, terms_of
@@ -125,7 +126,7 @@ def test_trips_are_those_that_are_counted(name: str) -> None:
     twin_agrees(t, run_twin(EVERY[name])[0])
 
 
-@settings(max_examples=100)
+@examples(100)
 @given(markets())
 def test_what_trips_made_is_the_profit_but_for_interest(c: Case) -> None:
     t = tell(c)
@@ -135,7 +136,7 @@ def test_what_trips_made_is_the_profit_but_for_interest(c: Case) -> None:
     assert t.trips.profit.sum() == pytest.approx(t.profit - interest(c, t), abs=1e-11 * scale)
 
 
-@settings(max_examples=100)
+@examples(100)
 @given(markets(), st.booleans())
 def test_so_it_is_where_every_asset_has_an_account(c: Case, charged: bool) -> None:
     terms = c.costs._replace(apart=True)
@@ -276,7 +277,7 @@ def read_off(c: Case, t: Told, n: int) -> list[Read]:
     return done
 
 
-@settings(max_examples=100)
+@examples(100)
 @given(markets(), st.booleans(), st.booleans(), st.integers(0, 2**32 - 1))
 def test_every_number_is_what_a_reader_finds(c: Case, apart: bool, at_open: bool, seed: int) -> None:
     if apart:

@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping
 from typing import Annotated, Any, Literal, NamedTuple, Self
 
 import numpy as np
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from regimefolio.core.component import Component, Model, Part, did_you_mean, placed_error
 from regimefolio.core.types import Float, Int, RegimePath, read_only
@@ -19,6 +19,16 @@ from regimefolio.portfolio import VolatilityTarget
 Forbidden = Literal["longs", "shorts", "any"]
 
 _SIDES: Mapping[Forbidden, int] = {"longs": LONGS, "shorts": SHORTS, "any": LONGS | SHORTS}
+
+
+def _fraction(value: float) -> float:
+    if value > 1.0:
+        raise ValueError(f"must be a fraction: 0.1 is 10%, and {value:g} would be {value:.0%}")
+    return value
+
+
+Fraction = Annotated[float, AfterValidator(_fraction)]
+"""A field that takes a part of something; what looks like percent is refused."""
 
 
 class Ranges(NamedTuple):
@@ -53,7 +63,7 @@ class Stop(Component, family="stop"):
 class StopLoss(Stop, kind="stop_loss"):
     """Closes a position that has lost a part of its entry price."""
 
-    loss: float = Field(gt=0, le=10, description="of the entry price: 0.1 is 10%; nothing long can lose more than 1")
+    loss: Fraction = Field(gt=0, description="of the entry price: 0.1 is 10%")
 
     def watch(self, guards: Guards) -> Guards:
         return guards._replace(loss=self.loss)
@@ -62,7 +72,7 @@ class StopLoss(Stop, kind="stop_loss"):
 class TrailingStop(Stop, kind="trailing_stop"):
     """Closes a position that has fallen from its best price."""
 
-    fall: float = Field(gt=0, le=10, description="of the best price since it was opened: 0.1 is 10%")
+    fall: Fraction = Field(gt=0, description="of the best price since it was opened: 0.1 is 10%")
 
     def watch(self, guards: Guards) -> Guards:
         return guards._replace(fall=self.fall)
@@ -71,7 +81,7 @@ class TrailingStop(Stop, kind="trailing_stop"):
 class TakeProfit(Stop, kind="take_profit"):
     """Closes a position that has gained a part of its entry price."""
 
-    gain: float = Field(gt=0, description="of the entry price: 0.2 is 20%; nothing short can gain more than 1")
+    gain: float = Field(gt=0, le=10, description="of the entry price: 0.2 is 20%; nothing short can gain more than 1")
 
     def watch(self, guards: Guards) -> Guards:
         return guards._replace(gain=self.gain)
@@ -145,6 +155,8 @@ class RiskSpec(Model):
         twice = [kind for kind, count in Counter(stop.kind for stop in self.stop).items() if count > 1]
         if twice:
             raise placed_error(("stop",), f"{twice[0]!r} is listed twice; keep the tighter one")
+        if self.re_entry != "new_signal" and not self.stop:
+            raise placed_error(("re_entry",), "there is no `stop` after which to wait; name one, or leave re_entry out")
         return self
 
     def for_regimes(self, names: Collection[str]) -> RiskSpec:

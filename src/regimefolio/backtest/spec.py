@@ -87,6 +87,13 @@ class ExecutionSpec(Model):
         False, description="whether all is closed at a session's last bar, of intraday bars with a data.calendar"
     )
 
+    @model_validator(mode="after")
+    def _something_can_be_carried(self) -> Self:
+        if self.on_excess == "carry" and self.max_participation is None:
+            text = "nothing is cut that could be carried on; name max_participation, or leave on_excess out"
+            raise placed_error(("on_excess",), text)
+        return self
+
     @property
     def proportional_cost(self) -> float:
         """What a trade costs, as a fraction of its value: commission of the dearest tier, slippage, half the spread."""

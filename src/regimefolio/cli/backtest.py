@@ -47,9 +47,10 @@ def backtest(
     if trips is not None:
         api.must_take_trips(trips, force)
     screen = console()
-    say = display(screen, quiet or json).say
+    say = display(console(stderr=True) if json else screen, quiet).say
     with opened(file, say) as spec:
         dataset, outcome, run = api.run_backtest(spec)
+    tell_data(dataset, say)
     found = api.round_trips(run)
     statistics = api.trip_statistics(found)
     if trips is not None:
@@ -67,7 +68,6 @@ def backtest(
         }
         typer.echo(json_text({**result, **extra}), nl=False)
         return
-    tell_data(dataset, say)
     backtest_tables.show(screen, spec, outcome, run, statistics, orders_of(run))
     if trips is not None:
         say(f"{trips}: {counted(len(found), 'round trip')}")

@@ -18,7 +18,7 @@ from regimefolio.portfolio.constraints import Constraints
 class VolatilityTarget(Model):
     """Every decision is scaled to the volatility that its weights would have had of late."""
 
-    annual: float = Field(gt=0, le=2, description="volatility a year: 0.1 is 10%")
+    annual: float = Field(gt=0, le=2, description="volatility a year, a fraction: 0.1 is 10%")
     lookback: int = Field(63, ge=2, le=2520, description="one-bar returns that it is measured on")
 
     def scaling(self, market: Market, limits: Constraints) -> Scaling:

@@ -261,6 +261,10 @@ class _Portfolio(Part):
     rebalance: str | dict[str, int] | dict[str, list[str]]
 
 
+class _Risk(Part):
+    vetoes: dict[str, str] = Field(default_factory=dict)
+
+
 class Settings(Part):
     """The part of the resolved configuration that the page speaks of."""
 
@@ -269,6 +273,7 @@ class Settings(Part):
     risk_free: float | str
     execution: _Execution
     portfolio: _Portfolio
+    risk: _Risk = _Risk()
     phases: list[dict[str, Any]] = Field(min_length=2)
 
     @property
