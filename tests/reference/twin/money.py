@@ -235,8 +235,13 @@ class Account:
         def too_much(after: float) -> float:
             return after - equity + math.fsum(self.charge(wish(s, after), quotes[s]) for s in ordered)
 
-        least = lowest(too_much, 0.0, equity)  # of two solutions the larger counts
-        after = root(too_much, 0.0 if too_much(least) > 0.0 else least, equity) if too_much(equity) > 0.0 else equity
+        if too_much(equity) <= 0.0:
+            return {s: wish(s, equity) for s in ordered}
+        low = 0.0
+        if too_much(low) > 0.0:  # then there is no solution, or two, of which the larger counts
+            least = lowest(too_much, 0.0, equity)
+            low = least if too_much(least) <= 0.0 else 0.0
+        after = root(too_much, low, equity)
         return {s: wish(s, after) for s in ordered}
 
     def sized(self, wishes: Mapping[str, float], weights: Weights, quotes: Mapping[str, Quote]) -> dict[str, float]:
