@@ -320,17 +320,9 @@ class RegimePath:
         return RegimePath(self.timestamps[:n_bars], self.names, self.probability[:n_bars], self.label[:n_bars])
 
 
+_TRADED = ("shares", "price", "value", "cost")
 TRADE = np.dtype(
-    [
-        ("bar", "i8"),
-        ("asset", "i8"),
-        ("shares", "f8"),
-        ("price", "f8"),
-        ("value", "f8"),
-        ("cost", "f8"),
-        ("reason", "i8"),
-        ("after_fill", "?"),
-    ]
+    [("bar", "i8"), ("asset", "i8"), *((name, "f8") for name in _TRADED), ("reason", "i8"), ("after_fill", "?")]
 )
 """One filled order, or what closed a position without one.
 

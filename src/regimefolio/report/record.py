@@ -27,11 +27,11 @@ from regimefolio.report.contents import (
     Robustness,
     RoundTrips,
     RunResult,
-    Settings,
     Workflow,
 )
 from regimefolio.report.edits import edited_files
 from regimefolio.report.measured import Fits, Seen, SignalQuality
+from regimefolio.report.settings import Settings
 from regimefolio.report.words import percent
 
 STATIC, BEST_TRIAL, EQUAL_WEIGHT, INDEX, ALL_BARS = "static", "best_trial", "equal_weight", "index", "all"

@@ -143,7 +143,12 @@ DATES = replace(
             "only a calendar can say; name one in data.calendar, such as XNYS",
         ),
         (sessions(3), "weekly", {"overnight": "lapse"}, r"use portfolio.rebalance: {every: k}"),
-        (sessions(3), Every(every=1), {"overnight": "lapse", "on_excess": "carry"}, "leave one of them out"),
+        (
+            sessions(3),
+            Every(every=1),
+            {"overnight": "lapse", "on_excess": "carry", "max_participation": 0.1},
+            "leave one of them out",
+        ),
     ],
     ids=["dates lapse", "dates flat", "no calendar", "weekly", "carry"],
 )

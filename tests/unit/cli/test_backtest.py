@@ -54,7 +54,7 @@ def test_compiling_is_announced(file: Path, call: Call, monkeypatch: pytest.Monk
 
 def test_json_is_the_outcome_and_its_orders(file: Path, call: Call) -> None:
     code, out, err = call("backtest", "ranks.yaml", "--json")
-    assert (code, err) == (0, "")
+    assert (code, err) == (0, "prices.csv: 4 symbols, 900 bars, 2010-01-04 to 2013-06-14 (csv, wide)\n")
     found = json.loads(out)
     _, outcome, run = api.run_backtest(api.read_backtest(file))
     assert found["fingerprint"] == outcome.fingerprint

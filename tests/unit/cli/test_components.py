@@ -86,7 +86,7 @@ def test_every_family_and_part_is_listed(call: Call) -> None:
     code, out, err = call("components")
     assert (code, err) == (0, "")
     titles = [line for line in out.splitlines() if line and not line.startswith((" ", "With"))]
-    assert titles == ["Sources", "Strategies", "Overlays", "Regime detectors", "Allocators", "Samplers"]
+    assert titles == ["Sources", "Strategies", "Overlays", "Regime detectors", "Allocators", "Samplers", "Stops"]
     for family in api.FAMILIES:
         for kind in api.registered(family):
             assert f"\n  {kind} " in out
@@ -152,11 +152,11 @@ def test_a_part_is_found_by_its_own_name(call: Call) -> None:
     [
         (("stratgy",), "unknown family 'stratgy'; did you mean 'strategy'?"),
         (("Regime-Detctor",), "unknown family 'Regime-Detctor'; did you mean 'regime_detector'?"),
-        (("xyz",), "unknown family 'xyz'; known: allocator, overlay, regime_detector, sampler, source, strategy"),
+        (("xyz",), "unknown family 'xyz'; known: allocator, overlay, regime_detector, sampler, source, stop, strategy"),
         (("strategy", "momentum_rnk"), "unknown strategy 'momentum_rnk'; did you mean 'momentum_rank'?"),
         (
             ("trend", "trend"),
-            "unknown family 'trend'; known: allocator, overlay, regime_detector, sampler, source, strategy",
+            "unknown family 'trend'; known: allocator, overlay, regime_detector, sampler, source, stop, strategy",
         ),
     ],
 )

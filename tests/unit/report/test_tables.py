@@ -11,8 +11,9 @@ import pytest
 
 from regimefolio.core.files import read_json, write_json
 from regimefolio.report import tables
-from regimefolio.report.contents import InFlight, Position, Settings
+from regimefolio.report.contents import InFlight, Position
 from regimefolio.report.record import EQUAL_WEIGHT, INDEX, STATIC, Record, read_record
+from regimefolio.report.settings import Settings
 from regimefolio.report.tables import Cell, Table
 from regimefolio.report.words import listed
 
