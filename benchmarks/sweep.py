@@ -58,18 +58,23 @@ def peer(accounts: str, close: pd.DataFrame, wanted: pd.DataFrame, bps: float) -
             close, wanted, ~wanted, fees=bps * 1e-4, init_cash=CAPITAL / ASSETS, group_by=groups, freq="1D"
         )
     else:
-        portfolio = vbt.Portfolio.from_orders(
-            close,
-            size=wanted,
-            size_type="targetpercent",
-            group_by=groups,
-            cash_sharing=True,
-            call_seq="auto",
-            fees=bps * 1e-4,
-            init_cash=CAPITAL,
-            freq="1D",
-        )
+        portfolio = from_weights(close, wanted, groups, bps)
     return np.c_[portfolio.total_return(), portfolio.sharpe_ratio(), portfolio.max_drawdown()]
+
+
+def from_weights(close: pd.DataFrame, weights: pd.DataFrame, groups: np.ndarray | bool, bps: float) -> vbt.Portfolio:
+    """Target weights traded by vectorbt, with shared cash in each group."""
+    return vbt.Portfolio.from_orders(
+        close,
+        size=weights,
+        size_type="targetpercent",
+        group_by=groups,
+        cash_sharing=True,
+        call_seq="auto",
+        fees=bps * 1e-4,
+        init_cash=CAPITAL,
+        freq="1D",
+    )
 
 
 def megabytes(accounts: str, count: int) -> float:

@@ -11,10 +11,10 @@ from functools import partial
 
 import numpy as np
 import pandas as pd
-import vectorbt as vbt
 from numba import njit
 
 from benchmarks.market import market
+from benchmarks.sweep import from_weights
 from benchmarks.timing import least_seconds
 from benchmarks.trials import BARS
 from regimefolio.api import BacktestRunner, ExecutionSpec, PortfolioSpec
@@ -56,18 +56,7 @@ def row(n_assets: int, name: str) -> None:
     later = pd.DataFrame(np.vstack([np.full((1, n_assets), np.nan), target[:-1]]), index=index)
 
     def peer() -> pd.Series:
-        portfolio = vbt.Portfolio.from_orders(
-            close,
-            size=later,
-            size_type="targetpercent",
-            group_by=True,
-            cash_sharing=True,
-            call_seq="auto",
-            fees=BPS * 1e-4,
-            init_cash=1e6,
-            freq="1D",
-        )
-        return portfolio.value()
+        return from_weights(close, later, True, BPS).value()
 
     ours = partial(runner.simulate, target, decide=np.arange(BARS) % EVERY[name] == 0)
 

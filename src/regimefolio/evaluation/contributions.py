@@ -105,18 +105,13 @@ def profit_and_loss(simulation: Simulation, prices: Prices, delay: int = 0) -> P
     after = np.concatenate([at_fill[1:], at_close[-1:]])
     paid = _dividends(prices.events, shares)
     closed = _close_accounts(simulation, shares, traded, bought + cost - paid, at_fill, at_close, after)
-    cash, end, last = simulation.cash.copy(), len(shares), at_close[-1]
-    ruined = np.flatnonzero(simulation.equity[start:] <= 0.0)
-    if ruined.size:
-        bar = start + int(ruined[0])
-        # Ruin is found before the fill, whose bar then trades nothing, or at the close.
-        before_fill = bar > start and not simulation.decision_return[bar - 2 - delay] > -1.0
+    cash, last = simulation.cash.copy(), at_close[-1]
+    whole, before_fill = ending(simulation, delay)
+    end, bar = whole, whole - 1
+    if simulation.equity[bar] <= 0.0:
         shares[bar] = shares[bar - 1] + traded[bar]
-        end, last = (bar, at_fill[bar]) if before_fill else (bar + 1, at_close[bar])
+        end, last = (bar, at_fill[bar]) if before_fill else (whole, at_close[bar])
         cash[bar] = simulation.equity[bar] - (shares[bar] * last).sum()
-        whole = bar + 1
-    else:
-        whole = end
     earned = np.zeros(len(cash))
     earned[start:whole] = np.diff(cash[:whole], prepend=simulation.initial_capital)[start:]
     earned[start:whole] += (bought + cost - closed)[start:whole].sum(axis=1)
@@ -134,6 +129,19 @@ def profit_and_loss(simulation: Simulation, prices: Prices, delay: int = 0) -> P
     ordered[orders["bar"], orders["asset"]] = True
     total = float(simulation.equity[whole - 1]) - simulation.initial_capital
     return ProfitAndLoss(simulation.symbols, start, end, delay, total, asset, idle, shares, ordered)
+
+
+def ending(simulation: Simulation, delay: int) -> tuple[int, bool]:
+    """The bar after the last one of the record, which a ruin ends, and whether that was found before the fill.
+
+    Otherwise it was found at the close; a bar that is ruined before its fill trades nothing.
+    """
+    start = simulation.start
+    ruined = np.flatnonzero(simulation.equity[start:] <= 0.0)
+    if not ruined.size:
+        return len(simulation.equity), False
+    bar = start + int(ruined[0])
+    return bar + 1, bar > start and not simulation.decision_return[bar - 2 - delay] > -1.0
 
 
 def _add_exits(trades: NDArray[np.void], at_fill: Float, shares: Float, asset: Float) -> None:

@@ -14,6 +14,7 @@ import numpy as np
 from regimefolio.backtest import Run, Traded
 from regimefolio.core.errors import DataError, must_be
 from regimefolio.core.types import ORDER, REASONS, UNKNOWN, Float, Int, Json, Simulation, Times, read_only
+from regimefolio.evaluation.contributions import ending
 from regimefolio.kernels.trips import NO_FILL, Fills, History, Trips, empty_trips, walk_trips
 
 if TYPE_CHECKING:
@@ -204,7 +205,7 @@ def walk(simulation: Simulation, traded: Traded) -> Trips:
     assert simulation.weights is not None
     prices = traded.prices
     value = simulation.weights * simulation.equity[:, np.newaxis]
-    end, early = _ending(simulation, traded.terms.delay)
+    end, early = ending(simulation, traded.terms.delay)
     history = History(
         start=simulation.start,
         end=end,
@@ -223,13 +224,3 @@ def walk(simulation: Simulation, traded: Traded) -> Trips:
     out = empty_trips(len(trades))
     count = walk_trips(fills, history, prices, traded.terms, out)
     return Trips._make(read_only(column[:count]) for column in out)
-
-
-def _ending(simulation: Simulation, delay: int) -> tuple[int, bool]:
-    """The bar after the last one of the record, which a ruin ends, and whether that was found before the fill."""
-    start = simulation.start
-    ruined = np.flatnonzero(simulation.equity[start:] <= 0.0)
-    if not ruined.size:
-        return len(simulation.equity), False
-    bar = start + int(ruined[0])
-    return bar + 1, bar > start and not simulation.decision_return[bar - 2 - delay] > -1.0

@@ -1,7 +1,7 @@
 """What closes positions while a run goes on, and what keeps orders back: stops, vetoes and the drawdown brake.
 
 docs/accounting.md has the rules. Assets are looked at one by one; a run that asks for none of this calls nothing here
-but `guards_anything` and `has_stops`.
+but `has_stops` and `holds_back`.
 """
 
 from __future__ import annotations
