@@ -177,6 +177,14 @@ class Panel:
         return replace(self, **cut)  # type: ignore[arg-type]
 
     @property
+    def traded_value(self) -> Float | None:
+        """Raw close times raw volume, of shape (T, N); None where volumes are not known."""
+        if self.volume is None:
+            return None
+        price, shares = self.adjustment
+        return read_only((self.close / price) * (self.volume * shares))
+
+    @property
     def adjustment(self) -> Adjustment:
         """What prices and volumes were adjusted by; all ones where no corporate action is known.
 

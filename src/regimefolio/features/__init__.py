@@ -1,8 +1,41 @@
-"""What was known of every asset at every bar: technical ratings and other columns, and the matrix that keeps them.
+"""Features: what is known of every asset at every bar beside its price, point in time.
 
-A feature is a function of a `Panel` and sees its past alone; `features_of` computes some of them.
+The technical rating of an asset at a bar, and every indicator that votes in it, is made of that asset's own bars up to
+it. Both are functions of plain arrays or of a Panel, and know nothing of sources, strategies or portfolios. A `Feature`
+is any function of a Panel that sees its past alone; `features_of` computes some of them.
 """
 
 from regimefolio.features.base import Feature, FeatureLoader, features_of, known_at
+from regimefolio.features.parts import History, MedianValue, TechnicalRating, TechnicalVotes, parts_giving
+from regimefolio.features.ratings import (
+    AVERAGES,
+    INDICATORS,
+    LABELS,
+    NO_VOTE,
+    OSCILLATORS,
+    Ratings,
+    RuleSet,
+    rating_labels,
+    technical_ratings,
+)
 
-__all__ = ["Feature", "FeatureLoader", "features_of", "known_at"]
+__all__ = [
+    "Feature",
+    "FeatureLoader",
+    "features_of",
+    "known_at",
+    "TechnicalRating",
+    "TechnicalVotes",
+    "History",
+    "MedianValue",
+    "parts_giving",
+    "Ratings",
+    "RuleSet",
+    "technical_ratings",
+    "rating_labels",
+    "INDICATORS",
+    "AVERAGES",
+    "OSCILLATORS",
+    "LABELS",
+    "NO_VOTE",
+]
