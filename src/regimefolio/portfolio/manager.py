@@ -202,7 +202,7 @@ class PortfolioManager:
         silent = panel.member & ~self.tradable
         self._scheduled = decision_bars(panel.timestamps, spec.rebalance)
         if spec.selection is not None:
-            self.tradable &= spec.selection.kept(panel, None, self._scheduled)  # type: ignore
+            self.tradable &= spec.selection.kept_on(market, self._scheduled)
         if flat is not None and flat.any():
             self._scheduled |= flat
             self.tradable[flat] = silent[flat] = False

@@ -4,25 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Self, TypeAlias
 
 import numpy as np
-from pydantic import Field, PlainSerializer, PlainValidator, model_validator
+from numpy.typing import NDArray
+from pydantic import AfterValidator, Field, PlainSerializer, PlainValidator, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
-from regimefolio.core.component import Model, placed_error
-from regimefolio.core.errors import ConfigError, RegimefolioError
-from regimefolio.core.types import Bool, Float32, Int, Panel, read_only
+from regimefolio.core.component import Model, did_you_mean, fingerprint, placed_error, registered
+from regimefolio.core.errors import ConfigError
+from regimefolio.core.types import Bool, Features, Float32, Int, Panel, read_only
+from regimefolio.features import Feature, TechnicalRating, features_of, parts_giving
+from regimefolio.features.parts import MEANS, VOTES
 from regimefolio.kernels.ranking import Keeping, kept_rows
+from regimefolio.market import Market
 
 PLACE = ("portfolio", "selection")
-
-RATINGS = ("Recommend.All", "Recommend.MA", "Recommend.Other")
-
-Column: TypeAlias = Callable[[str], Float32]
-"""The feature of a name, of shape (T, N), as it was known at each bar; NaN = not available."""
 
 _CONDITION = re.compile(
     r"\s*(?P<feature>[A-Za-z_][\w.]*(?:\(\s*\d+\s*\))?)\s*(?P<sign>>=|<=|>|<)\s*"
@@ -52,7 +50,7 @@ class Condition:
         if found is None:
             text = f"{value!r} is no filter; write a feature, one of > >= < <= and a number, as `Recommend.All > 0.1`"
             raise PydanticCustomError("part", "{text}", {"text": text})
-        return cls(re.sub(r"\s", "", found["feature"]), found["sign"], float(found["bound"]))
+        return cls(_named(found["feature"]), found["sign"], float(found["bound"]))
 
     def __str__(self) -> str:
         return f"{self.feature} {self.sign} {self.bound:g}"
@@ -65,6 +63,9 @@ class Condition:
 Filter: TypeAlias = Annotated[Condition, PlainValidator(Condition.read), PlainSerializer(str)]
 """A field that takes the text of a condition."""
 
+Name: TypeAlias = Annotated[str, AfterValidator(lambda text: _named(text))]
+"""A field that takes a feature's name."""
+
 
 class Selection(Model):
     """Narrows what an allocator may hold, at each decision: filter, rank, keep the best.
@@ -75,9 +76,10 @@ class Selection(Model):
     and what has no bar is left as it is.
     """
 
+    ratings: TechnicalRating = Field(TechnicalRating(), description="the rule set of the ratings")
     filter: tuple[Filter, ...] = Field((), description="conditions that all must hold, as `Recommend.All > 0.1`")
-    rank_by: str = Field("Recommend.All", description="feature by which those that pass are ranked")
-    then_by: tuple[str, ...] | None = Field(
+    rank_by: Name = Field("Recommend.All", description="feature by which those that pass are ranked")
+    then_by: tuple[Name, ...] | None = Field(
         None, description="features that rank equals; the other ratings where rank_by is one, if not said"
     )
     order: Literal["descending", "ascending"] = Field("descending", description="whether the largest or smallest lead")
@@ -91,40 +93,79 @@ class Selection(Model):
     @model_validator(mode="after")
     def _ranks_are_asked_for(self) -> Self:
         if self.keep_until_rank is not None and self.keep_until_rank < (self.top_n or 0):
-            text = f"keep_until_rank {self.keep_until_rank} is above top_n {self.top_n}: a place is free then anyway"
-            raise placed_error(("keep_until_rank",), f"{text}; raise it to {self.top_n} or more")
+            text = f"keep_until_rank {self.keep_until_rank} is less than top_n {self.top_n}, which are kept in any case"
+            raise placed_error(("keep_until_rank",), f"{text}; raise it to {self.top_n} or more, or leave it out")
         if self.keep_until_rank is not None and self.top_n is None:
             text = "keep_until_rank holds on to some of the best, but without top_n all are kept; name top_n too"
             raise placed_error(("keep_until_rank",), text)
         return self
 
-    @property
-    def features(self) -> tuple[str, ...]:
-        """The features that are asked for, each once."""
-        return tuple(dict.fromkeys([*(each.feature for each in self.filter), *self._ranking]))
+    @model_validator(mode="after")
+    def _features_are_known(self) -> Self:
+        known = (*MEANS, *VOTES, *registered(Feature.family))
+        for place, name in self._asked:
+            if name not in known and name.partition("(")[0] not in known:
+                raise placed_error(place, f"unknown feature {name!r}; {did_you_mean(name, known)}")
+        return self
 
     @property
-    def _ranking(self) -> tuple[str, ...]:
+    def ranking(self) -> tuple[str, ...]:
         """The features that rank, the first first."""
-        rest = RATINGS if self.rank_by in RATINGS else ()
+        rest = MEANS if self.rank_by in MEANS else ()
         return tuple(dict.fromkeys((self.rank_by, *(rest if self.then_by is None else self.then_by))))
 
-    def kept(self, panel: Panel, column: Column, decide: Bool) -> Bool:
+    @property
+    def ranks(self) -> bool:
+        """Whether not all that pass the filters are kept."""
+        return self.top_n is not None or self.max_per_sector is not None
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """The features that are asked for, each once."""
+        ranking = self.ranking if self.ranks else ()
+        return tuple(dict.fromkeys([*(each.feature for each in self.filter), *ranking]))
+
+    @property
+    def _asked(self) -> list[tuple[tuple[str | int, ...], str]]:
+        """Every feature that is named, with its place."""
+        then = [(("then_by", k), name) for k, name in enumerate(self.then_by or ())]
+        return [
+            *((("filter", k), each.feature) for k, each in enumerate(self.filter)),
+            (("rank_by",), self.rank_by),
+            *then,
+        ]
+
+    def features(self, panel: Panel) -> Features:
+        """What it needs to know of a panel, computed.
+
+        Raises
+        ------
+        DataError
+            The panel has not what a feature is made of.
+        """
+        return features_of(panel, parts_giving(self.needs, self.ratings.rule_set))
+
+    def kept_on(self, market: Market, decide: Bool) -> Bool:
+        """As `kept`, of a market: computed once, and shared."""
+        key = ("selection", fingerprint(self.plain()), decide.tobytes())
+        return market.memo(key, lambda: self.kept(market.panel, self.features(market.panel), decide))
+
+    def kept(self, panel: Panel, features: Features, decide: Bool) -> Bool:
         """Who may be held at each bar, of shape (T, N), from what is known there.
 
         Parameters
         ----------
         panel : Panel
             Whose members with a bar are candidates.
-        column : callable
-            The feature of a name.
+        features : Features
+            Of this panel, with the columns that it `needs`.
         decide : ndarray of shape (T,), bool
             The bars of the schedule: what they keep is held until the next of them.
 
         Raises
         ------
         ConfigError
-            A sector cap where the data names no sectors, or a feature that is not known.
+            A sector cap where the data names no sectors.
         """
         if self.max_per_sector is not None and panel.sectors is None:
             raise ConfigError(
@@ -132,18 +173,19 @@ class Selection(Model):
                 "data.sectors, or leave the cap out",
                 (*PLACE, "max_per_sector"),
             )
-        eligible, named = panel.member & np.isfinite(panel.close), self._placed(column)
+        eligible = panel.member & np.isfinite(panel.close)
         absent = panel.member & ~eligible
-        for position, condition in enumerate(self.filter):
-            eligible &= condition.holds(named(condition.feature, "filter", position))
-        if self.top_n is None and self.max_per_sector is None:
+        for condition in self.filter:
+            eligible &= condition.holds(features.column(condition.feature))
+        if not self.ranks:
             return eligible
-        ranks = [named(feature, "rank_by" if k == 0 else "then_by") for k, feature in enumerate(self._ranking)]
-        keys = np.stack(ranks if self.order == "descending" else [-each for each in ranks])
+        keys = np.stack([features.column(name) for name in self.ranking])
+        if self.order == "ascending":
+            np.negative(keys, out=keys)
         eligible &= ~np.isnan(keys[0])
         out = np.empty(eligible.shape, dtype=bool)
-        times = panel.timestamps.astype(np.int64)
-        kept_rows(eligible, keys, absent, decide, times, _numbers(panel.symbols), self._keeping(panel), out)
+        times, names = panel.timestamps.astype(np.int64), _numbers(panel.symbols)
+        kept_rows(eligible, keys, absent, decide, times, names, self._keeping(panel), out)
         return out
 
     def _keeping(self, panel: Panel) -> Keeping:
@@ -152,21 +194,28 @@ class Selection(Model):
         sector: Int = np.array([codes[name] for name in names], dtype=np.int64)
         return Keeping(self.top_n or 0, self.keep_until_rank or 0, self.max_per_sector or 0, sector)
 
-    @staticmethod
-    def _placed(column: Column) -> Callable[..., Float32]:
-        """The features, with the place of what asked for one in the errors about it."""
 
-        def named(feature: str, *place: str | int) -> Float32:
-            try:
-                return column(feature)
-            except RegimefolioError as error:
-                error.place = (*PLACE, *place)
-                raise
+def _named(text: str) -> str:
+    """A feature as its column is called: one that is written as a call with all its parameters.
 
-        return named
+    Raises
+    ------
+    PydanticCustomError
+        A parameter is wrong.
+    """
+    if text.partition("(")[0].strip() not in registered(Feature.family):
+        return text
+    try:
+        return Feature.of(text).name
+    except ValidationError as error:
+        first = error.errors()[0]
+        reason = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+    except ConfigError as error:
+        reason = str(error)
+    raise PydanticCustomError("part", "{text}", {"text": f"{text}: {reason}"})
 
 
-def _numbers(names: tuple[str, ...]) -> np.ndarray[tuple[int], np.dtype[np.uint64]]:
+def _numbers(names: tuple[str, ...]) -> NDArray[np.uint64]:
     """A number for each name that nothing but the name decides."""
     digests = b"".join(hashlib.sha256(name.encode()).digest()[:8] for name in names)
     return read_only(np.frombuffer(digests, dtype="<u8").astype(np.uint64))

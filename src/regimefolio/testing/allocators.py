@@ -29,7 +29,8 @@ class AllocatorContract:
     """Checks what is promised of any allocator, compiled or not; inherit it in a test file and set `allocator`.
 
     The bars have every kind of alpha: of both signs, all negative, all zero, one alone, tiny ones, equal ones;
-    assets that have no bar or are no members; a market of one bar, and one whose prices never move. `stride` leaves bars out, for an allocator that takes milliseconds.
+    assets that have no bar or are no members; a market of one bar, and one whose prices never move.
+    `stride` leaves bars out, for an allocator that takes milliseconds.
     """
 
     allocator: ClassVar[Allocator]

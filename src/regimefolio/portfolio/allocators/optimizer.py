@@ -82,8 +82,8 @@ class Optimizer(Allocator):
             found: Float = np.asarray(self.optimizer().fit(returns).weights_, dtype=np.float64)
         except SkfolioError as error:
             raise NotConvergedError(
-                f"{self.kind} found no weights for {returns.shape[1]} assets and {len(returns)} returns ({error}); use a "
-                "longer lookback, fewer assets or another allocator"
+                f"{self.kind} found no weights for {returns.shape[1]} assets and {len(returns)} returns ({error}); use "
+                "a longer lookback, fewer assets or another allocator"
             ) from error
         found = np.where(found > DUST, found, 0.0)
         if not found.sum() > 0.0:
