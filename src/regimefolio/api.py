@@ -12,29 +12,35 @@ from regimefolio.backtest import (
     BacktestSpec,
     DrawdownBrake,
     ExecutionSpec,
+    RerankSpec,
     RiskSpec,
     Run,
     Stop,
     Trial,
     load_market,
     run_backtest,
+    shipped_profiles,
 )
-from regimefolio.core.component import Component, registered
+from regimefolio.core.component import Component, did_you_mean, registered
 from regimefolio.core.documents import load_system, read_document
 from regimefolio.core.errors import ConfigError, RegimefolioError, WorkspaceError
 from regimefolio.core.files import path_of
 from regimefolio.core.progress import Progress
 from regimefolio.core.types import Action, Outcome, Panel, RegimePath, SignalBuffer, Signals, Simulation, StrategySignal
 from regimefolio.evaluation import (
+    Chosen,
     CombinationRow,
     ComparedRun,
     PortfolioEvaluator,
+    RatingsComparison,
     RoundTrips,
     StrategyEvaluation,
     StrategyEvaluator,
     StrategyRow,
     TripStatistics,
+    compare_ratings,
     must_take_trips,
+    rerank,
     round_trips,
     trip_statistics,
     write_round_trips,
@@ -59,14 +65,19 @@ from regimefolio.portfolio import (
     Constraints,
     Ensemble,
     EqualWeight,
+    HierarchicalRiskParity,
+    InverseVolatility,
+    MeanVariance,
+    MinVariance,
     PortfolioManager,
     PortfolioSpec,
     Proportional,
     RiskParity,
+    Selection,
     VolatilityTarget,
 )
 from regimefolio.regimes import GaussianHMM, PricePattern, RegimeDetector, Trend
-from regimefolio.report import Record, edited_files, first_sentence
+from regimefolio.report import Record, edited_files, first_sentence, must_take_page, write_ratings_report
 from regimefolio.research import Sampler
 from regimefolio.strategies import (
     BollingerMeanReversion,
@@ -87,7 +98,12 @@ from regimefolio.workflow import PHASES, Coordinator, PhaseStep, WorkflowSpec, W
 from regimefolio.workflow.interchange import Imported, SavedSignals
 
 __all__ = [
+    "Chosen",
     "FAMILIES",
+    "HierarchicalRiskParity",
+    "InverseVolatility",
+    "MeanVariance",
+    "MinVariance",
     "PHASES",
     "Action",
     "Allocator",
@@ -131,15 +147,18 @@ __all__ = [
     "PriceStore",
     "Progress",
     "Proportional",
+    "RatingsComparison",
     "RegimeDetector",
     "RegimePath",
     "RegimefolioError",
+    "RerankSpec",
     "RiskParity",
     "RiskSpec",
     "RoundTrips",
     "Run",
     "Sampler",
     "SavedSignals",
+    "Selection",
     "SignalBuffer",
     "Signals",
     "Simulation",
@@ -160,6 +179,7 @@ __all__ = [
     "Workspace",
     "check_data",
     "check_file",
+    "compare_ratings",
     "coordinator",
     "demo_file",
     "edited_files",
@@ -172,24 +192,30 @@ __all__ = [
     "load_plugins",
     "load_data",
     "load_market",
+    "must_take_page",
     "must_take_trips",
     "normalise_min_max",
     "normalise_rank",
     "normalise_tanh",
     "normalise_zscore",
+    "profile_file",
     "read_backtest",
     "read_data",
     "read_document",
+    "read_profile",
     "read_record",
     "read_signals",
     "read_workflow",
     "price_stores",
     "registered",
+    "rerank",
     "round_trips",
     "run_backtest",
+    "shipped_profiles",
     "trip_statistics",
     "us5_file",
     "workspace_of",
+    "write_ratings_report",
     "write_report",
     "write_round_trips",
 ]
@@ -262,6 +288,34 @@ def read_backtest(path: str | Path) -> BacktestSpec:
         With file:line:column and a hint.
     """
     return read_document(path).parse(BacktestSpec, "backtest")
+
+
+def profile_file(profile: str | Path) -> Path:
+    """The file of a re-ranking profile, which may be named as one that comes with the product.
+
+    Raises
+    ------
+    ConfigError
+        It is no file, and no name of a profile.
+    """
+    shipped = shipped_profiles()
+    if isinstance(profile, Path) or Path(profile).suffix in (".yaml", ".yml"):
+        return path_of(profile)
+    if profile not in shipped:
+        hint = did_you_mean(profile, shipped)
+        raise ConfigError(f"unknown profile {profile!r}; {hint} One of your own is named by its file, as my.yaml")
+    return shipped[profile]
+
+
+def read_profile(profile: str | Path) -> RerankSpec:
+    """The re-ranking profile in a file, or one that comes with the product, by its name.
+
+    Raises
+    ------
+    ConfigError
+        With file:line:column and a hint.
+    """
+    return read_document(profile_file(profile)).parse(RerankSpec, "rerank")
 
 
 def read_data(path: str | Path) -> DataSpec:

@@ -135,20 +135,38 @@ class Selection(Model):
             *then,
         ]
 
-    def features(self, panel: Panel) -> Features:
-        """What it needs to know of a panel, computed.
+    def known_on(self, market: Market) -> Features:
+        """What it needs to know of a market's assets, as it was known at each bar: computed once, and shared.
 
         Raises
         ------
         DataError
-            The panel has not what a feature is made of.
+            The data has not what a feature is made of.
         """
-        return features_of(panel, parts_giving(self.needs, self.ratings.rule_set))
+        panel, needs = market.panel, self.needs
+
+        def compute() -> Float32:
+            found = features_of(panel, parts_giving(needs, self.ratings.rule_set))
+            return np.stack([found.column(name) for name in needs], axis=2)
+
+        shape = (*panel.close.shape, 0)
+        values = (
+            market.memo(("features", needs, self.ratings.rule_set), compute) if needs else np.empty(shape, np.float32)
+        )
+        return Features(panel.timestamps, panel.symbols, needs, values)
+
+    def about(self, panel: Panel) -> str:
+        """Where what it needs to know comes from, in a sentence."""
+        names = ", ".join(self.needs) or "nothing"
+        return (
+            f"Computed in memory for {panel.n_assets:,} symbols at {panel.n_bars:,} bars: {names}; ratings of rule set "
+            f"{self.ratings.rule_set}."
+        )
 
     def kept_on(self, market: Market, decide: Bool) -> Bool:
         """As `kept`, of a market: computed once, and shared."""
         key = ("selection", fingerprint(self.plain()), decide.tobytes())
-        return market.memo(key, lambda: self.kept(market.panel, self.features(market.panel), decide))
+        return market.memo(key, lambda: self.kept(market.panel, self.known_on(market), decide))
 
     def kept(self, panel: Panel, features: Features, decide: Bool) -> Bool:
         """Who may be held at each bar, of shape (T, N), from what is known there.
