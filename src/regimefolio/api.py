@@ -24,7 +24,17 @@ from regimefolio.core.documents import load_system, read_document
 from regimefolio.core.errors import ConfigError, RegimefolioError, WorkspaceError
 from regimefolio.core.files import path_of
 from regimefolio.core.progress import Progress
-from regimefolio.core.types import Action, Outcome, Panel, RegimePath, SignalBuffer, Signals, Simulation, StrategySignal
+from regimefolio.core.types import (
+    Action,
+    Features,
+    Outcome,
+    Panel,
+    RegimePath,
+    SignalBuffer,
+    Signals,
+    Simulation,
+    StrategySignal,
+)
 from regimefolio.evaluation import (
     CombinationRow,
     ComparedRun,
@@ -38,6 +48,16 @@ from regimefolio.evaluation import (
     round_trips,
     trip_statistics,
     write_round_trips,
+)
+from regimefolio.features import (
+    Feature,
+    FeatureLoader,
+    History,
+    MedianValue,
+    TechnicalRating,
+    TechnicalVotes,
+    features_of,
+    known_at,
 )
 from regimefolio.kernels.replay import replay
 from regimefolio.market import (
@@ -111,12 +131,17 @@ __all__ = [
     "Ensemble",
     "EqualWeight",
     "ExecutionSpec",
+    "Feature",
+    "FeatureLoader",
+    "Features",
     "GaussianHMM",
+    "History",
     "ImportRecord",
     "ImportReport",
     "Imported",
     "MacdRsiConfluence",
     "Market",
+    "MedianValue",
     "MomentumRank",
     "MovingAverageCross",
     "Normalise",
@@ -151,6 +176,8 @@ __all__ = [
     "StrategyEvaluator",
     "StrategySignal",
     "StrategyRow",
+    "TechnicalRating",
+    "TechnicalVotes",
     "Trend",
     "Trial",
     "VolatilityTarget",
@@ -164,11 +191,13 @@ __all__ = [
     "demo_file",
     "edited_files",
     "export_signals",
+    "features_of",
     "first_sentence",
     "import_prices",
     "import_signals",
     "kernel_cache",
     "kernels_are_compiled",
+    "known_at",
     "load_plugins",
     "load_data",
     "load_market",
@@ -196,6 +225,7 @@ __all__ = [
 
 FAMILIES = (
     Source.family,
+    Feature.family,
     Strategy.family,
     Overlay.family,
     RegimeDetector.family,
