@@ -99,12 +99,8 @@ class FeatureContract:
 def _equal(expected: Features, found: Features, what: str) -> None:
     """Fail unless both have the same axes and the same bits."""
     assert found.names == expected.names, f"{what}: the columns have other names"
-    differs = _bits(found) != _bits(expected)
+    differs = found.values.view(np.uint32) != expected.values.view(np.uint32)
     assert not differs.any(), f"{what}: {differs.sum()} values differ, first at {_where(differs, expected)}"
-
-
-def _bits(features: Features) -> np.ndarray[tuple[int, ...], np.dtype[np.uint32]]:
-    return np.where(np.isnan(features.values), np.float32(np.nan), features.values).view(np.uint32)
 
 
 def _where(wrong: Bool, features: Features) -> str:
