@@ -9,7 +9,20 @@ from typing import Annotated
 
 import typer
 
-from regimefolio.cli import audit, backtest, compare, components, data, doctor, init, report, rerank, signals, workflow
+from regimefolio.cli import (
+    audit,
+    backtest,
+    compare,
+    components,
+    data,
+    doctor,
+    features,
+    init,
+    report,
+    rerank,
+    signals,
+    workflow,
+)
 
 app = typer.Typer(
     rich_markup_mode=None,
@@ -39,7 +52,7 @@ def _root(
     """From price bars to a validated, regime-adaptive portfolio and today's orders."""
 
 
-for group in (workflow, init, backtest, compare, rerank, data, report, signals, audit, components, doctor):
+for group in (workflow, init, backtest, compare, rerank, data, features, report, signals, audit, components, doctor):
     group.register(app)
 
 

@@ -84,9 +84,8 @@ def rerank(
 def _data(text: str) -> DataSpec:
     """The data that a source, or a YAML file, describes."""
     from regimefolio import api
-    from regimefolio.market import source_of
 
-    return api.read_data(text) if text.endswith((".yaml", ".yml")) else api.DataSpec(source=source_of(text))
+    return api.read_data(text) if text.endswith((".yaml", ".yml")) else api.DataSpec(source=api.source_of(text))
 
 
 def _described(spec: RerankSpec, data: str, comparison: RatingsComparison) -> dict[str, Any]:

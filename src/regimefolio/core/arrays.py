@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias, TypeVar
+from typing import Literal, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,3 +43,15 @@ def set_array(instance: object, name: str, shape: tuple[int, ...], dtype: str) -
     if array.dtype != _TYPES[dtype]:
         raise DataError(f"{type(instance).__name__}.{name} must be {dtype}, but is {array.dtype}")
     object.__setattr__(instance, name, read_only(array))
+
+
+def time_texts(times: Times) -> list[str]:
+    """Times as text: dates, where all of them are whole days, or else as finely as any of them needs."""
+    units: tuple[Literal["D", "s", "ns"], ...] = ("D", "s", "ns")
+    unit = next(each for each in units if (times == times.astype(f"datetime64[{each}]")).all())
+    return np.datetime_as_string(times, unit=unit).tolist()
+
+
+def time_text(time: np.datetime64) -> str:
+    """A time as text: a date, where it is a whole day."""
+    return time_texts(np.array([time]))[0]

@@ -6,6 +6,9 @@ is any function of a Panel that sees its past alone; `features_of` computes some
 """
 
 from regimefolio.features.base import Feature, FeatureLoader, features_of, known_at
+from regimefolio.features.building import BuiltMatrix, build_matrix, own_returns
+from regimefolio.features.exports import export_matrix
+from regimefolio.features.matrix import FeatureMatrix, read_matrix
 from regimefolio.features.parts import History, MedianValue, TechnicalRating, TechnicalVotes, parts_giving
 from regimefolio.features.ratings import (
     AVERAGES,
@@ -29,6 +32,12 @@ __all__ = [
     "History",
     "MedianValue",
     "parts_giving",
+    "FeatureMatrix",
+    "BuiltMatrix",
+    "build_matrix",
+    "read_matrix",
+    "export_matrix",
+    "own_returns",
     "Ratings",
     "RuleSet",
     "technical_ratings",

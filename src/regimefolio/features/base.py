@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, Self, TypeAlias
 
 import numpy as np
+from pydantic import ValidationError
 
 from regimefolio.core.component import Component, registered
 from regimefolio.core.errors import ConfigError, DataError, LookAheadError
@@ -57,12 +58,18 @@ class Feature(Component, family="feature"):
         Raises
         ------
         ConfigError
-            The kind is not known, or the call has more values than it has parameters.
+            The kind is not known, or the call has more values than it has parameters, or a wrong one.
         pydantic.ValidationError
-            A parameter is wrong.
+            A parameter in a mapping is wrong.
         """
-        call = _CALL.fullmatch(value) if isinstance(value, str) else None
-        return super().of(value if call is None else _mapping(*call.groups()))
+        if not isinstance(value, str):
+            return super().of(value)
+        call = _CALL.fullmatch(value)
+        try:
+            return super().of(value.strip() if call is None else _mapping(*call.groups()))
+        except ValidationError as error:
+            first = error.errors()[0]
+            raise ConfigError(f"{value}: {first['loc'][0]}: {first['msg'][:1].lower()}{first['msg'][1:]}") from None
 
 
 def _mapping(kind: str, values: str) -> dict[str, str]:
@@ -95,30 +102,39 @@ def features_of(panel: Panel, parts: Sequence[Feature], progress: Progress | Non
     DataError
         The panel has not what a feature needs; or a column has another shape or type, or an infinite value.
     """
-    progress = progress or Progress()
+    return features_by_part(panel, parts, progress or Progress())[0]
+
+
+def features_by_part(
+    panel: Panel, parts: Sequence[Feature], progress: Progress
+) -> tuple[Features, tuple[tuple[str, ...], ...]]:
+    """`features_of`, and the names of the columns that each feature gave."""
     progress.stage("features", len(parts))
     found: dict[str, Float32] = {}
-    giver: dict[str, Feature] = {}
+    names: list[tuple[str, ...]] = []
     for part in parts:
-        for name, column in part.columns(panel).items():
+        given = part.columns(panel)
+        for name, column in given.items():
             if name in found:
-                raise ConfigError(f"{giver[name].name} and {part.name} both give the column {name!r}; leave one out")
-            found[name], giver[name] = _checked(part, name, column, panel), part
+                other = next(each for each, its in zip(parts, names, strict=False) if name in its)
+                raise ConfigError(f"{other.name} and {part.name} both give the column {name!r}; leave one out")
+            found[name] = _checked(part, name, column, panel)
+        names.append(tuple(given))
         progress.advance()
     shape = (*panel.close.shape, len(found))
     values = np.stack(list(found.values()), axis=2) if found else np.empty(shape, np.float32)
-    return Features(panel.timestamps, panel.symbols, tuple(found), values)
+    return Features(panel.timestamps, panel.symbols, tuple(found), values), tuple(names)
 
 
 def _checked(part: Feature, name: str, column: Float | Float32, panel: Panel) -> Float32:
-    """A column as float32."""
+    """A column as float32, with one kind of NaN."""
     place = f"{part.name}: the column {name!r}"
     if column.shape != panel.close.shape or column.dtype not in (np.float32, np.float64):
         raise DataError(
             f"{place} must be float32 or float64 of shape {panel.close.shape}, but is {column.dtype} of {column.shape}"
         )
     with np.errstate(over="ignore"):
-        values: Float32 = column.astype(np.float32)
+        values: Float32 = np.where(np.isnan(column), np.float32(np.nan), column.astype(np.float32))
     infinite = np.isinf(values)
     if infinite.any():
         bar, asset = np.argwhere(infinite)[0]
