@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
@@ -12,12 +13,13 @@ import numpy as np
 
 from regimefolio.backtest import BacktestRunner, BacktestSpec, RerankSpec, Run, load_market, prepare
 from regimefolio.core.errors import ConfigError, must_be
+from regimefolio.core.files import path_of
 from regimefolio.core.progress import Progress
 from regimefolio.core.types import Bool, Features, Float, Times, read_only
 from regimefolio.evaluation.overfitting import SharpeDifference, paired_sharpe_difference
 from regimefolio.features.parts import MEANS, VOTES
 from regimefolio.kernels.metrics import part_of
-from regimefolio.market import Dataset, Market, decision_bars
+from regimefolio.market import Dataset, Market, decision_bars, narrowed
 from regimefolio.portfolio import Selection, SignalStack
 
 TODAYS, HISTORICAL, NONE = "todays", "historical", "none"
@@ -112,7 +114,9 @@ def rerank(
     """
     must_be(RerankSpec, spec, "spec", "read_profile(file or name) reads one")
     backtest = spec.backtest()
-    dataset, market = load_market(backtest.data, backtest.benchmark, folder, backtest.execution, backtest.risk_free)
+    listed = None if spec.candidates is None else folder / path_of(spec.candidates)
+    with nullcontext(spec.data) if listed is None else narrowed(spec.data, listed) as data:
+        dataset, market = load_market(data, spec.benchmark, folder, spec.execution, spec.risk_free)
     return dataset, compare_ratings(backtest, market, seed, progress)
 
 

@@ -64,6 +64,11 @@ class PortfolioSpec(Model):
         """Whether what the allocator gives is sold short."""
         return self.selection is not None and self.selection.side == "short"
 
+    def in_memory(self) -> PortfolioSpec:
+        """The same, whose features are computed from the prices at hand, wherever else they are kept."""
+        selection = None if self.selection is None else self.selection.in_memory()
+        return self.model_copy(update={"selection": selection})
+
     @property
     def frictions(self) -> list[str]:
         """The fields that keep an order from going all the way to its target."""

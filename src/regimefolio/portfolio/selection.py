@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeAlias
 
 import numpy as np
@@ -13,9 +15,10 @@ from pydantic import AfterValidator, Field, PlainSerializer, PlainValidator, Val
 from pydantic_core import PydanticCustomError
 
 from regimefolio.core.component import Model, did_you_mean, fingerprint, placed_error, registered
-from regimefolio.core.errors import ConfigError
+from regimefolio.core.errors import ConfigError, RegimefolioError
+from regimefolio.core.files import path_of
 from regimefolio.core.types import Bool, Features, Float32, Int, Panel, read_only
-from regimefolio.features import Feature, TechnicalRating, features_of, parts_giving
+from regimefolio.features import Feature, TechnicalRating, features_of, parts_giving, read_matrix
 from regimefolio.features.parts import MEANS, VOTES
 from regimefolio.kernels.ranking import Keeping, kept_rows
 from regimefolio.market import Market
@@ -77,6 +80,9 @@ class Selection(Model):
     """
 
     ratings: TechnicalRating = Field(TechnicalRating(), description="the rule set of the ratings")
+    features: Path | None = Field(
+        None, description="folder of a features matrix in which they are looked up; computed in memory, if not said"
+    )
     filter: tuple[Filter, ...] = Field((), description="conditions that all must hold, as `Recommend.All > 0.1`")
     rank_by: Name = Field("Recommend.All", description="feature by which those that pass are ranked")
     then_by: tuple[Name, ...] | None = Field(
@@ -99,6 +105,10 @@ class Selection(Model):
             text = "keep_until_rank holds on to some of the best, but without top_n all are kept; name top_n too"
             raise placed_error(("keep_until_rank",), text)
         return self
+
+    def in_memory(self) -> Selection:
+        """The same, whose features are computed from the prices at hand, wherever else they are kept."""
+        return self.model_copy(update={"features": None})
 
     @model_validator(mode="after")
     def _features_are_known(self) -> Self:
@@ -136,32 +146,44 @@ class Selection(Model):
         ]
 
     def known_on(self, market: Market) -> Features:
-        """What it needs to know of a market's assets, as it was known at each bar: computed once, and shared.
+        """What it needs to know of a market's assets, as it was known at each bar: found once, and shared.
 
         Raises
         ------
         DataError
             The data has not what a feature is made of.
+        StaleError, CorruptError, WorkspaceError
+            The matrix belongs to other prices or other code, lacks a feature, is damaged, or is not there.
         """
         panel, needs = market.panel, self.needs
+        if not needs:
+            return Features(panel.timestamps, panel.symbols, (), np.empty((*panel.close.shape, 0), np.float32))
 
-        def compute() -> Float32:
-            found = features_of(panel, parts_giving(needs, self.ratings.rule_set))
+        def find() -> Float32:
+            parts = parts_giving(needs, self.ratings.rule_set)
+            found = features_of(panel, parts) if self.features is None else self._looked_up(panel, parts)
             return np.stack([found.column(name) for name in needs], axis=2)
 
-        shape = (*panel.close.shape, 0)
-        values = (
-            market.memo(("features", needs, self.ratings.rule_set), compute) if needs else np.empty(shape, np.float32)
-        )
-        return Features(panel.timestamps, panel.symbols, needs, values)
+        key = ("features", needs, self.ratings.rule_set, self.features)
+        return Features(panel.timestamps, panel.symbols, needs, market.memo(key, find))
+
+    def _looked_up(self, panel: Panel, parts: Sequence[Feature]) -> Features:
+        assert self.features is not None
+        try:
+            return read_matrix(path_of(self.features)).known(panel, parts)
+        except RegimefolioError as error:
+            error.place = (*PLACE, "features")
+            raise
 
     def about(self, panel: Panel) -> str:
-        """Where what it needs to know comes from, in a sentence."""
-        names = ", ".join(self.needs) or "nothing"
-        return (
-            f"Computed in memory for {panel.n_assets:,} symbols at {panel.n_bars:,} bars: {names}; ratings of rule set "
-            f"{self.ratings.rule_set}."
-        )
+        """Where what it needs to know comes from, in a sentence or two."""
+        size = f"{', '.join(self.needs)} of {panel.n_assets:,} symbols at {panel.n_bars:,} bars"
+        if not self.needs:
+            return "No features are needed."
+        rules = f"Ratings follow the rule set {self.ratings.rule_set}."
+        if self.features is not None:
+            return f"Looked up in {self.features}: {size}. {rules}"
+        return f"Computed in memory: {size}. {rules} `regimefolio features build` keeps them."
 
     def kept_on(self, market: Market, decide: Bool) -> Bool:
         """As `kept`, of a market: computed once, and shared."""
