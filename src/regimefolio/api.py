@@ -38,7 +38,7 @@ from regimefolio.core.types import (
     StrategySignal,
 )
 from regimefolio.evaluation import (
-    Chosen,
+    ChosenAsset,
     CombinationRow,
     ComparedRun,
     PortfolioEvaluator,
@@ -129,7 +129,7 @@ from regimefolio.workflow import PHASES, Coordinator, PhaseStep, WorkflowSpec, W
 from regimefolio.workflow.interchange import Imported, SavedSignals
 
 __all__ = [
-    "Chosen",
+    "ChosenAsset",
     "FAMILIES",
     "HierarchicalRiskParity",
     "InverseVolatility",

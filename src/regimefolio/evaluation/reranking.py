@@ -26,7 +26,7 @@ TODAYS, HISTORICAL, NONE = "todays", "historical", "none"
 """Which ratings choose: those of the last bar at every bar, the mistake; those of the time; or none."""
 
 
-class Chosen(NamedTuple):
+class ChosenAsset(NamedTuple):
     """An asset that may be held after the last bar, and what was known of it there; NaN = not available."""
 
     symbol: str
@@ -46,14 +46,14 @@ class RatingsComparison:
     minus_historical : mapping of str to SharpeDifference
         How far the Sharpe ratio of the others is above that of `historical`, with the interval of a paired stationary
         bootstrap.
-    chosen : tuple of Chosen
+    chosen : tuple of ChosenAsset
         Whom the ratings of the last bar choose, the best first.
     """
 
     bars: Times
     runs: Mapping[str, Run]
     minus_historical: Mapping[str, SharpeDifference]
-    chosen: tuple[Chosen, ...]
+    chosen: tuple[ChosenAsset, ...]
 
 
 def compare_ratings(
@@ -92,7 +92,7 @@ def compare_ratings(
     progress.advance()
     others: dict[str, tuple[Bool, SignalStack]] = {
         TODAYS: (_by_todays_ratings(selection, market, decide), _of_the_last_bar(stack)),
-        NONE: (_without_ratings(selection, market, decide), _all_alike(stack)),
+        NONE: (_without_ratings(selection, market, decide), _all_alike(stack, spec.portfolio.sells_short)),
     }
     for name, (kept, opinions) in others.items():
         runs[name] = _runner_among(kept, spec, market).replay(opinions, ensemble, start, regimes, record=True)
@@ -127,7 +127,7 @@ def _sharpe_minus(run: Run, other: Run, market: Market, seed: int, risk_free: Fl
     return paired_sharpe_difference(ours, theirs, market.panel.periods_per_year, seed, risk_free=risk_free)
 
 
-def _chosen(selection: Selection, market: Market, decide: Bool) -> tuple[Chosen, ...]:
+def _chosen(selection: Selection, market: Market, decide: Bool) -> tuple[ChosenAsset, ...]:
     """Whom the last bar's ratings choose, in the order of the features that rank."""
     known, kept = selection.known_on(market), np.flatnonzero(selection.kept_on(market, decide)[-1])
     last, ranking = known.values[-1], selection.ranking if selection.ranks else ()
@@ -135,7 +135,8 @@ def _chosen(selection: Selection, market: Market, decide: Bool) -> tuple[Chosen,
     keys = [sign * last[kept, known.index(name)] for name in reversed(ranking)]  # the last one sorts first; NaN is last
     best_first = kept[np.lexsort(keys)] if keys else kept
     return tuple(
-        Chosen(known.symbols[n], dict(zip(known.names, last[n].tolist(), strict=True))) for n in best_first.tolist()
+        ChosenAsset(known.symbols[n], dict(zip(known.names, last[n].tolist(), strict=True)))
+        for n in best_first.tolist()
     )
 
 
@@ -175,10 +176,10 @@ def _by_todays_ratings(selection: Selection, market: Market, decide: Bool) -> Bo
     return selection.kept(market.panel, Features(known.timestamps, known.symbols, known.names, values), decide)
 
 
-def _all_alike(stack: SignalStack) -> SignalStack:
-    """The best opinion of every asset at every bar."""
-    best = read_only(np.ones_like(stack.alpha))
-    return SignalStack(best, best)
+def _all_alike(stack: SignalStack, sells_short: bool) -> SignalStack:
+    """The firmest opinion of every asset at every bar, in favour of what the portfolio does."""
+    alpha = np.full_like(stack.alpha, -1.0 if sells_short else 1.0)
+    return SignalStack(read_only(alpha), read_only(np.abs(alpha)))
 
 
 def _of_the_last_bar(stack: SignalStack) -> SignalStack:
