@@ -18,10 +18,12 @@ from regimefolio.backtest import (
     Stop,
     Trial,
     load_market,
+    profile_file,
+    read_profile,
     run_backtest,
     shipped_profiles,
 )
-from regimefolio.core.component import Component, did_you_mean, registered
+from regimefolio.core.component import Component, registered
 from regimefolio.core.documents import load_system, read_document
 from regimefolio.core.errors import ConfigError, RegimefolioError, WorkspaceError
 from regimefolio.core.files import path_of
@@ -340,34 +342,6 @@ def read_backtest(path: str | Path) -> BacktestSpec:
         With file:line:column and a hint.
     """
     return read_document(path).parse(BacktestSpec, "backtest")
-
-
-def profile_file(profile: str | Path) -> Path:
-    """The file of a re-ranking profile, which may be named as one that comes with the product.
-
-    Raises
-    ------
-    ConfigError
-        It is no file, and no name of a profile.
-    """
-    shipped = shipped_profiles()
-    if isinstance(profile, Path) or Path(profile).suffix in (".yaml", ".yml"):
-        return path_of(profile)
-    if profile not in shipped:
-        hint = did_you_mean(profile, shipped)
-        raise ConfigError(f"unknown profile {profile!r}; {hint} One of your own is named by its file, as my.yaml")
-    return shipped[profile]
-
-
-def read_profile(profile: str | Path) -> RerankSpec:
-    """The re-ranking profile in a file, or one that comes with the product, by its name.
-
-    Raises
-    ------
-    ConfigError
-        With file:line:column and a hint.
-    """
-    return read_document(profile_file(profile)).parse(RerankSpec, "rerank")
 
 
 def read_data(path: str | Path) -> DataSpec:

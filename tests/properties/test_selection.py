@@ -40,7 +40,7 @@ def cases(draw: st.DrawFn) -> Case:
     panel = written(close, sectors=tuple(rng.choice(list("XYZ"), assets).tolist())).panel
     member = rng.random((bars, assets)) < 0.85
     market = Market(replace(panel, member=member))
-    values = rng.integers(-2, 3, (bars, assets, 3)).astype(np.float32) / 2
+    values = rng.integers(-2, 3, (bars, assets, 3)).astype(np.float32) / np.float32(2)
     values[rng.random(values.shape) < 0.1] = np.nan
     top_n = draw(st.none() | st.integers(1, 5))
     selection = Selection.model_validate(

@@ -8,7 +8,10 @@ from pydantic import Field
 
 from regimefolio.backtest.rates import Interest
 from regimefolio.backtest.spec import BacktestSpec, ExecutionSpec, StrategyEntry, rate_of_cash
-from regimefolio.core.component import Part, Plugins
+from regimefolio.core.component import Part, Plugins, did_you_mean
+from regimefolio.core.documents import read_document
+from regimefolio.core.errors import ConfigError
+from regimefolio.core.files import path_of
 from regimefolio.market import DataSpec, Rebalance
 from regimefolio.portfolio import Allocator, Constraints, EqualWeight, PortfolioSpec, Selection
 from regimefolio.strategies import Strategy
@@ -67,3 +70,31 @@ class RerankSpec(Selection):
             initial_capital=self.initial_capital,
             risk_free=self.risk_free,
         )
+
+
+def profile_file(profile: str | Path) -> Path:
+    """The file of a re-ranking profile, which may be named as one that comes with the product.
+
+    Raises
+    ------
+    ConfigError
+        It is no file, and no name of a profile.
+    """
+    shipped = shipped_profiles()
+    if isinstance(profile, Path) or Path(profile).suffix in (".yaml", ".yml"):
+        return path_of(profile)
+    if profile not in shipped:
+        hint = did_you_mean(profile, shipped)
+        raise ConfigError(f"unknown profile {profile!r}; {hint} One of your own is named by its file, as my.yaml")
+    return shipped[profile]
+
+
+def read_profile(profile: str | Path) -> RerankSpec:
+    """The re-ranking profile in a file, or one that comes with the product, by its name.
+
+    Raises
+    ------
+    ConfigError
+        With file:line:column and a hint.
+    """
+    return read_document(profile_file(profile)).parse(RerankSpec, "rerank")
