@@ -11,7 +11,7 @@ import numpy as np
 
 from regimefolio.core.arrays import time_text
 from regimefolio.core.code import code_of
-from regimefolio.core.errors import LookAheadError, StaleError
+from regimefolio.core.errors import ConfigError, LookAheadError, StaleError
 from regimefolio.core.files import lock, remove, write_bytes
 from regimefolio.core.progress import Progress
 from regimefolio.core.types import Features, Float, Panel, last_seen
@@ -81,6 +81,8 @@ def build_matrix(
     LockedError
         Another process builds in this folder.
     """
+    if not parts:
+        raise ConfigError("a features matrix has at least one feature; name one, such as TechnicalRating()")
     returns = folder / RETURNS
     with lock(folder / "lock"):
         for left in folder.glob(".*_matrix.parquet.*.tmp"):  # by one that was killed

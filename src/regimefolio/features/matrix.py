@@ -276,15 +276,18 @@ def read_matrix(folder: Path) -> FeatureMatrix:
         raise WorkspaceError(
             f"{path}: there is no such file; `regimefolio features build SOURCE --into {folder}` makes it"
         )
+    broken = (pl.exceptions.PolarsError, pl.exceptions.PanicException)  # what a flipped bit may end in
     remedy = f"build it anew: `regimefolio features build SOURCE --into {folder} --rebuild`"
     try:
         about = _ABOUT.validate_json(pl.read_parquet_metadata(path)[ABOUT])
-        frame = pl.read_parquet(path, glob=False).drop("symbol")
+        names = [name for each in about.recipes for name in each.columns]
+        frame = pl.read_parquet(path, columns=["timestamp", *names], glob=False)
         stamps = frame["timestamp"].to_numpy()[:: len(about.symbols)]
-        cells = [frame[name].to_numpy() for name in frame.columns if name != "timestamp"]
-        values = np.stack(cells, axis=1).reshape(len(stamps), len(about.symbols), len(cells))
-        features = Features(stamps, about.symbols, tuple(frame.columns[1:]), values)
-    except (pl.exceptions.PolarsError, OSError, KeyError, ValueError, DataError) as error:
+        values = np.stack([frame[name].to_numpy() for name in names], axis=1)
+        features = Features(
+            stamps, about.symbols, tuple(names), values.reshape(len(stamps), len(about.symbols), len(names))
+        )
+    except (*broken, OSError, KeyError, ValueError, DataError) as error:
         raise CorruptError(
             f"{path}: is no whole features matrix ({type(error).__name__}: {error}); {remedy}"
         ) from error
