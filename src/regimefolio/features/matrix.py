@@ -26,7 +26,7 @@ from regimefolio.core.errors import CorruptError, DataError, StaleError, Workspa
 from regimefolio.core.files import json_text, jsonable
 from regimefolio.core.types import Features, Json, Panel
 from regimefolio.features.base import Feature
-from regimefolio.features.parts import TechnicalRating, TechnicalVotes
+from regimefolio.features.parts import TechnicalRating
 
 if TYPE_CHECKING:
     import polars as pl
@@ -180,16 +180,9 @@ class FeatureMatrix:
 
     def command(self, source: str, rebuild: bool = False, besides: Sequence[Feature] = ()) -> str:
         """What a person types to build this matrix, with other features besides, from the prices it belongs to."""
-        given = {each.name: str(each.spec["kind"]) for each in self.recipes} | {
-            each.name: each.kind for each in besides
-        }
-        rule_sets = {str(part.plain()["rule_set"]) for part in besides if "rule_set" in part.plain()}
-        rule_set = next(iter(rule_sets), self.rule_set)
+        names = dict.fromkeys([*(each.name for each in self.recipes), *(part.name for part in besides)])
         words = ["regimefolio features build", source, f"--into {self.path.parent}"]
-        words += [f"--rule-set {rule_set}"] if rule_set not in (None, TechnicalRating().rule_set) else []
-        words += ["--votes"] if TechnicalVotes.kind in given.values() else []
-        rated = (TechnicalRating.kind, TechnicalVotes.kind)
-        words += [f'--with "{name}"' for name, kind in given.items() if kind not in rated]
+        words += [f'--with "{name}"' for name in names if name != TechnicalRating().name]
         return " ".join([*words, *(["--rebuild"] if rebuild else [])])
 
 

@@ -12,6 +12,7 @@ import pytest
 from tests.unit.cli.conftest import Call
 
 BARS = 80
+VOTES_2020 = ("--with", "technical_votes(2020)")
 
 
 @pytest.fixture(autouse=True)
@@ -49,7 +50,7 @@ def test_a_matrix_is_built_grows_and_is_left_as_it_is(call: Call) -> None:
 
 def test_progress_and_the_prices_are_told(call: Call) -> None:
     write()
-    out = call("features", "build", "file:prices.csv", "--votes", "--with", "history").out
+    out = call("features", "build", "file:prices.csv", "--with", "technical_votes", "--with", "history").out
     assert "features: 3 of 3" in out
 
 
@@ -91,18 +92,13 @@ def test_a_universe_of_candidates_or_of_listed_symbols(call: Call) -> None:
     Path("candidates.json").write_text('[{"symbol": "CCC"}, {"symbol": "AAA"}]')
     assert (
         ": 80 bars written; 2 symbols"
-        in call("features", "build", "file:prices.csv", "--candidates", "candidates.json", "-q").out
+        in call("features", "build", "file:prices.csv", "--symbols", "candidates.json", "-q").out
     )
     out = call("features", "build", "file:prices.csv", "--symbols", "AAA, BBB", "--into", "two", "-q").out
     assert ": 80 bars written; 2 symbols" in out
     Path("candidates.json").write_text('["AAA", "BBC"]')
-    code, _, err = call("features", "build", "file:prices.csv", "--candidates", "candidates.json")
+    code, _, err = call("features", "build", "file:prices.csv", "--symbols", "candidates.json")
     assert (code, err) == (2, "error: candidates.json: item 2: unknown symbol 'BBC'; did you mean 'BBB'?\n")
-    code, _, err = call("features", "build", "file:prices.csv", "--symbols", "A", "--candidates", "candidates.json")
-    assert (code, err) == (
-        2,
-        "error: --symbols and --candidates both say which symbols are meant; leave one out\n",
-    )
 
 
 def test_the_prices_of_a_configuration(call: Call) -> None:
@@ -140,7 +136,7 @@ def test_a_feature_of_ones_own_is_built(call: Call, forgetful: Path) -> None:
 
 def test_what_a_reader_would_have_seen(call: Call) -> None:
     write()
-    call("features", "build", "file:prices.csv", "--votes", "--with", "history", "-q")
+    call("features", "build", "file:prices.csv", "--with", "technical_votes", "--with", "history", "-q")
     lines = call("features", "show", "CCC", "--at", "2020-03-01").out.splitlines()
     assert "CCC at 2020-02-28" in lines
     assert [line.split() for line in lines if line.startswith("history")] == [["history", "3"]]

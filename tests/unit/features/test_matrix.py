@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from regimefolio.core.code import code_version
-from regimefolio.core.errors import CorruptError, LockedError, LookAheadError, StaleError, WorkspaceError
+from regimefolio.core.errors import ConfigError, CorruptError, LockedError, LookAheadError, StaleError, WorkspaceError
 from regimefolio.core.files import lock
 from regimefolio.core.types import Panel
 from regimefolio.features import (
@@ -21,6 +21,7 @@ from regimefolio.features import (
     History,
     MedianValue,
     TechnicalRating,
+    TechnicalVotes,
     build_matrix,
     features_of,
     matrix,
@@ -87,6 +88,20 @@ class TestWhatIsWritten:
         assert frame.columns == ["timestamp", *PANEL.symbols]
         found = frame.drop("timestamp").to_numpy()
         assert np.array_equal(found, own_returns(PANEL), equal_nan=True)
+
+    @pytest.mark.parametrize(
+        ("parts", "message"),
+        [
+            ((), "a features matrix has at least one feature"),
+            (
+                (TechnicalRating(rule_set="2020"), TechnicalVotes()),
+                r"technical_rating\(2020\) and technical_votes\(2024\) follow two sets of rules; ",
+            ),
+        ],
+    )
+    def test_what_is_no_matrix(self, tmp_path: Path, parts: tuple[Feature, ...], message: str) -> None:
+        with pytest.raises(ConfigError, match=f"^{message}"):
+            built(tmp_path, parts=parts)
 
     def test_nothing_else_is_left(self, tmp_path: Path) -> None:
         left = tmp_path / f".{MATRIX}.77.tmp"
@@ -212,7 +227,10 @@ class TestStaleness:
                 MedianValue(window=6),
                 r"holds history, median_value\(5\), and not median_value\(6\); `.*\"median_value\(6\)\"",
             ),
-            (TechnicalRating(rule_set="2020"), r"and not technical_rating\(2020\); `.* --rule-set 2020 .*--rebuild`"),
+            (
+                TechnicalRating(rule_set="2020"),
+                r"and not technical_rating\(2020\); `.* --with \"technical_rating\(2020\)\" --rebuild`",
+            ),
         ],
     )
     def test_a_feature_that_it_has_not_is_refused(self, tmp_path: Path, asked: Feature, message: str) -> None:
