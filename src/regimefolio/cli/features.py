@@ -26,13 +26,14 @@ VOTE = "Vote."
 
 BUILD = """\b
 regimefolio features build sample:us5
-regimefolio features build my_backtest.yaml --votes --with history --with "median_value(63)"
-regimefolio features build file:prices.csv --candidates portfolio_candidates.json --into ratings
+regimefolio features build my_backtest.yaml --with history --with "median_value(63)"
+regimefolio features build file:prices.csv --symbols portfolio_candidates.json --into ratings
+regimefolio features build sample:us5 --with "technical_rating(2020)" --with "technical_votes(2020)"
 
 Writes features_matrix.parquet and returns_matrix.parquet. Built again with more bars, it adds those behind the ones
-that are there, which do not change; a matrix of other prices, features or code is refused unless you say --rebuild. A
-file of candidates is a JSON list of symbols, or of objects with `symbol`. `regimefolio components feature` lists what
-else may stand behind --with, a feature of your own too once its module stands under `plugins`."""
+that are there, which do not change; a matrix of other prices, features or code is refused unless you say --rebuild.
+The technical rating by the rules of 2024 is always there, unless another one is named. `regimefolio components feature`
+lists what else may stand behind --with, a feature of your own too once its module stands under `plugins`."""
 
 SHOW = """\b
 regimefolio features show AAPL
@@ -63,14 +64,12 @@ def build(
         typer.Argument(metavar="SOURCE", help="Such as sample:us5 or file:prices.csv, or a .yaml file with `data:`."),
     ],
     into: Annotated[Path, typer.Option(metavar="FOLDER", help="Where the two files are written.")] = FOLDER,
-    candidates: Annotated[
-        Path | None, typer.Option(metavar="FILE.json", help="Or a JSON file that lists symbols.")
-    ] = None,
     symbols: Annotated[
-        str | None, typer.Option(metavar="LIST", help="Such as AAPL,MSFT; all of the source, if not said.")
+        str | None,
+        typer.Option(
+            metavar="SYMBOLS", help="AAPL,MSFT or a .json file that lists them; all of the source, if not said."
+        ),
     ] = None,
-    rule_set: Annotated[str, typer.Option(metavar="YEAR", help="Of the technical rating: 2020 or 2024.")] = "2024",
-    votes: Annotated[bool, typer.Option("--votes", help="Each of the 26 votes too.")] = False,
     besides: Annotated[
         list[str] | None, typer.Option("--with", metavar="FEATURE", help="Such as history; may be said again.")
     ] = None,
@@ -86,17 +85,11 @@ def build(
 
     screen = console(stderr=json)
     with display(screen, quiet) as progress:
-        data = _loaded(source, symbols, candidates)
+        data = _loaded(source, symbols)
         tell_data(data, progress.say)
         tell_compiling(progress.say)
-        parts = _parts(rule_set, votes, besides or [])
-        origin = " ".join(
-            [
-                source,
-                *([f"--symbols {symbols}"] if symbols else []),
-                *([f"--candidates {candidates}"] if candidates else []),
-            ]
-        )
+        parts = _parts(besides or [])
+        origin = source if symbols is None else f"{source} --symbols {symbols}"
         built = api.build_matrix(data.panel, parts, into, rebuild, progress, origin)
     lacking = api.technical_ratings(data.panel.until(1)).unavailable
     if json:
@@ -154,31 +147,30 @@ def export(
     typer.echo(f"{file}: {rows}, {counted(columns, 'feature')}{rated}")
 
 
-def _loaded(source: str, symbols: str | None, candidates: Path | None) -> Dataset:
+def _loaded(source: str, symbols: str | None) -> Dataset:
     """The prices that a text or a configuration names, of some symbols alone where they are listed."""
     from regimefolio import api
 
-    if symbols is not None and candidates is not None:
-        raise api.ConfigError("--symbols and --candidates both say which symbols are meant; leave one out")
     if source.endswith(CONFIGURATIONS):
         spec = api.read_data(source)
     else:
         api.load_plugins()
         spec = api.DataSpec(source=api.source_of(source))
-    if candidates is not None:
-        return api.load_candidates(spec, candidates)
-    if symbols is not None:
-        spec = spec.model_copy(update={"symbols": tuple(dict.fromkeys(each.strip() for each in symbols.split(",")))})
-    return api.load_data(spec)
+    if symbols is None:
+        return api.load_data(spec)
+    if symbols.endswith(".json"):
+        return api.load_candidates(spec, Path(symbols))
+    listed = tuple(dict.fromkeys(each.strip() for each in symbols.split(",")))
+    return api.load_data(spec.model_copy(update={"symbols": listed}))
 
 
-def _parts(rule_set: str, votes: bool, besides: list[str]) -> list[Feature]:
-    """The features that are asked for: the rating first."""
+def _parts(besides: list[str]) -> list[Feature]:
+    """The features that are asked for, and the rating before them unless it is among them."""
     from regimefolio import api
 
-    kinds = [api.TechnicalRating.kind, *([api.TechnicalVotes.kind] if votes else [])]
-    asked = [*(f"{kind}({rule_set})" for kind in kinds), *besides]
-    return list({part.name: part for part in map(api.Feature.of, asked)}.values())
+    parts = list({part.name: part for part in map(api.Feature.of, besides)}.values())
+    rated = any(isinstance(part, api.TechnicalRating) for part in parts)
+    return parts if rated else [api.TechnicalRating(), *parts]
 
 
 def summary(matrix: FeatureMatrix) -> dict[str, Value]:

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from regimefolio.core.arrays import Bool, Float, Float32, Int, Json, Times, read_only, set_array
+from regimefolio.core.arrays import Bool, Float, Float32, Int, Json, Times, read_only, set_array, time_text
 from regimefolio.core.component import did_you_mean
 from regimefolio.core.errors import ConfigError, DataError, LookAheadError
 from regimefolio.core.simulation import (
@@ -270,9 +270,8 @@ class Features:
             There is no such row: it is later than what is known here.
         """
         if not 0 <= t < len(self.timestamps):
-            last = (
-                f"the last is bar {len(self.timestamps) - 1}, {self.timestamps[-1]}" if len(self.timestamps) else "none"
-            )
+            known = len(self.timestamps)
+            last = f"the last is bar {known - 1}, {time_text(self.timestamps[-1])}" if known else "there is none"
             raise LookAheadError(f"the features of bar {t} are not known here: {last}; ask for a bar up to it")
         return self.values[t]
 

@@ -10,6 +10,7 @@ from typing import Any, Protocol, Self, TypeAlias
 import numpy as np
 from pydantic import ValidationError
 
+from regimefolio.core.arrays import time_text
 from regimefolio.core.component import Component, registered
 from regimefolio.core.errors import ConfigError, DataError, LookAheadError
 from regimefolio.core.progress import Progress
@@ -138,9 +139,8 @@ def _checked(part: Feature, name: str, column: Float | Float32, panel: Panel) ->
     infinite = np.isinf(values)
     if infinite.any():
         bar, asset = np.argwhere(infinite)[0]
-        raise DataError(
-            f"{place} is infinite for {panel.symbols[asset]} at {panel.timestamps[bar]}; NaN says that it is not there"
-        )
+        where = f"for {panel.symbols[asset]} at {time_text(panel.timestamps[bar])}"
+        raise DataError(f"{place} is infinite {where}; NaN says that it is not there")
     return values
 
 
@@ -169,8 +169,8 @@ def known_at(loader: FeatureLoader, times: Times, symbols: Sequence[str], names:
             continue
         if found.timestamps[-1] > when:
             raise LookAheadError(
-                f"{type(loader).__name__} gave a row of {found.timestamps[-1]} for what was known at {when}; "
-                "its as_of must end at that time"
+                f"{type(loader).__name__} gave a row of {time_text(found.timestamps[-1])} for what was known at "
+                f"{time_text(when)}; its as_of must end at that time"
             )
         place = {symbol: n for n, symbol in enumerate(found.symbols)}
         rows = np.array([place.get(symbol, -1) for symbol in symbols])

@@ -11,7 +11,7 @@ import numpy as np
 
 from regimefolio.core.arrays import time_text
 from regimefolio.core.code import code_of
-from regimefolio.core.errors import LookAheadError, StaleError
+from regimefolio.core.errors import ConfigError, LookAheadError, StaleError
 from regimefolio.core.files import lock, remove, write_bytes
 from regimefolio.core.progress import Progress
 from regimefolio.core.types import Features, Float, Panel, last_seen
@@ -24,6 +24,7 @@ from regimefolio.features.matrix import (
     price_fingerprints,
     read_matrix,
 )
+from regimefolio.features.parts import TechnicalRating, TechnicalVotes
 
 RETURNS = "returns_matrix.parquet"
 
@@ -81,6 +82,7 @@ def build_matrix(
     LockedError
         Another process builds in this folder.
     """
+    _must_be_one_matrix(parts)
     returns = folder / RETURNS
     with lock(folder / "lock"):
         for left in folder.glob(".*_matrix.parquet.*.tmp"):  # by one that was killed
@@ -101,6 +103,15 @@ def build_matrix(
         write_bytes(folder / MATRIX, matrix_bytes(features, recipes, prices))
         added = panel.n_bars - (0 if before is None else len(before.prices))
         return BuiltMatrix(FeatureMatrix(folder / MATRIX, features, recipes, prices), returns, added)
+
+
+def _must_be_one_matrix(parts: Sequence[Feature]) -> None:
+    """Refuse no feature at all, and ratings by several sets of rules: a matrix names one."""
+    if not parts:
+        raise ConfigError("a features matrix has at least one feature; name one, such as TechnicalRating()")
+    rated = {part.rule_set: part.name for part in parts if isinstance(part, TechnicalRating | TechnicalVotes)}
+    if len(rated) > 1:
+        raise ConfigError(f"{' and '.join(rated.values())} follow two sets of rules; a matrix takes one of them")
 
 
 def _as_before(before: FeatureMatrix, panel: Panel, parts: Sequence[Feature], source: str) -> list[Feature]:

@@ -26,7 +26,7 @@ from regimefolio.core.errors import CorruptError, DataError, StaleError, Workspa
 from regimefolio.core.files import json_text, jsonable
 from regimefolio.core.types import Features, Json, Panel
 from regimefolio.features.base import Feature
-from regimefolio.features.parts import TechnicalRating, TechnicalVotes
+from regimefolio.features.parts import TechnicalRating
 
 if TYPE_CHECKING:
     import polars as pl
@@ -180,16 +180,9 @@ class FeatureMatrix:
 
     def command(self, source: str, rebuild: bool = False, besides: Sequence[Feature] = ()) -> str:
         """What a person types to build this matrix, with other features besides, from the prices it belongs to."""
-        given = {each.name: str(each.spec["kind"]) for each in self.recipes} | {
-            each.name: each.kind for each in besides
-        }
-        rule_sets = {str(part.plain()["rule_set"]) for part in besides if "rule_set" in part.plain()}
-        rule_set = next(iter(rule_sets), self.rule_set)
+        names = dict.fromkeys([*(each.name for each in self.recipes), *(part.name for part in besides)])
         words = ["regimefolio features build", source, f"--into {self.path.parent}"]
-        words += [f"--rule-set {rule_set}"] if rule_set not in (None, TechnicalRating().rule_set) else []
-        words += ["--votes"] if TechnicalVotes.kind in given.values() else []
-        rated = (TechnicalRating.kind, TechnicalVotes.kind)
-        words += [f'--with "{name}"' for name, kind in given.items() if kind not in rated]
+        words += [f'--with "{name}"' for name in names if name != TechnicalRating().name]
         return " ".join([*words, *(["--rebuild"] if rebuild else [])])
 
 
@@ -276,15 +269,18 @@ def read_matrix(folder: Path) -> FeatureMatrix:
         raise WorkspaceError(
             f"{path}: there is no such file; `regimefolio features build SOURCE --into {folder}` makes it"
         )
+    broken = (pl.exceptions.PolarsError, pl.exceptions.PanicException)  # what a flipped bit may end in
     remedy = f"build it anew: `regimefolio features build SOURCE --into {folder} --rebuild`"
     try:
         about = _ABOUT.validate_json(pl.read_parquet_metadata(path)[ABOUT])
-        frame = pl.read_parquet(path, glob=False).drop("symbol")
+        names = [name for each in about.recipes for name in each.columns]
+        frame = pl.read_parquet(path, columns=["timestamp", *names], glob=False)
         stamps = frame["timestamp"].to_numpy()[:: len(about.symbols)]
-        cells = [frame[name].to_numpy() for name in frame.columns if name != "timestamp"]
-        values = np.stack(cells, axis=1).reshape(len(stamps), len(about.symbols), len(cells))
-        features = Features(stamps, about.symbols, tuple(frame.columns[1:]), values)
-    except (pl.exceptions.PolarsError, OSError, KeyError, ValueError, DataError) as error:
+        values = np.stack([frame[name].to_numpy() for name in names], axis=1)
+        features = Features(
+            stamps, about.symbols, tuple(names), values.reshape(len(stamps), len(about.symbols), len(names))
+        )
+    except (*broken, OSError, KeyError, ValueError, DataError) as error:
         raise CorruptError(
             f"{path}: is no whole features matrix ({type(error).__name__}: {error}); {remedy}"
         ) from error

@@ -8,7 +8,8 @@ from typing import Annotated
 import numpy as np
 from pydantic import BeforeValidator, Field
 
-from regimefolio.core.errors import DataError
+from regimefolio.core.component import did_you_mean
+from regimefolio.core.errors import ConfigError, DataError
 from regimefolio.core.types import Panel
 from regimefolio.features.base import Columns, Feature
 from regimefolio.features.ratings import INDICATORS, NO_VOTE, RuleSet, technical_ratings
@@ -84,6 +85,8 @@ def parts_giving(names: Iterable[str], rule_set: RuleSet = "2024") -> tuple[Feat
             part: Feature = TechnicalRating(rule_set=rule_set)
         elif name in VOTES:
             part = TechnicalVotes(rule_set=rule_set)
+        elif name.startswith(("Recommend.", "Vote.")):
+            raise ConfigError(f"unknown feature {name!r}; {did_you_mean(name, (*MEANS, *VOTES))}")
         else:
             part = Feature.of(name)
         found.setdefault(part.name, part)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from regimefolio.core.component import did_you_mean
 from regimefolio.core.errors import ConfigError, CorruptError
 from regimefolio.core.files import read_json
 from regimefolio.market.sources import Dataset
@@ -22,6 +23,9 @@ def read_candidates(path: Path) -> tuple[str, ...]:
     ConfigError
         There is no such file, it is not such a list, or a symbol stands in it twice.
     """
+    if not path.is_file():
+        near = [file.name for file in path.parent.glob("*.json")] if path.parent.is_dir() else []
+        raise ConfigError(f"{path}: there is no such file{f'; {did_you_mean(path.name, near)}' if near else ''}")
     try:
         listed = read_json(path)
     except CorruptError as error:

@@ -15,6 +15,8 @@ from regimefolio.cli.components import Parameter, describe, described, takes
 from regimefolio.core.component import Component, Part
 from tests.unit.cli.conftest import Call
 
+KNOWN = "known: allocator, feature, overlay, regime_detector, sampler, source, stop, strategy"
+
 
 class Toy(Component, family="toy", kind="spinning_top"):
     """Spins about e.g. 1.5 times, or
@@ -86,7 +88,9 @@ def test_every_family_and_part_is_listed(call: Call) -> None:
     code, out, err = call("components")
     assert (code, err) == (0, "")
     titles = [line for line in out.splitlines() if line and not line.startswith((" ", "With"))]
-    assert titles == ["Sources", "Strategies", "Overlays", "Regime detectors", "Allocators", "Samplers", "Stops"]
+    assert titles == [
+        "Sources", "Features", "Strategies", "Overlays", "Regime detectors", "Allocators", "Samplers", "Stops"
+    ]  # fmt: skip
     for family in api.FAMILIES:
         for kind in api.registered(family):
             assert f"\n  {kind} " in out
@@ -152,11 +156,14 @@ def test_a_part_is_found_by_its_own_name(call: Call) -> None:
     [
         (("stratgy",), "unknown family 'stratgy'; did you mean 'strategy'?"),
         (("Regime-Detctor",), "unknown family 'Regime-Detctor'; did you mean 'regime_detector'?"),
-        (("xyz",), "unknown family 'xyz'; known: allocator, overlay, regime_detector, sampler, source, stop, strategy"),
+        (
+            ("xyz",),
+            f"unknown family 'xyz'; {KNOWN}",
+        ),
         (("strategy", "momentum_rnk"), "unknown strategy 'momentum_rnk'; did you mean 'momentum_rank'?"),
         (
             ("trend", "trend"),
-            "unknown family 'trend'; known: allocator, overlay, regime_detector, sampler, source, stop, strategy",
+            f"unknown family 'trend'; {KNOWN}",
         ),
     ],
 )
