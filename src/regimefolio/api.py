@@ -129,6 +129,7 @@ from regimefolio.strategies import (
 )
 from regimefolio.workflow import PHASES, Coordinator, PhaseStep, WorkflowSpec, Workspace, interchange
 from regimefolio.workflow.interchange import Imported, SavedSignals
+from regimefolio.workflow.reading import read_backtest, read_data, read_workflow
 
 __all__ = [
     "ChosenAsset",
@@ -320,44 +321,6 @@ def load_plugins() -> None:
         One of them cannot be imported.
     """
     load_system()
-
-
-def read_workflow(path: str | Path) -> WorkflowSpec:
-    """The workflow that a file describes.
-
-    Raises
-    ------
-    ConfigError
-        With file:line:column and a hint.
-    """
-    return read_document(path).parse(WorkflowSpec, "workflow")
-
-
-def read_backtest(path: str | Path) -> BacktestSpec:
-    """The backtest that a file describes.
-
-    Raises
-    ------
-    ConfigError
-        With file:line:column and a hint.
-    """
-    return read_document(path).parse(BacktestSpec, "backtest")
-
-
-def read_data(path: str | Path) -> DataSpec:
-    """The data of a backtest or a workflow, or a file with a section `data:` alone.
-
-    Raises
-    ------
-    ConfigError
-        With file:line:column and a hint.
-    """
-    document = read_document(path)
-    if "backtest" in document.data:
-        return document.parse(BacktestSpec, "backtest").data
-    if "workflow" in document.data:
-        return document.parse(WorkflowSpec, "workflow").data
-    return document.parse(DataSpec, "data")
 
 
 def check_file(path: str | Path, calendar: str | None = None) -> CheckReport:

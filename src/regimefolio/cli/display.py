@@ -17,7 +17,7 @@ from regimefolio.cli.tables import counted, printable
 from regimefolio.core.progress import Progress
 
 if TYPE_CHECKING:
-    from regimefolio.api import Dataset
+    from regimefolio.api import Dataset, Panel, PortfolioSpec
 
 LINE_EVERY = 10.0
 """Seconds between two lines about the same stage in a log."""
@@ -55,6 +55,12 @@ def tell_data(dataset: Dataset, say: Callable[[str], None]) -> None:
         kinds = sorted(dataset.doubtful.items(), key=lambda item: -item[1])
         listed = ", ".join(f"{kind} {count:,}" for kind, count in kinds)
         say(f"{counted(sum(dataset.doubtful.values()), 'warning')} ({listed}): `regimefolio data check FILE` says more")
+
+
+def tell_features(portfolio: PortfolioSpec, panel: Panel, say: Callable[[str], None]) -> None:
+    """Say where the features come from that a portfolio selects by, where it does."""
+    if portfolio.selection is not None:
+        say(portfolio.selection.about(panel))
 
 
 class Display(Progress):

@@ -52,7 +52,7 @@ def rerank(
 ) -> None:
     """Run a re-ranking profile; show the selection of today and what ratings were worth."""
     from regimefolio import api
-    from regimefolio.cli.display import console, display, tell_compiling, tell_data
+    from regimefolio.cli.display import console, display, tell_compiling, tell_data, tell_features
     from regimefolio.core.files import json_text
 
     file = api.profile_file(profile)
@@ -71,7 +71,7 @@ def rerank(
     with document.placing("rerank"), shown:
         dataset, comparison = api.rerank(spec, progress=shown)
     tell_data(dataset, shown.say)
-    shown.say(spec.selection.about(dataset.panel))
+    tell_features(spec.backtest().portfolio, dataset.panel, shown.say)
     if json:
         typer.echo(json_text(_described(spec, dataset.fingerprint, comparison)), nl=False)
     else:

@@ -77,8 +77,8 @@ def _claim(comparison: RatingsComparison) -> str:
     """What the three runs say, in a sentence."""
     ours, todays, none = (number(comparison.runs[name].metrics["sharpe"]) for name in (HISTORICAL, TODAYS, NONE))
     return (
-        f"The ratings of the time gave a Sharpe ratio of {ours}, and no ratings {none}. Today’s ratings, which nobody "
-        f"knew then, show {todays}."
+        f"The ratings of the time gave a Sharpe ratio of {ours}, no ratings {none}; today’s ratings, which nobody knew "
+        f"then, would have shown {todays}."
     )
 
 
@@ -87,10 +87,12 @@ def _minus(comparison: RatingsComparison) -> list[str]:
     found = []
     for name, what in ((NONE, "Without ratings"), (TODAYS, "With today’s")):
         each = comparison.minus_historical[name]
-        found.append(
-            f"{what} the Sharpe ratio is {signed(each.point)} away from that of the ratings of the time, with a "
-            f"{percent(each.level, 0)} interval from {signed(each.low)} to {signed(each.high)}."
-        )
+        if each.point == each.point:
+            away = f"{number(abs(each.point))} {'higher' if each.point > 0 else 'lower'}"
+            interval = (
+                f"{percent(each.level, 0)} interval of the difference from {signed(each.low)} to {signed(each.high)}"
+            )
+            found.append(f"{what} the Sharpe ratio is {away}, with a {interval}.")
     return found
 
 
