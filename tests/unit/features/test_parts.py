@@ -32,7 +32,7 @@ def test_history_counts_own_bars() -> None:
 
 
 def test_median_value_is_of_raw_money() -> None:
-    """Shares double before bar 2; before bar 3 a fifth of the price is paid, and prices count a quarter more from there."""
+    """Shares double before bar 2; before bar 3 a fifth of the price is paid, which lifts prices by a quarter."""
     raw = np.array([[10.0], [NAN], [6.0], [5.0], [7.0]])
     volume = np.array([[100.0], [NAN], [300.0], [200.0], [100.0]])
     shares, price = np.array([[1.0], [1.0], [2.0], [2.0], [2.0]]), np.array([[1.0], [1.0], [2.0], [2.5], [2.5]])
