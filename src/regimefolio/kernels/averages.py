@@ -1,6 +1,6 @@
 """Moving averages of a few assets side by side.
 
-Arrays are (T, LANES), float64: a row is a bar, a column an asset, whose own bars stand without holes from the top. Rows of
+Arrays are (T, M), float64: a row is a bar, a column an asset, whose own bars stand without holes from the top. Rows of
 `out` before the first value are not written, or hold nothing of use. Where the last values are all equal, every average
 is that value to the bit.
 """
@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from regimefolio.kernels._compile import kernel, lean, piece
-from regimefolio.kernels.sliding import LANES, Window, fill_row, highest, lowest, slide_sum, window_of
+from regimefolio.kernels.sliding import Window, fill_row, highest, lowest, slide_sum, window_of
 
 Float: TypeAlias = NDArray[np.float64]
 
@@ -43,20 +43,14 @@ def exponential_average(x: Float, span: int, out: Float) -> None:
 
 
 @piece
-def _weigh_in(row: Float, newest: Float, weight: float, out: Float) -> None:
-    for n in range(row.size):
-        out[n] += weight * (row[n] - newest[n])
-
-
-@piece
-def _weigh_in_four(rows: tuple[Float, Float, Float, Float], newest: Float, weight: float, out: Float) -> None:
-    """Four rows at once, the first with that weight, each other one with one more."""
+def _weigh_in(rows: tuple[Float, Float, Float, Float], newest: Float, weight: float, kept: float, out: Float) -> None:
+    """Four rows, the first with that weight, each other with one more; `kept` is 0 where they are the first."""
     p, q, r, s = rows
     for n in range(newest.size):
         x = newest[n]
         total = weight * (p[n] - x) + (weight + 1.0) * (q[n] - x)
         total += (weight + 2.0) * (r[n] - x) + (weight + 3.0) * (s[n] - x)
-        out[n] += total
+        out[n] = kept * out[n] + total
 
 
 @piece
@@ -69,18 +63,14 @@ def _from_newest(newest: Float, total: float, out: Float) -> None:
 def weighted_average(x: Float, window: int, first: int, out: Float) -> None:
     """Weights window, window - 1, …, 1 from the newest value back; from row `first` + `window` - 1 on.
 
-    Summed anew at every row, as distances from the newest value.
+    Summed anew at every row, as distances from the newest value, whose own is 0.
     """
     total = window * (window + 1.0) / 2.0
     for t in range(first + window - 1, x.shape[0]):
-        fill_row(out[t], 0.0)
-        weight, i = 1.0, t - window + 1
-        while i + 4 <= t:
-            _weigh_in_four((x[i], x[i + 1], x[i + 2], x[i + 3]), x[t], weight, out[t])
-            weight, i = weight + 4.0, i + 4
-        while i < t:
-            _weigh_in(x[i], x[t], weight, out[t])
-            weight, i = weight + 1.0, i + 1
+        oldest = t - window + 1
+        for i in range(oldest, t + 1, 4):
+            four = x[i], x[min(i + 1, t)], x[min(i + 2, t)], x[min(i + 3, t)]
+            _weigh_in(four, x[t], float(i - oldest + 1), 0.0 if i == oldest else 1.0, out[t])
         _from_newest(x[t], total, out[t])
 
 
@@ -132,8 +122,9 @@ def _volume_averages(x: Float, volume: Float, window: Window, rows: tuple[Float,
 @kernel
 def volume_average(x: Float, volume: Float, window: int, out: Float) -> None:
     """Mean of the last `window` values weighted by volume, from row `window` - 1 on; NaN without volume in it."""
-    rows = np.zeros(LANES), np.zeros(2 * LANES), np.zeros(2 * LANES)
-    _volume_averages(x, volume, window_of(window, 2 * LANES), rows, out)
+    width = x.shape[1]
+    rows = np.zeros(width), np.zeros(2 * width), np.zeros(2 * width)
+    _volume_averages(x, volume, window_of(window, 2 * width), rows, out)
 
 
 @piece

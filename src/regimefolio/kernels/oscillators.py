@@ -1,6 +1,6 @@
 """Oscillators of a few assets side by side.
 
-Arrays are (T, LANES), float64: a row is a bar, a column an asset, whose own bars stand without holes from the top. Rows of
+Arrays are (T, M), float64: a row is a bar, a column an asset, whose own bars stand without holes from the top. Rows of
 `out` before the first value are not written, or hold nothing of use. Where nothing has moved, so that a value would be
 nothing over nothing, it is the middle of its range.
 """
@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from regimefolio.kernels._compile import kernel, lean, piece
-from regimefolio.kernels.sliding import LANES, Window, average, fill_row, slide_sum, window_of
+from regimefolio.kernels.sliding import Window, average, fill_row, slide_sum, window_of
 
 Float: TypeAlias = NDArray[np.float64]
 
@@ -58,10 +58,10 @@ def _strength_index(x: Float, period: int, gain: Float, loss: Float, out: Float)
 def strength_index(x: Float, period: int, out: Float) -> None:
     """Wilder's RSI in 0 … 100, from row `period` on.
 
-    50 where nothing has moved, 100 to the bit where nothing fell, and where a value is that of the bar before, so is its
-    strength.
+    50 where nothing has moved, 100 to the bit where nothing fell; and where a value is that of the bar before, so is
+    its strength.
     """
-    _strength_index(x, period, np.zeros(LANES), np.zeros(LANES), out)
+    _strength_index(x, period, np.zeros(x.shape[1]), np.zeros(x.shape[1]), out)
 
 
 @piece
@@ -164,11 +164,11 @@ def channel_index(x: Float, mean: Float, window: int, out: Float) -> None:
 
     `mean` is their simple average; the index exists from row `window` - 1 on.
     """
-    _channel_index(x, mean, window, np.empty(LANES), out)
+    _channel_index(x, mean, window, np.empty(x.shape[1]), out)
 
 
 class Bars(NamedTuple):
-    """Highs, lows and closes of a few assets, (T, LANES) each."""
+    """Highs, lows and closes of a few assets, (T, M) each."""
 
     high: Float
     low: Float
@@ -176,7 +176,7 @@ class Bars(NamedTuple):
 
 
 class Directional(NamedTuple):
-    """What the directional index gives, (T, LANES) each: itself, and the indicators of rising and of falling."""
+    """What the directional index gives, (T, M) each: itself, and the indicators of rising and of falling."""
 
     adx: Float
     plus: Float
@@ -242,12 +242,13 @@ def directional_index(bars: Bars, period: int, out: Directional) -> None:
     True range and moves are smoothed from the mean of the first `period` of them, and so is the index. Without any true
     range, or any move, the value is 0.
     """
-    rows = Directional(np.zeros(LANES), np.zeros(LANES), np.zeros(LANES))
-    _directional(bars, period, rows, np.empty(LANES), out)
+    width = bars.close.shape[1]
+    rows = Directional(np.zeros(width), np.zeros(width), np.zeros(width))
+    _directional(bars, period, rows, np.empty(width), out)
 
 
 class Means(NamedTuple):
-    """Rows (LANES,): the middles of a bar and of that before, how often the newest stands, and an average."""
+    """Rows (M,): the middles of a bar and of that before, how often the newest stands, and an average."""
 
     middle: Float
     before: Float
@@ -284,8 +285,9 @@ def _awesome(high: Float, low: Float, fast: Window, slow: Window, means: Means, 
 @kernel
 def awesome_oscillator(high: Float, low: Float, fast: int, slow: int, out: Float) -> None:
     """Simple average over `fast` less that over `slow` of the bars' middles, from row `slow` - 1 on."""
-    rows = Means(np.zeros(LANES), np.zeros(LANES), np.zeros(LANES), np.zeros(LANES), np.zeros(LANES))
-    _awesome(high, low, window_of(fast, LANES), window_of(slow, LANES), rows, out)
+    width = high.shape[1]
+    rows = Means(np.zeros(width), np.zeros(width), np.zeros(width), np.zeros(width), np.zeros(width))
+    _awesome(high, low, window_of(fast, width), window_of(slow, width), rows, out)
 
 
 @piece
@@ -351,5 +353,6 @@ def ultimate_oscillator(bars: Bars, short: int, medium: int, long: int, out: Flo
 
     A window without true range counts half.
     """
-    windows = (window_of(short, 2 * LANES), window_of(medium, 2 * LANES), window_of(long, 2 * LANES))
-    _ultimate(bars, windows, (np.empty(2 * LANES), np.empty(2 * LANES)), out)
+    width = 2 * bars.close.shape[1]
+    windows = (window_of(short, width), window_of(medium, width), window_of(long, width))
+    _ultimate(bars, windows, (np.empty(width), np.empty(width)), out)

@@ -1,4 +1,4 @@
-"""All 26 votes and their means, of many assets: LANES of them side by side, one indicator after the other."""
+"""All 26 votes and their means: a few assets side by side, one indicator after the other."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ from regimefolio.kernels.oscillators import (
     strength_index,
     ultimate_oscillator,
 )
-from regimefolio.kernels.own_bars import number_own_bars, to_clock, to_own_bars
-from regimefolio.kernels.sliding import LANES, highest, lowest, simple_average
+from regimefolio.kernels.own_bars import none_is_missing, number_own_bars, to_clock, to_own_bars
+from regimefolio.kernels.sliding import highest, lowest, simple_average
 from regimefolio.kernels.votes import (
     NO_VOTE,
     Cloud,
@@ -52,10 +52,11 @@ from regimefolio.kernels.votes import (
 
 Bool: TypeAlias = NDArray[np.bool_]
 Float: TypeAlias = NDArray[np.float64]
+Int: TypeAlias = NDArray[np.int64]
 Votes: TypeAlias = NDArray[np.int8]
 
 SPANS = (10, 20, 30, 50, 100, 200)
-N_AVERAGES, N_INDICATORS = 15, 26
+N_AVERAGES, N_INDICATORS, N_NUMBERS = 15, 26, 11
 
 
 class Prices(NamedTuple):
@@ -86,7 +87,7 @@ class Rated(NamedTuple):
 
 
 class Tile(NamedTuple):
-    """What is known of LANES assets, (T, LANES) each, and room for what is in between."""
+    """What is known of a few assets, (T, M) each, and room for what is in between."""
 
     high: Float
     low: Float
@@ -105,7 +106,7 @@ class Tile(NamedTuple):
 def _mend(tile: Tile) -> None:
     """A high or low that is missing, or inside the close, is the close; a volume that is missing is none."""
     for t in range(tile.close.shape[0]):
-        for n in range(LANES):
+        for n in range(tile.close.shape[1]):
             close = tile.close[t, n]
             tile.high[t, n] = tile.high[t, n] if tile.high[t, n] > close else close
             tile.low[t, n] = tile.low[t, n] if tile.low[t, n] < close else close
@@ -188,45 +189,54 @@ def _vote_ranges(tile: Tile, rules: Rules, votes: Votes) -> None:
     vote_beyond(tile.a, 30.0, 70.0, 28, votes[25])
 
 
+class Room(NamedTuple):
+    """Where M assets are rated: (11, T, M) for numbers, (26, T, M) for votes, (T, M) for the places of bars."""
+
+    numbers: Float
+    votes: Votes
+    rows: Int
+
+
 @kernel
-def rate(prices: Prices, rules: Rules, first: int, step: int, out: Rated) -> None:
-    """Rate every `step`-th group of LANES assets, from the group `first` on.
+def rate(prices: Prices, rules: Rules, first: int, room: Room, out: Rated) -> None:
+    """Rate as many assets as there is room for, from the asset `first` on.
 
     Parameters
     ----------
     prices : Prices
         Of N assets, at least one bar.
     rules : Rules
-    first, step : int
-        Groups may be rated at the same time.
+    first : int
+        Others may be rated at the same time, in another room.
+    room : Room
+        With any content.
     out : Rated
         Votes are -1, 0, 1 or NO_VOTE; means are NaN where there is no vote.
     """
-    bars, assets = prices.close.shape
-    room = np.zeros((11, bars, LANES))
-    tile = Tile(room[0], room[1], room[2], room[3], room[4], room[5], room[6], room[7], room[8], room[9], room[10])
-    votes = np.empty((N_INDICATORS, bars, LANES), np.int8)
-    rows = np.empty((bars, LANES), np.int64)
-    for n in range(first * LANES, assets, step * LANES):
-        whole = number_own_bars(prices.present, n, rows)
-        to_own_bars(prices.close, rows, whole, n, tile.close)
-        if rules.ranges:
-            to_own_bars(prices.high, rows, whole, n, tile.high)
-            to_own_bars(prices.low, rows, whole, n, tile.low)
-        if rules.volumes:
-            to_own_bars(prices.volume, rows, whole, n, tile.volume)
-        _mend(tile)
-        _vote_averages(tile, rules, votes)
-        _vote_closes(tile, rules, votes)
-        if rules.ranges:
-            _vote_ranges(tile, rules, votes)
-        else:
-            for i in (16, 18, 19, 23, 24, 25):
-                silence(bars, votes[i])
-        means = Means(tile.a, tile.b, tile.c)
-        mean_votes(votes, N_AVERAGES, means)
-        for i in range(N_INDICATORS):
-            to_clock(votes[i], rows, whole, n, NO_VOTE, out.votes[i])
-        to_clock(means.averages, rows, whole, n, np.nan, out.averages)
-        to_clock(means.others, rows, whole, n, np.nan, out.others)
-        to_clock(means.both, rows, whole, n, np.nan, out.both)
+    x, votes, rows = room.numbers, room.votes, room.rows
+    tile = Tile(x[0], x[1], x[2], x[3], x[4], x[5], x[6], x[7], x[8], x[9], x[10])
+    if none_is_missing(prices.present, first, rows.shape[1]):
+        rows = rows[:0]
+    else:
+        number_own_bars(prices.present, first, rows)
+    to_own_bars(prices.close, rows, first, tile.close)
+    if rules.ranges:
+        to_own_bars(prices.high, rows, first, tile.high)
+        to_own_bars(prices.low, rows, first, tile.low)
+    if rules.volumes:
+        to_own_bars(prices.volume, rows, first, tile.volume)
+    _mend(tile)
+    _vote_averages(tile, rules, votes)
+    _vote_closes(tile, rules, votes)
+    if rules.ranges:
+        _vote_ranges(tile, rules, votes)
+    else:
+        for i in (16, 18, 19, 23, 24, 25):
+            silence(votes.shape[1], votes[i])
+    means = Means(tile.a, tile.b, tile.c)
+    mean_votes(votes, N_AVERAGES, means)
+    for i in range(N_INDICATORS):
+        to_clock(votes[i], rows, first, NO_VOTE, out.votes[i])
+    to_clock(means.averages, rows, first, np.nan, out.averages)
+    to_clock(means.others, rows, first, np.nan, out.others)
+    to_clock(means.both, rows, first, np.nan, out.both)

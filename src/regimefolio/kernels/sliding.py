@@ -1,6 +1,6 @@
 """Sums and extremes of the last bars of a few assets side by side: what indicators are made of.
 
-Arrays are (T, LANES), float64: a row is a bar, a column an asset, whose own bars stand without holes from the top.
+Arrays are (T, M), float64: a row is a bar, a column an asset, whose own bars stand without holes from the top.
 
 Nothing is ever taken away from a sum. Blocks as long as the window are counted from the first row; the window is what
 its block holds so far, and what the block before holds from there on. So no error stays or grows, and a sum of zeros is
@@ -18,9 +18,6 @@ from numpy.typing import NDArray
 from regimefolio.kernels._compile import kernel, lean, piece
 
 Float: TypeAlias = NDArray[np.float64]
-
-LANES = 16
-"""Assets that are computed side by side: a row is two of the processor's widest registers, a column fits its cache."""
 
 
 class Window(NamedTuple):
@@ -125,7 +122,7 @@ def _extremes(x: Float, sign: float, window: Window, out: Float) -> None:
 @kernel
 def highest(x: Float, window: int, out: Float) -> None:
     """The highest of the last `window` values, from row `window` - 1 on."""
-    memory = window_of(window, LANES)
+    memory = window_of(window, x.shape[1])
     memory.total[:] = -np.inf
     _extremes(x, 1.0, memory, out)
 
@@ -133,7 +130,7 @@ def highest(x: Float, window: int, out: Float) -> None:
 @kernel
 def lowest(x: Float, window: int, out: Float) -> None:
     """The lowest of the last `window` values, from row `window` - 1 on."""
-    memory = window_of(window, LANES)
+    memory = window_of(window, x.shape[1])
     memory.total[:] = -np.inf
     _extremes(x, -1.0, memory, out)
 
@@ -157,4 +154,4 @@ def _averages(x: Float, window: Window, run: Float, out: Float) -> None:
 @kernel
 def simple_average(x: Float, window: int, out: Float) -> None:
     """Mean of the last `window` values, from row `window` - 1 on; of equal values it is that value."""
-    _averages(x, window_of(window, LANES), np.zeros(LANES), out)
+    _averages(x, window_of(window, x.shape[1]), np.zeros(x.shape[1]), out)

@@ -1,6 +1,6 @@
 """What indicators of a few assets say side by side: buy, sell or neither, and the means of it.
 
-Values are (T, LANES), float64, votes int8: a row is a bar, a column an asset. `first` is the first row at which all that
+Values are (T, M), float64, votes int8: a row is a bar, a column an asset. `first` is the first row at which all that
 a rule needs exists; before it there is no vote. Every sell is the mirror image of its buy.
 """
 
@@ -87,7 +87,7 @@ def vote_beyond(x: Float, low: float, high: float, first: int, votes: Votes) -> 
 
 
 class Lines(NamedTuple):
-    """%K and %D, (T, LANES) each."""
+    """%K and %D, (T, M) each."""
 
     k: Float
     d: Float
@@ -136,7 +136,7 @@ def vote_lines_against(lines: Lines, crossing: bool, close: Float, trend: Float,
 
 
 class Cloud(NamedTuple):
-    """Ichimoku's lines, (T, LANES) each: conversion, base, and half-way of the longest window, lead B."""
+    """Ichimoku's lines, (T, M) each: conversion, base, and half-way of the longest window, lead B."""
 
     conversion: Float
     base: Float
@@ -229,7 +229,7 @@ def vote_awesome(x: Float, first: int, votes: Votes) -> None:
 
 
 class Power(NamedTuple):
-    """What bull and bear power is made of, (T, LANES) each."""
+    """What bull and bear power is made of, (T, M) each."""
 
     high: Float
     low: Float
@@ -272,7 +272,7 @@ def _count(votes: Votes, total: Votes, count: Votes) -> None:
 
 
 class Count(NamedTuple):
-    """Sums (T · LANES,) of votes, int8, and how many there are, of the averages and of the oscillators."""
+    """Sums (T · M,) of votes, int8, and how many there are, of the averages and of the oscillators."""
 
     averages: Votes
     n_averages: Votes
@@ -281,7 +281,7 @@ class Count(NamedTuple):
 
 
 class Means(NamedTuple):
-    """Means of votes, (T, LANES) each: of the averages, of the oscillators, and of both."""
+    """Means of votes, (T, M) each: of the averages, of the oscillators, and of both."""
 
     averages: Float
     others: Float
@@ -301,7 +301,7 @@ def _mean(count: Count, averages: Float, others: Float, both: Float) -> None:
 
 @kernel
 def mean_votes(votes: NDArray[np.int8], n_averages: int, means: Means) -> None:
-    """Means of the available votes (26, T, LANES), the averages first; each is one division of whole numbers."""
+    """Means of the available votes (26, T, M), the averages first; each is one division of whole numbers."""
     size = votes.shape[1] * votes.shape[2]
     sums = np.zeros((4, size), np.int8)
     for i in range(votes.shape[0]):
