@@ -14,13 +14,13 @@ from regimefolio.features.ratings import (
     AVERAGES,
     INDICATORS,
     LABELS,
-    NO_VOTE,
     OSCILLATORS,
     Ratings,
     RuleSet,
     rating_labels,
     technical_ratings,
 )
+from regimefolio.kernels.votes import NO_VOTE
 
 __all__ = [
     "Feature",
