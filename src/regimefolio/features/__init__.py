@@ -9,18 +9,18 @@ from regimefolio.features.base import Feature, FeatureLoader, features_of, known
 from regimefolio.features.building import BuiltMatrix, build_matrix, own_returns
 from regimefolio.features.exports import export_matrix
 from regimefolio.features.matrix import FeatureMatrix, read_matrix
-from regimefolio.features.parts import History, MedianValue, TechnicalRating, TechnicalVotes, parts_giving
+from regimefolio.features.parts import MEANS, VOTES, History, MedianValue, TechnicalRating, TechnicalVotes, parts_giving
 from regimefolio.features.ratings import (
     AVERAGES,
     INDICATORS,
     LABELS,
-    NO_VOTE,
     OSCILLATORS,
     Ratings,
     RuleSet,
     rating_labels,
     technical_ratings,
 )
+from regimefolio.kernels.votes import NO_VOTE
 
 __all__ = [
     "Feature",
@@ -31,6 +31,8 @@ __all__ = [
     "TechnicalVotes",
     "History",
     "MedianValue",
+    "MEANS",
+    "VOTES",
     "parts_giving",
     "FeatureMatrix",
     "BuiltMatrix",

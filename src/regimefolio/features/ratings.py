@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Literal, TypeAlias, get_args
 
@@ -10,14 +11,20 @@ from numpy.typing import NDArray
 
 from regimefolio.core.component import did_you_mean
 from regimefolio.core.errors import ConfigError, DataError, must_be
-from regimefolio.core.types import Bool, Float, Panel, Times, read_only
+from regimefolio.core.types import Float, Panel, Times, read_only
+from regimefolio.features.grouping import side_by_side
+from regimefolio.kernels import ratings as kernel
 
 RuleSet: TypeAlias = Literal["2020", "2024"]
 """Which of two dated sets of rules the votes follow."""
 
-SPANS = (10, 20, 30, 50, 100, 200)
-
-AVERAGES = (*(f"sma_{n}" for n in SPANS), *(f"ema_{n}" for n in SPANS), "ichimoku", "vwma", "hull")
+AVERAGES = (
+    *(f"sma_{span}" for span in kernel.SPANS),
+    *(f"ema_{span}" for span in kernel.SPANS),
+    "ichimoku",
+    "vwma",
+    "hull",
+)
 OSCILLATORS = (
     "rsi",
     "stochastic",
@@ -38,9 +45,6 @@ NEEDS_RANGE = ("ichimoku", "stochastic", "adx", "awesome", "williams_r", "bull_b
 NEEDS_VOLUME = ("vwma",)
 
 LABELS = ("strong sell", "sell", "neutral", "buy", "strong buy")
-
-NO_VOTE = -128
-"""Stands in `Ratings.votes` where an indicator is not available."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,23 +157,50 @@ def technical_ratings(panel: Panel, rule_set: RuleSet = "2024", threads: int = 2
         raise ConfigError(f"unknown rule set {rule_set!r}; {did_you_mean(str(rule_set), get_args(RuleSet))}")
     if threads < 1:
         raise ConfigError(f"threads must be at least 1, but is {threads}")
-    votes = _votes(panel, rule_set)
-    averages, others = votes[..., : len(AVERAGES)], votes[..., len(AVERAGES) :]
-    sum_ma, count_ma, sum_other, count_other = (*_counted(averages), *_counted(others))
-    both = (count_ma > 0) & (count_other > 0)
-    recommend_ma, recommend_other = _divided(sum_ma, count_ma), _divided(sum_other, count_other)
-    total = _divided(sum_ma * count_other + sum_other * count_ma, 2 * count_ma * count_other)
-    recommend_all = np.where(both, total, np.where(count_ma > 0, recommend_ma, recommend_other))
-    return Ratings(
-        panel.timestamps,
-        panel.symbols,
-        rule_set,
-        votes,
-        _unavailable(panel),
-        recommend_ma,
-        recommend_other,
-        recommend_all,
-    )
+    shape = panel.close.shape
+    rated = kernel.Rated(np.empty((len(INDICATORS), *shape), np.int8), *np.empty((3, *shape)))
+    if panel.close.size:
+        _rate(panel, rule_set, threads, rated)
+    votes = np.moveaxis(rated.votes, 0, -1)
+    return Ratings(panel.timestamps, panel.symbols, rule_set, votes, _unavailable(panel), *rated[1:])
+
+
+def _rate(panel: Panel, rule_set: RuleSet, threads: int, out: kernel.Rated) -> None:
+    close, ranges, volumes = panel.close, panel.high is not None and panel.low is not None, panel.volume is not None
+    high, low, volume = (close if values is None else values for values in (panel.high, panel.low, panel.volume))
+    present = np.isfinite(close)
+    present.flags.writeable = False
+    prices, rules = kernel.Prices(high, low, close, volume, present), kernel.Rules(rule_set == "2020", ranges, volumes)
+    groups = side_by_side(panel.n_assets, threads)
+
+    def rate_some(mine: list[tuple[int, int]]) -> None:
+        rooms = _Rooms(panel.n_bars, max(width for _, width in mine))
+        for first, width in mine:
+            kernel.rate(prices, rules, first, rooms.of(width), out)
+
+    if threads == 1:
+        rate_some(groups)
+        return
+    with ThreadPoolExecutor(threads) as pool:
+        for _ in pool.map(rate_some, (some for i in range(threads) if (some := groups[i::threads]))):
+            pass
+
+
+class _Rooms:
+    """Memory for one group of assets after the other, which the system gives once, in large pages."""
+
+    def __init__(self, bars: int, widest: int) -> None:
+        self.bars, cells = bars, bars * widest
+        self.numbers, self.rows = np.empty(kernel.N_NUMBERS * cells), np.empty(cells, np.int64)
+        self.votes = np.empty(len(INDICATORS) * cells, np.int8)
+
+    def of(self, width: int) -> kernel.Room:
+        cells, shape = self.bars * width, (self.bars, width)
+        return kernel.Room(
+            self.numbers[: kernel.N_NUMBERS * cells].reshape(-1, *shape),
+            self.votes[: len(INDICATORS) * cells].reshape(-1, *shape),
+            self.rows[:cells].reshape(shape),
+        )
 
 
 def _unavailable(panel: Panel) -> tuple[str, ...]:
@@ -179,31 +210,3 @@ def _unavailable(panel: Panel) -> tuple[str, ...]:
     if panel.volume is None:
         lacking |= set(NEEDS_VOLUME)
     return tuple(name for name in INDICATORS if name in lacking)
-
-
-def _counted(votes: NDArray[np.int8]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    there: Bool = votes != NO_VOTE
-    return np.where(there, votes, 0).sum(axis=-1), there.sum(axis=-1)
-
-
-def _divided(total: NDArray[np.int64], count: NDArray[np.int64]) -> Float:
-    return np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
-
-
-def _votes(panel: Panel, rule_set: RuleSet) -> NDArray[np.int8]:
-    from regimefolio.features import slow
-
-    votes = np.full((*panel.close.shape, len(INDICATORS)), NO_VOTE, np.int8)
-    high = panel.close if panel.high is None or panel.low is None else np.fmax(panel.high, panel.close)
-    low = panel.close if panel.high is None or panel.low is None else np.fmin(panel.low, panel.close)
-    volume = np.zeros(high.shape) if panel.volume is None else np.nan_to_num(panel.volume)
-    gone = [INDICATORS.index(name) for name in _unavailable(panel)]
-    for n in range(panel.n_assets):
-        present = np.flatnonzero(np.isfinite(panel.close[:, n]))
-        columns = (x[present, n].tolist() for x in (high, low, panel.close, volume))
-        bars = [slow.Bar(*bar) for bar in zip(*columns, strict=True)]
-        told = slow.votes(bars, rule_set)
-        if told:
-            votes[present, n] = [[NO_VOTE if v is None else v for v in row] for row in told]
-    votes[..., gone] = NO_VOTE
-    return votes

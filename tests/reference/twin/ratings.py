@@ -97,9 +97,13 @@ def middle(bars: Sequence[Bar], n: int) -> Line:
 
 
 def rsi(close: Sequence[float], n: int) -> Line:
+    """Where the close has not moved, neither has it."""
     change = [b - a for a, b in pairwise(close)]
     gain, loss = wilder([max(c, 0.0) for c in change], n), wilder([max(-c, 0.0) for c in change], n)
-    found = [50.0 if g + s == 0.0 else 100.0 * (g / (g + s)) for g, s in zip(gain, loss, strict=True)]
+    found: list[float] = []
+    for g, s, moved in zip(gain, loss, change[n - 1 :], strict=True):
+        fresh = 50.0 if g + s == 0.0 else 100.0 * (g / (g + s))
+        found.append(found[-1] if found and moved == 0.0 else fresh)
     return after(n, found, len(close))
 
 

@@ -57,7 +57,7 @@ def test_progress_and_the_prices_are_told(call: Call) -> None:
 def test_the_result_as_json(call: Call) -> None:
     write(close_only=True)
     code, out, _ = call(
-        "features", "build", "file:prices.csv", "--rule-set", "2020", "--votes", "--json", "--into", "f"
+        "features", "build", "file:prices.csv", "--with", "technical_rating(2020)", *VOTES_2020, "--json", "--into", "f"
     )
     told = json.loads(out)
     assert code == 0
@@ -111,7 +111,8 @@ def test_other_prices_are_refused_with_a_command_that_works(call: Call) -> None:
     write()
     call("features", "build", "file:prices.csv", "--with", "median_value(5)", "-q")
     text = Path("prices.csv").read_text()
-    Path("prices.csv").write_text(text.replace("2020-02-03,AAA,", "2020-02-03,AAA,1"))
+    before, after = text.split("2020-02-03,AAA,")
+    Path("prices.csv").write_text(f"{before}2020-02-03,AAA,{after.replace(',1000', ',2000', 1)}")
     code, out, err = call("features", "build", "file:prices.csv", "--with", "median_value(5)", "-q")
     assert (code, out) == (2, "")
     assert "was made from other prices: they differ from 2020-02-03 on; " in err
@@ -166,9 +167,10 @@ def test_what_a_reader_would_have_seen(call: Call) -> None:
         (("show", "AAA", "--from", "nowhere"), "`regimefolio features build SOURCE --into nowhere` makes it"),
         (("export", "f.xlsx"), "f.xlsx: features are written to a file that ends in .csv, .parquet; rename it"),
         (
-            ("build", "file:prices.csv", "--rule-set", "2022"),
-            "technical_rating(2022): rule_set: input should be '2020' or",
+            ("build", "file:prices.csv", "--with", "technical_rating(2022)"),
+            "rule_set: input should be '2020' or '2024'",
         ),
+        (("build", "file:prices.csv", *VOTES_2020), "technical_rating(2024) and technical_votes(2020) follow two sets"),
         (("build", "file:prices.csv", "--with", "histori"), "unknown feature 'histori'; did you mean 'history'?"),
         (("build", "file:prises.csv"), "there is no such file; did you mean 'prices.csv'?"),
         (("build", "prices.csv"), "did you mean 'file:prices.csv'?"),

@@ -32,15 +32,15 @@ def test_history_counts_own_bars() -> None:
 
 
 def test_median_value_is_of_raw_money() -> None:
-    """Shares double before bar 2: the adjusted price is twice the raw one from there on, the volume half of it."""
-    raw = np.array([[10.0], [11.0], [6.0], [5.0], [7.0]])
+    """Shares double before bar 2; before bar 3 a fifth of the price is paid, which lifts prices by a quarter."""
+    raw = np.array([[10.0], [NAN], [6.0], [5.0], [7.0]])
     volume = np.array([[100.0], [NAN], [300.0], [200.0], [100.0]])
-    close, traded = raw * [[1.0], [1.0], [2.0], [2.0], [2.0]], volume / [[1.0], [1.0], [2.0], [2.0], [2.0]]
-    close[1] = NAN
-    split = np.array([[1.0], [1.0], [2.0], [1.0], [1.0]])
-    panel = replace(market_of(close).panel, volume=traded, split=split, dividend=np.zeros((5, 1)))
+    shares, price = np.array([[1.0], [1.0], [2.0], [2.0], [2.0]]), np.array([[1.0], [1.0], [2.0], [2.5], [2.5]])
+    split, dividend = np.array([[1.0], [1.0], [2.0], [1.0], [1.0]]), np.array([[0.0], [0.0], [0.0], [1.2], [0.0]])
+    panel = replace(market_of(raw * price).panel, volume=volume / shares, split=split, dividend=dividend)
+    assert panel.adjustment.price == pytest.approx(price)
     found = MedianValue(window=2).columns(panel)["median_value(2)"]
-    assert found.ravel().tolist()[2:] == [1400.0, 1400.0, 850.0]  # of 1000 and 1800, 1800 and 1000, 1000 and 700
+    assert found.ravel()[2:] == pytest.approx([1400.0, 1400.0, 850.0])  # of 1000 and 1800, 1800 and 1000, 1000 and 700
     assert np.isnan(found[:2]).all()
 
 
