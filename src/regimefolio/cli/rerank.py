@@ -50,7 +50,7 @@ def rerank(
     quiet: Quiet = False,
     debug: Debug = False,
 ) -> None:
-    """Run a re-ranking profile; show the selection of today and what ratings were worth."""
+    """Run a re-ranking profile; show what its ratings were worth."""
     from regimefolio import api
     from regimefolio.cli.display import console, display, tell_compiling, tell_data, tell_features
     from regimefolio.core.files import json_text
