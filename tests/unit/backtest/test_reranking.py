@@ -165,7 +165,7 @@ def test_a_matrix_gives_the_bits_of_memory_and_a_stale_one_is_refused(tmp_path: 
     assert caught.value.place == ("portfolio", "selection", "features")
     BacktestRunner(changed, looked_up.in_memory(), FREE)
     votes = portfolio(selection={"filter": ["Vote.rsi > 0"], "features": str(tmp_path)})
-    with pytest.raises(StaleError, match=r"and not technical_votes.*--votes"):
+    with pytest.raises(StaleError, match=r"and not technical_votes.*--with .technical_votes"):
         BacktestRunner(market, votes, FREE)
     with pytest.raises(WorkspaceError, match="there is no such file"):
         BacktestRunner(market, portfolio(selection={**BEST_THREE, "features": "nowhere"}), FREE)

@@ -35,7 +35,7 @@ def ratings(comparison: RatingsComparison) -> Figure:
     stamps = comparison.bars
     step, drawn = drawn_bars(len(stamps), MAX_POINTS)
     x = dates(stamps[drawn])
-    data: list[Json] = []
+    curves: dict[str, list[Json]] = {}
     keys = []
     lowest, highest = np.inf, -np.inf
     for name, title in TITLES.items():
@@ -45,11 +45,12 @@ def ratings(comparison: RatingsComparison) -> Figure:
         alive = np.where(growth > 0, growth, np.nan)
         lowest, highest = min(lowest, np.nanmin(alive)), max(highest, np.nanmax(alive))
         fall = drawdown_series(equity, simulation.initial_capital)
-        data += [
+        curves[name] = [
             line(title, x, rounded(alive[drawn]), swatch, "y", "%{y:.2f}×"),
             line(title, x, rounded(fall[drawn]), swatch, "y2", "%{y:.1%}"),
         ]
         keys.append(Key(title, f"line {swatch}", f"×{number(float(growth[-1]))}"))
+    data = [curve for name in (NONE, TODAYS, HISTORICAL) for curve in curves[name]]  # the last one lies on top
     layout = layout_of(
         xaxis={**axis(), "anchor": "y2", "type": "date", "range": [x[0], x[-1]], "showgrid": False},
         yaxis={**axis(), "domain": [0.36, 1.0], "type": "log", **log_ticks(lowest, highest)},
