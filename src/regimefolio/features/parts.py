@@ -12,8 +12,9 @@ from regimefolio.core.component import did_you_mean
 from regimefolio.core.errors import ConfigError, DataError
 from regimefolio.core.types import Panel
 from regimefolio.features.base import Columns, Feature
-from regimefolio.features.ratings import INDICATORS, NO_VOTE, RuleSet, technical_ratings
+from regimefolio.features.ratings import INDICATORS, RuleSet, technical_ratings
 from regimefolio.kernels.medians import rolling_median
+from regimefolio.kernels.votes import NO_VOTE
 
 MEANS = ("Recommend.All", "Recommend.MA", "Recommend.Other")
 """The columns of `technical_rating`."""
