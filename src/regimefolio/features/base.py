@@ -135,7 +135,8 @@ def _checked(part: Feature, name: str, column: Float | Float32, panel: Panel) ->
             f"{place} must be float32 or float64 of shape {panel.close.shape}, but is {column.dtype} of {column.shape}"
         )
     with np.errstate(over="ignore"):
-        values: Float32 = np.where(np.isnan(column), np.float32(np.nan), column.astype(np.float32))
+        values: Float32 = column.astype(np.float32)
+    values[np.isnan(values)] = np.nan
     infinite = np.isinf(values)
     if infinite.any():
         bar, asset = np.argwhere(infinite)[0]

@@ -276,7 +276,7 @@ def read_matrix(folder: Path) -> FeatureMatrix:
         names = [name for each in about.recipes for name in each.columns]
         frame = pl.read_parquet(path, columns=["timestamp", *names], glob=False)
         stamps = frame["timestamp"].to_numpy()[:: len(about.symbols)]
-        values = np.stack([frame[name].to_numpy() for name in names], axis=1)
+        values = frame.select(names).to_numpy(order="c")
         features = Features(
             stamps, about.symbols, tuple(names), values.reshape(len(stamps), len(about.symbols), len(names))
         )

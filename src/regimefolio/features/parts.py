@@ -42,9 +42,10 @@ class TechnicalVotes(Feature, kind="technical_votes"):
     rule_set: AnyRuleSet = Field("2024", description="which of two dated sets of rules the votes follow")
 
     def columns(self, panel: Panel) -> Columns:
-        votes = technical_ratings(panel, self.rule_set).votes
-        values = np.where(votes == NO_VOTE, np.float32(np.nan), votes.astype(np.float32))
-        return {name: values[:, :, place] for place, name in enumerate(VOTES)}
+        votes = np.moveaxis(technical_ratings(panel, self.rule_set).votes, 2, 0)
+        values = votes.astype(np.float32, order="C")
+        values[votes == NO_VOTE] = np.nan
+        return dict(zip(VOTES, values, strict=True))
 
 
 class History(Feature, kind="history"):

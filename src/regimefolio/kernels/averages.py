@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from regimefolio.kernels._compile import kernel, lean, piece
-from regimefolio.kernels.sliding import Window, fill_row, highest, lowest, slide_sum, window_of
+from regimefolio.kernels.sliding import fill_row, highest, lowest
 
 Float: TypeAlias = NDArray[np.float64]
 
@@ -43,14 +43,14 @@ def exponential_average(x: Float, span: int, out: Float) -> None:
 
 
 @piece
-def _weigh_in(rows: tuple[Float, Float, Float, Float], newest: Float, weight: float, kept: float, out: Float) -> None:
-    """Four rows, the first with that weight, each other with one more; `kept` is 0 where they are the first."""
+def _weigh_in(rows: tuple[Float, Float, Float, Float], newest: Float, weight: float, begins: bool, out: Float) -> None:
+    """Four rows, the first with that weight, each other with one more; added to `out` but for the first."""
     p, q, r, s = rows
     for n in range(newest.size):
         x = newest[n]
         total = weight * (p[n] - x) + (weight + 1.0) * (q[n] - x)
         total += (weight + 2.0) * (r[n] - x) + (weight + 3.0) * (s[n] - x)
-        out[n] = kept * out[n] + total
+        out[n] = total + (0.0 if begins else out[n])
 
 
 @piece
@@ -70,7 +70,7 @@ def weighted_average(x: Float, window: int, first: int, out: Float) -> None:
         oldest = t - window + 1
         for i in range(oldest, t + 1, 4):
             four = x[i], x[min(i + 1, t)], x[min(i + 2, t)], x[min(i + 3, t)]
-            _weigh_in(four, x[t], float(i - oldest + 1), 0.0 if i == oldest else 1.0, out[t])
+            _weigh_in(four, x[t], float(i - oldest + 1), i == oldest, out[t])
         _from_newest(x[t], total, out[t])
 
 
@@ -94,37 +94,57 @@ def hull_average(x: Float, window: int, scratch: Float, out: Float) -> None:
 
 
 @piece
-def _with_volume(row: Float, volume: Float, value: Float, traded: Float) -> None:
+def _trade(row: Float, volume: Float, newest: Float, value: Float, traded: Float) -> None:
     for n in range(row.size):
-        value[n], traded[n] = row[n] * volume[n], volume[n]
+        value[n] += volume[n] * (row[n] - newest[n])
+        traded[n] += volume[n]
 
 
 @piece
-def _by_volume(row: Float, before: Float, length: float, sums: tuple[Float, Float], run: Float, out: Float) -> None:
-    value, traded = sums
-    for n in range(row.size):
-        run[n] = run[n] + 1.0 if row[n] == before[n] else 1.0
-        mean = value[n] / traded[n]
-        out[n] = row[n] if (run[n] >= length) & (traded[n] > 0.0) else mean
+def _trade_four(
+    rows: tuple[Float, Float, Float, Float],
+    volumes: tuple[Float, Float, Float, Float],
+    newest: Float,
+    value: Float,
+    traded: Float,
+) -> None:
+    p, q, r, s = rows
+    a, b, c, d = volumes
+    for n in range(newest.size):
+        x = newest[n]
+        value[n] += (a[n] * (p[n] - x) + b[n] * (q[n] - x)) + (c[n] * (r[n] - x) + d[n] * (s[n] - x))
+        traded[n] += (a[n] + b[n]) + (c[n] + d[n])
+
+
+@piece
+def _by_volume(newest: Float, traded: Float, out: Float) -> None:
+    for n in range(newest.size):
+        out[n] = newest[n] + out[n] / traded[n]
 
 
 @lean
-def _volume_averages(x: Float, volume: Float, window: Window, rows: tuple[Float, Float, Float], out: Float) -> None:
-    run, both, sums = rows
-    lanes, length = run.size, window.rows.shape[0]
-    for t in range(x.shape[0]):
-        _with_volume(x[t], volume[t], both[:lanes], both[lanes:])
-        slide_sum(both, t % length, window, sums)
-        if t >= length - 1:
-            _by_volume(x[t], x[max(t - 1, 0)], float(length), (sums[:lanes], sums[lanes:]), run, out[t])
+def _volume_average(x: Float, volume: Float, window: int, traded: Float, out: Float) -> None:
+    for t in range(window - 1, x.shape[0]):
+        fill_row(out[t], 0.0)
+        fill_row(traded, 0.0)
+        i = t - window + 1
+        while i + 4 <= t + 1:
+            four = volume[i], volume[i + 1], volume[i + 2], volume[i + 3]
+            _trade_four((x[i], x[i + 1], x[i + 2], x[i + 3]), four, x[t], out[t], traded)
+            i += 4
+        while i <= t:
+            _trade(x[i], volume[i], x[t], out[t], traded)
+            i += 1
+        _by_volume(x[t], traded, out[t])
 
 
 @kernel
 def volume_average(x: Float, volume: Float, window: int, out: Float) -> None:
-    """Mean of the last `window` values weighted by volume, from row `window` - 1 on; NaN without volume in it."""
-    width = x.shape[1]
-    rows = np.zeros(width), np.zeros(2 * width), np.zeros(2 * width)
-    _volume_averages(x, volume, window_of(window, 2 * width), rows, out)
+    """Mean of the last `window` values weighted by volume, from row `window` - 1 on; NaN without volume in it.
+
+    Summed anew at every row, as distances from the newest value.
+    """
+    _volume_average(x, volume, window, np.empty(x.shape[1]), out)
 
 
 @piece

@@ -27,11 +27,10 @@ def _all(there: Bool) -> bool:
 @kernel
 def none_is_missing(present: Bool, first: int, width: int) -> bool:
     """Whether `width` assets, from `first` on, have every bar."""
-    last = min(first + width, present.shape[1])
+    last, found = min(first + width, present.shape[1]), True
     for t in range(present.shape[0]):
-        if not _all(present[t, first:last]):
-            return False
-    return True
+        found &= _all(present[t, first:last])
+    return found
 
 
 @kernel

@@ -72,7 +72,7 @@ def wilder(x: Sequence[float], n: int) -> list[float]:
 
 def after(gone: int, x: Sequence[Value], length: int) -> Line:
     """A line that starts some bars late."""
-    return ([None] * gone + list(x))[:length]
+    return [*[None] * gone, *x][:length]
 
 
 def hull(close: Sequence[Value]) -> Line:
@@ -113,8 +113,9 @@ def place(v: float, high: float, low: float) -> float:
 
 
 def stochastic(high: Sequence[Value], low: Sequence[Value], x: Sequence[Value]) -> tuple[Line, Line]:
-    k = sma(combine(place, x, over(high, 14, max), over(low, 14, min)), 3)
-    return k, sma(k, 3)
+    """Three values are added from the oldest on: what is equal stays so."""
+    k = over(combine(place, x, over(high, 14, max), over(low, 14, min)), 3, lambda w: sum(w) / 3.0)
+    return k, over(k, 3, lambda w: sum(w) / 3.0)
 
 
 def cci(close: Sequence[Value]) -> Line:
@@ -161,8 +162,8 @@ def whole_ema(x: Sequence[float], n: int) -> list[float]:
 
 
 def ultimate(bars: Sequence[Bar]) -> Line:
-    bought: Line = [None]
-    ranged: Line = [None]
+    bought: Line = after(1, [], len(bars))
+    ranged: Line = after(1, [], len(bars))
     for a, b in pairwise(bars):
         bought.append(b.close - min(b.low, a.close))
         ranged.append(max(b.high, a.close) - min(b.low, a.close))
@@ -170,7 +171,7 @@ def ultimate(bars: Sequence[Bar]) -> Line:
     def share(n: int) -> Line:
         return combine(lambda b, r: 0.5 if r == 0.0 else b / r, over(bought, n, math.fsum), over(ranged, n, math.fsum))
 
-    return combine(lambda a, b, c: 100.0 * (4.0 * a + 2.0 * b + c) / 7.0, share(7), share(14), share(28))
+    return combine(lambda a, b, c: 100.0 * ((4.0 * a + 2.0 * b + c) / 7.0), share(7), share(14), share(28))
 
 
 # The rules.
