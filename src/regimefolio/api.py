@@ -24,7 +24,8 @@ from regimefolio.backtest import (
     shipped_profiles,
 )
 from regimefolio.core.component import Component, registered
-from regimefolio.core.documents import load_system, read_document
+from regimefolio.core.documents import load_system as load_plugins
+from regimefolio.core.documents import read_document
 from regimefolio.core.errors import ConfigError, RegimefolioError, WorkspaceError
 from regimefolio.core.files import path_of
 from regimefolio.core.progress import Progress
@@ -65,15 +66,31 @@ from regimefolio.features import (
     History,
     MedianValue,
     Ratings,
-    TechnicalRating,
     TechnicalVotes,
+    adx,
+    awesome,
     build_matrix,
+    bull_bear_power,
+    cci,
+    ema,
     export_matrix,
     features_of,
+    hull,
+    ichimoku,
     known_at,
+    macd,
+    momentum,
     rating_labels,
     read_matrix,
+    rsi,
+    sma,
+    stochastic,
+    stochastic_rsi,
     technical_ratings,
+    ultimate,
+    vwma,
+    williams_r,
+    wma,
 )
 from regimefolio.kernels.replay import replay
 from regimefolio.market import (
@@ -122,6 +139,7 @@ from regimefolio.strategies import (
     Overlay,
     Smoothing,
     Strategy,
+    TechnicalRating,
     normalise_min_max,
     normalise_rank,
     normalise_tanh,
@@ -129,7 +147,7 @@ from regimefolio.strategies import (
 )
 from regimefolio.workflow import PHASES, Coordinator, PhaseStep, WorkflowSpec, Workspace, interchange
 from regimefolio.workflow.interchange import Imported, SavedSignals
-from regimefolio.workflow.reading import read_backtest, read_data, read_workflow
+from regimefolio.workflow.reading import demo_file, read_backtest, read_data, read_workflow
 
 __all__ = [
     "ChosenAsset",
@@ -222,6 +240,10 @@ __all__ = [
     "WorkflowSpec",
     "Workspace",
     "build_matrix",
+    "adx",
+    "awesome",
+    "bull_bear_power",
+    "cci",
     "check_data",
     "check_file",
     "compare_ratings",
@@ -229,9 +251,12 @@ __all__ = [
     "demo_file",
     "edited_files",
     "export_matrix",
+    "ema",
     "export_signals",
     "features_of",
     "first_sentence",
+    "hull",
+    "ichimoku",
     "import_prices",
     "import_signals",
     "kernel_cache",
@@ -242,6 +267,8 @@ __all__ = [
     "load_data",
     "load_market",
     "must_take_page",
+    "macd",
+    "momentum",
     "must_take_trips",
     "normalise_min_max",
     "normalise_rank",
@@ -262,12 +289,20 @@ __all__ = [
     "registered",
     "rerank",
     "round_trips",
+    "rsi",
     "run_backtest",
     "shipped_profiles",
     "source_of",
+    "sma",
+    "stochastic",
+    "stochastic_rsi",
     "technical_ratings",
     "trip_statistics",
+    "ultimate",
     "us5_file",
+    "vwma",
+    "williams_r",
+    "wma",
     "workspace_of",
     "write_ratings_report",
     "write_report",
@@ -287,11 +322,6 @@ FAMILIES = (
 """What parts there are; `registered` names those of each."""
 
 
-def demo_file() -> Path:
-    """The shipped workflow that `regimefolio demo` runs; a good file to copy and change."""
-    return Path(__file__).parent / "workflow" / "examples" / "demo.yaml"
-
-
 def us5_file() -> Path:
     """The shipped prices of `sample:us5`."""
     return Path(__file__).parent / "market" / "sources" / "data" / "us5.parquet"
@@ -308,19 +338,6 @@ def kernels_are_compiled() -> bool:
     """Whether an earlier process compiled the kernels and kept them; the first one on a machine must compile them."""
     folder = kernel_cache()
     return folder is not None and any(folder.glob("replay.replay-*.nbi"))
-
-
-def load_plugins() -> None:
-    """Import what installed packages offer, and what `config/system_config.yaml` of the working folder names.
-
-    Reading a configuration file does it too, besides the file's own `plugins:`.
-
-    Raises
-    ------
-    ConfigError
-        One of them cannot be imported.
-    """
-    load_system()
 
 
 def check_file(path: str | Path, calendar: str | None = None) -> CheckReport:

@@ -14,7 +14,14 @@ from pydantic import Field
 from regimefolio.core.component import registered
 from regimefolio.core.types import Float, SignalBuffer, Signals
 from regimefolio.market.view import Market
-from regimefolio.strategies import BollingerMeanReversion, MacdRsiConfluence, MomentumRank, MovingAverageCross, Strategy
+from regimefolio.strategies import (
+    BollingerMeanReversion,
+    MacdRsiConfluence,
+    MomentumRank,
+    MovingAverageCross,
+    Strategy,
+    TechnicalRating,
+)
 from regimefolio.testing import StrategyContract, synthetic_market
 from tests.contracts.biting import failures
 
@@ -59,6 +66,14 @@ class TestCrossOfTheCloseItself(StrategyContract):
     strategy: ClassVar[Strategy] = MovingAverageCross(fast=1, slow=2, saturation=0.5)
 
 
+class TestTechnicalRating(StrategyContract):
+    strategy: ClassVar[Strategy] = TechnicalRating()
+
+
+class TestTechnicalRatingOfOscillatorsSoon(StrategyContract):
+    strategy: ClassVar[Strategy] = TechnicalRating(rating="other", rule_set="2020", history=12, threshold=0.0)
+
+
 class TestStrategyUnderThreeOverlays(StrategyContract):
     strategy: ClassVar[Strategy] = Strategy.of(
         {
@@ -74,7 +89,7 @@ class TestStrategyUnderThreeOverlays(StrategyContract):
     )
 
 
-OWN = (TestBollinger, TestConfluence, TestMomentum, TestCross)
+OWN = (TestBollinger, TestConfluence, TestMomentum, TestCross, TestTechnicalRating)
 PLACED_ANYWHERE = (*OWN, TestBollingerThatRsiConfirms, TestStrategyUnderThreeOverlays)
 
 

@@ -14,7 +14,7 @@ from regimefolio.core.errors import ConfigError
 from regimefolio.core.files import path_of
 from regimefolio.market import DataSpec, Rebalance
 from regimefolio.portfolio import Allocator, Constraints, EqualWeight, PortfolioSpec, Selection
-from regimefolio.strategies import Strategy
+from regimefolio.strategies import TechnicalRating
 
 PROFILES = Path(__file__).parent / "profiles"
 

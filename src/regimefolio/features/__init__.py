@@ -8,6 +8,30 @@ is any function of a Panel that sees its past alone; `features_of` computes some
 from regimefolio.features.base import Feature, FeatureLoader, features_of, known_at
 from regimefolio.features.building import BuiltMatrix, build_matrix, own_returns
 from regimefolio.features.exports import export_matrix
+from regimefolio.features.indicators import (
+    DirectionalIndex,
+    Ichimoku,
+    Macd,
+    Power,
+    Stochastic,
+    adx,
+    awesome,
+    bull_bear_power,
+    cci,
+    ema,
+    hull,
+    ichimoku,
+    macd,
+    momentum,
+    rsi,
+    sma,
+    stochastic,
+    stochastic_rsi,
+    ultimate,
+    vwma,
+    williams_r,
+    wma,
+)
 from regimefolio.features.matrix import FeatureMatrix, read_matrix
 from regimefolio.features.parts import MEANS, VOTES, History, MedianValue, TechnicalRating, TechnicalVotes, parts_giving
 from regimefolio.features.ratings import (
@@ -49,4 +73,26 @@ __all__ = [
     "OSCILLATORS",
     "LABELS",
     "NO_VOTE",
+    "sma",
+    "ema",
+    "wma",
+    "hull",
+    "vwma",
+    "ichimoku",
+    "Ichimoku",
+    "rsi",
+    "stochastic",
+    "stochastic_rsi",
+    "Stochastic",
+    "cci",
+    "adx",
+    "DirectionalIndex",
+    "awesome",
+    "momentum",
+    "macd",
+    "Macd",
+    "williams_r",
+    "bull_bear_power",
+    "Power",
+    "ultimate",
 ]

@@ -10,6 +10,11 @@ from regimefolio.market import DataSpec
 from regimefolio.workflow.spec import WorkflowSpec
 
 
+def demo_file() -> Path:
+    """The shipped workflow that `regimefolio demo` runs; a good file to copy and change."""
+    return Path(__file__).parent / "examples" / "demo.yaml"
+
+
 def read_workflow(path: str | Path) -> WorkflowSpec:
     """The workflow that a file describes.
 
