@@ -52,7 +52,7 @@ class RerankSpec(Selection):
 
     def backtest(self) -> BacktestSpec:
         """The backtest that it is short for."""
-        rating = Strategy.of("momentum_rank")
+        rating = TechnicalRating(rule_set=self.ratings.rule_set, threshold=0.0)
         portfolio = PortfolioSpec(
             selection=self.selection,
             allocator=self.allocator,

@@ -167,10 +167,11 @@ def _loaded(source: str, symbols: str | None) -> Dataset:
 def _parts(besides: list[str]) -> list[Feature]:
     """The features that are asked for, and the rating before them unless it is among them."""
     from regimefolio import api
+    from regimefolio.features import TechnicalRating
 
     parts = list({part.name: part for part in map(api.Feature.of, besides)}.values())
-    rated = any(isinstance(part, api.TechnicalRating) for part in parts)
-    return parts if rated else [api.TechnicalRating(), *parts]
+    rated = any(isinstance(part, TechnicalRating) for part in parts)
+    return parts if rated else [TechnicalRating(), *parts]
 
 
 def summary(matrix: FeatureMatrix) -> dict[str, Value]:
