@@ -275,10 +275,16 @@ def kernel_cache() -> Path | None:
     return None if folder is None else Path(folder)
 
 
-def kernels_are_compiled() -> bool:
-    """Whether an earlier process compiled the kernels and kept them; the first one on a machine must compile them."""
+def kernels_are_compiled(entry: str = "replay.replay") -> bool:
+    """Whether an earlier process compiled the kernels and kept them; the first one on a machine must compile them.
+
+    Parameters
+    ----------
+    entry : str
+        Module and function of the kernel that is called: that of a backtest, if not said.
+    """
     folder = kernel_cache()
-    return folder is not None and any(folder.glob("replay.replay-*.nbi"))
+    return folder is not None and any(folder.glob(f"{entry}-*.nbi"))
 
 
 def load_plugins() -> None:
