@@ -21,7 +21,7 @@ from regimefolio.backtest import (
 )
 from regimefolio.core.component import Component, registered
 from regimefolio.core.documents import load_system, read_document
-from regimefolio.core.errors import ConfigError, RegimefolioError, WorkspaceError
+from regimefolio.core.errors import ConfigError, RegimefolioError
 from regimefolio.core.files import path_of
 from regimefolio.core.progress import Progress
 from regimefolio.core.types import (
@@ -56,16 +56,33 @@ from regimefolio.features import (
     FeatureMatrix,
     History,
     MedianValue,
+    RatingMeans,
     Ratings,
-    TechnicalRating,
-    TechnicalVotes,
+    RatingVotes,
+    adx,
+    awesome,
     build_matrix,
+    bull_bear_power,
+    cci,
+    ema,
     export_matrix,
     features_of,
+    hull,
+    ichimoku,
     known_at,
+    macd,
+    momentum,
     rating_labels,
     read_matrix,
+    rsi,
+    sma,
+    stochastic,
+    stochastic_rsi,
     technical_ratings,
+    ultimate,
+    vwma,
+    williams_r,
+    wma,
 )
 from regimefolio.kernels.replay import replay
 from regimefolio.market import (
@@ -109,13 +126,15 @@ from regimefolio.strategies import (
     Overlay,
     Smoothing,
     Strategy,
+    TechnicalRating,
     normalise_min_max,
     normalise_rank,
     normalise_tanh,
     normalise_zscore,
 )
-from regimefolio.workflow import PHASES, Coordinator, PhaseStep, WorkflowSpec, Workspace, interchange
+from regimefolio.workflow import PHASES, Coordinator, PhaseStep, WorkflowSpec, Workspace
 from regimefolio.workflow.interchange import Imported, SavedSignals
+from regimefolio.workflow.saved import export_signals, import_signals, read_signals, workspace_of
 
 __all__ = [
     "FAMILIES",
@@ -169,6 +188,8 @@ __all__ = [
     "PriceStore",
     "Progress",
     "Proportional",
+    "RatingMeans",
+    "RatingVotes",
     "Ratings",
     "RegimeDetector",
     "RegimePath",
@@ -191,7 +212,6 @@ __all__ = [
     "StrategySignal",
     "StrategyRow",
     "TechnicalRating",
-    "TechnicalVotes",
     "Trend",
     "Trial",
     "VolatilityTarget",
@@ -200,15 +220,22 @@ __all__ = [
     "WorkflowSpec",
     "Workspace",
     "build_matrix",
+    "adx",
+    "awesome",
+    "bull_bear_power",
+    "cci",
     "check_data",
     "check_file",
     "coordinator",
     "demo_file",
     "edited_files",
     "export_matrix",
+    "ema",
     "export_signals",
     "features_of",
     "first_sentence",
+    "hull",
+    "ichimoku",
     "import_prices",
     "import_signals",
     "kernel_cache",
@@ -218,6 +245,8 @@ __all__ = [
     "load_plugins",
     "load_data",
     "load_market",
+    "macd",
+    "momentum",
     "must_take_trips",
     "normalise_min_max",
     "normalise_rank",
@@ -235,11 +264,19 @@ __all__ = [
     "price_stores",
     "registered",
     "round_trips",
+    "rsi",
     "run_backtest",
     "source_of",
+    "sma",
+    "stochastic",
+    "stochastic_rsi",
     "technical_ratings",
     "trip_statistics",
+    "ultimate",
     "us5_file",
+    "vwma",
+    "williams_r",
+    "wma",
     "workspace_of",
     "write_report",
     "write_round_trips",
@@ -402,57 +439,6 @@ def check_data(spec: DataSpec) -> CheckReport:
         It is no table of bars at all, or a file beside it cannot be used.
     """
     return market.check_data(spec)
-
-
-def workspace_of(folder: str | Path) -> Workspace:
-    """The files of a workflow, from its folder, `<output_dir>/<name>`.
-
-    Raises
-    ------
-    WorkspaceError
-        It is not the folder of a workflow.
-    """
-    root = path_of(folder)
-    if not (root / "metadata" / "workflow.json").is_file():
-        raise WorkspaceError(
-            f"{root}: is not the folder of a workflow; name one that `regimefolio run` made, such as results/demo"
-        )
-    return Workspace(root)
-
-
-def read_signals(folder: str | Path, trial: int) -> SavedSignals:
-    """The saved signals of a trial, from the workflow's folder.
-
-    Raises
-    ------
-    WorkspaceError, ConfigError, CorruptError
-        It is not the folder of a workflow, there is no such trial, or a file is not what was written.
-    """
-    return interchange.read_signals(workspace_of(folder), trial)
-
-
-def export_signals(folder: str | Path, trial: int, file: str | Path, overwrite: bool = False) -> SavedSignals:
-    """Write a trial's signals, one row a bar and symbol, to a .csv or .jsonl file.
-
-    Raises
-    ------
-    WorkspaceError, ConfigError, CorruptError
-        As `read_signals`; or the file is of another kind, is there already, or cannot be written.
-    """
-    return interchange.export_signals(workspace_of(folder), trial, path_of(file), overwrite)
-
-
-def import_signals(folder: str | Path, trial: int, file: str | Path) -> Imported:
-    """Put the signals of a .csv or .jsonl file in the place of a trial's own; the next run sees the edit and uses it.
-
-    Raises
-    ------
-    DataError
-        A row is wrong, or one is missing: with the lines.
-    WorkspaceError, ConfigError, CorruptError
-        As `read_signals`; or another process works in the folder.
-    """
-    return interchange.import_signals(workspace_of(folder), trial, path_of(file))
 
 
 def read_record(folder: str | Path) -> Record:

@@ -175,8 +175,8 @@ def _parts(besides: list[str]) -> list[Feature]:
     from regimefolio import api
 
     parts = list({part.name: part for part in map(api.Feature.of, besides)}.values())
-    rated = any(isinstance(part, api.TechnicalRating) for part in parts)
-    return parts if rated else [api.TechnicalRating(), *parts]
+    rated = any(isinstance(part, api.RatingMeans) for part in parts)
+    return parts if rated else [api.RatingMeans(), *parts]
 
 
 def summary(matrix: FeatureMatrix) -> dict[str, Value]:

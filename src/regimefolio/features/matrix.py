@@ -26,7 +26,7 @@ from regimefolio.core.errors import CorruptError, DataError, StaleError, Workspa
 from regimefolio.core.files import json_text, jsonable
 from regimefolio.core.types import Features, Json, Panel
 from regimefolio.features.base import Feature
-from regimefolio.features.parts import TechnicalRating
+from regimefolio.features.parts import RatingMeans
 
 if TYPE_CHECKING:
     import polars as pl
@@ -182,7 +182,7 @@ class FeatureMatrix:
         """What a person types to build this matrix, with other features besides, from the prices it belongs to."""
         names = dict.fromkeys([*(each.name for each in self.recipes), *(part.name for part in besides)])
         words = ["regimefolio features build", source, f"--into {self.path.parent}"]
-        words += [f'--with "{name}"' for name in names if name != TechnicalRating().name]
+        words += [f'--with "{name}"' for name in names if name != RatingMeans().name]
         return " ".join([*words, *(["--rebuild"] if rebuild else [])])
 
 

@@ -133,6 +133,10 @@ def test_a_feature_of_ones_own_is_built(call: Call, forgetful: Path) -> None:
     Path("config/system_config.yaml").write_text("system: {plugins: [mine.py]}\n")
     assert call("features", "build", "file:prices.csv", "--with", "bar_range", "-q").code == 0
     assert "bar_range" in call("features", "show", "AAA").out
+    Path("mine.py").write_text(Path("mine.py").read_text().replace("- 1.0", "- 2.0"))
+    code, _, err = call("features", "build", "file:prices.csv", "--with", "bar_range", "-q")
+    assert code == 2
+    assert "bar_range was made by other code" in err
 
 
 def test_what_a_reader_would_have_seen(call: Call) -> None:

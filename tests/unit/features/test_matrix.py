@@ -20,8 +20,8 @@ from regimefolio.features import (
     Feature,
     History,
     MedianValue,
-    TechnicalRating,
-    TechnicalVotes,
+    RatingMeans,
+    RatingVotes,
     build_matrix,
     features_of,
     matrix,
@@ -78,7 +78,7 @@ class TestWhatIsWritten:
 
     def test_the_rule_set_stands_in_the_file(self, tmp_path: Path) -> None:
         panel = PANEL.until(60)
-        build_matrix(panel, [History(), TechnicalRating(rule_set="2020")], tmp_path)
+        build_matrix(panel, [History(), RatingMeans(rule_set="2020")], tmp_path)
         assert read_matrix(tmp_path).rule_set == "2020"
         assert '"rule_set": "2020"' in pl.read_parquet_metadata(tmp_path / MATRIX)["regimefolio"]
         assert read_matrix(built(tmp_path / "bare")).rule_set is None
@@ -94,7 +94,7 @@ class TestWhatIsWritten:
         [
             ((), "a features matrix has at least one feature"),
             (
-                (TechnicalRating(rule_set="2020"), TechnicalVotes()),
+                (RatingMeans(rule_set="2020"), RatingVotes()),
                 r"technical_rating\(2020\) and technical_votes\(2024\) follow two sets of rules; ",
             ),
         ],
@@ -228,7 +228,7 @@ class TestStaleness:
                 r"holds history, median_value\(5\), and not median_value\(6\); `.*\"median_value\(6\)\"",
             ),
             (
-                TechnicalRating(rule_set="2020"),
+                RatingMeans(rule_set="2020"),
                 r"and not technical_rating\(2020\); `.* --with \"technical_rating\(2020\)\" --rebuild`",
             ),
         ],
