@@ -118,7 +118,9 @@ def show(
     matrix = api.read_matrix(folder)
     known = matrix.features.symbols
     if symbol not in known:
-        raise api.ConfigError(f"{matrix.path}: unknown symbol {symbol!r}; {did_you_mean(symbol, known)}")
+        hint = did_you_mean(symbol, known)
+        near = hint if hint.startswith("did") else f"none of its {len(known):,} is near it"
+        raise api.ConfigError(f"{matrix.path}: unknown symbol {symbol!r}; {near}")
     bar = _bar(matrix, at)
     values = dict(zip(matrix.features.names, matrix.features.at(bar)[known.index(symbol)].tolist(), strict=True))
     if json:
@@ -239,14 +241,9 @@ def _tell(built: BuiltMatrix, lacking: tuple[str, ...]) -> None:
 
     matrix = built.matrix
     bars, assets, _ = matrix.features.values.shape
-    added = counted(built.added, "bar")
-    done = (
-        f"{added} added"
-        if 0 < built.added < bars
-        else f"{added} written"
-        if built.added
-        else "nothing is new; left as it is"
-    )
+    done = f"{counted(built.added, 'bar')} {'written' if built.added == bars else 'added'}"
+    if not built.added:
+        done = "nothing is new; left as it is"
     typer.echo(f"{matrix.path}: {done}; {counted(assets, 'symbol')}, {_time(matrix, 0)} to {_time(matrix, -1)}")
     holds = ", ".join(each.name for each in matrix.recipes)
     columns = counted(len(matrix.features.names), "column")

@@ -166,6 +166,7 @@ def test_what_a_reader_would_have_seen(call: Call) -> None:
     ("arguments", "message"),
     [
         (("show", "AAAA"), "unknown symbol 'AAAA'; did you mean 'AAA'?"),
+        (("show", "xyz"), "unknown symbol 'xyz'; none of its 3 is near it"),
         (("show", "AAA", "--at", "soon"), "--at 'soon' is no time; write it as 2008-10-10 or 2008-10-10T15:30:00"),
         (("show", "AAA", "--at", "1999-01-01"), "--at 1999-01-01 is before the first bar, 2020-01-01"),
         (("show", "AAA", "--from", "nowhere"), "`regimefolio features build SOURCE --into nowhere` makes it"),

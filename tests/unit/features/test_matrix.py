@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -22,6 +23,7 @@ from regimefolio.features import (
     MedianValue,
     RatingMeans,
     RatingVotes,
+    RuleSet,
     build_matrix,
     features_of,
     matrix,
@@ -238,6 +240,14 @@ class TestStaleness:
             read_matrix(built(tmp_path)).known(PANEL, [asked])
         with pytest.raises(StaleError, match=message):
             build_matrix(PANEL, [*PARTS, asked], tmp_path)
+
+    @pytest.mark.parametrize(("held", "asked"), [("2020", "2024"), ("2024", "2020")])
+    def test_the_command_takes_one_set_of_rules(self, tmp_path: Path, held: RuleSet, asked: RuleSet) -> None:
+        built(tmp_path, PANEL.until(60), (RatingMeans(rule_set=held), RatingVotes(rule_set=held)))
+        means = ' --with "technical_rating(2020)"' if asked == "2020" else ""  # the others are always there
+        command = f'--into {tmp_path}{means} --with "technical_votes({asked})" --rebuild` builds it with that'
+        with pytest.raises(StaleError, match=f"{re.escape(command)}$"):
+            read_matrix(tmp_path).known(PANEL.until(60), [RatingMeans(rule_set=asked)])
 
     def test_a_feature_that_would_be_dropped_is_named(self, tmp_path: Path) -> None:
         with pytest.raises(StaleError, match=r"holds median_value\(5\) too; `regimefolio features build"):
