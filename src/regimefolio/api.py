@@ -24,9 +24,8 @@ from regimefolio.backtest import (
     shipped_profiles,
 )
 from regimefolio.core.component import Component, registered
-from regimefolio.core.documents import load_system as load_plugins
-from regimefolio.core.documents import read_document
-from regimefolio.core.errors import ConfigError, RegimefolioError, WorkspaceError
+from regimefolio.core.documents import load_system, read_document
+from regimefolio.core.errors import ConfigError, RegimefolioError
 from regimefolio.core.files import path_of
 from regimefolio.core.progress import Progress
 from regimefolio.core.types import (
@@ -65,8 +64,9 @@ from regimefolio.features import (
     FeatureMatrix,
     History,
     MedianValue,
+    RatingMeans,
     Ratings,
-    TechnicalVotes,
+    RatingVotes,
     adx,
     awesome,
     build_matrix,
@@ -145,9 +145,10 @@ from regimefolio.strategies import (
     normalise_tanh,
     normalise_zscore,
 )
-from regimefolio.workflow import PHASES, Coordinator, PhaseStep, WorkflowSpec, Workspace, interchange
+from regimefolio.workflow import PHASES, Coordinator, PhaseStep, WorkflowSpec, Workspace
 from regimefolio.workflow.interchange import Imported, SavedSignals
 from regimefolio.workflow.reading import demo_file, read_backtest, read_data, read_workflow
+from regimefolio.workflow.saved import export_signals, import_signals, read_signals, workspace_of
 
 __all__ = [
     "ChosenAsset",
@@ -207,6 +208,8 @@ __all__ = [
     "Progress",
     "Proportional",
     "RatingsComparison",
+    "RatingMeans",
+    "RatingVotes",
     "Ratings",
     "RegimeDetector",
     "RegimePath",
@@ -231,7 +234,6 @@ __all__ = [
     "StrategySignal",
     "StrategyRow",
     "TechnicalRating",
-    "TechnicalVotes",
     "Trend",
     "Trial",
     "VolatilityTarget",
@@ -334,10 +336,29 @@ def kernel_cache() -> Path | None:
     return None if folder is None else Path(folder)
 
 
-def kernels_are_compiled() -> bool:
-    """Whether an earlier process compiled the kernels and kept them; the first one on a machine must compile them."""
+def kernels_are_compiled(entry: str = "replay.replay") -> bool:
+    """Whether an earlier process compiled the kernels and kept them; the first one on a machine must compile them.
+
+    Parameters
+    ----------
+    entry : str
+        Module and function of the kernel that is called: that of a backtest, if not said.
+    """
     folder = kernel_cache()
-    return folder is not None and any(folder.glob("replay.replay-*.nbi"))
+    return folder is not None and any(folder.glob(f"{entry}-*.nbi"))
+
+
+def load_plugins() -> None:
+    """Import what installed packages offer, and what `config/system_config.yaml` of the working folder names.
+
+    Reading a configuration file does it too, besides the file's own `plugins:`.
+
+    Raises
+    ------
+    ConfigError
+        One of them cannot be imported.
+    """
+    load_system()
 
 
 def check_file(path: str | Path, calendar: str | None = None) -> CheckReport:
@@ -404,57 +425,6 @@ def check_data(spec: DataSpec) -> CheckReport:
         It is no table of bars at all, or a file beside it cannot be used.
     """
     return market.check_data(spec)
-
-
-def workspace_of(folder: str | Path) -> Workspace:
-    """The files of a workflow, from its folder, `<output_dir>/<name>`.
-
-    Raises
-    ------
-    WorkspaceError
-        It is not the folder of a workflow.
-    """
-    root = path_of(folder)
-    if not (root / "metadata" / "workflow.json").is_file():
-        raise WorkspaceError(
-            f"{root}: is not the folder of a workflow; name one that `regimefolio run` made, such as results/demo"
-        )
-    return Workspace(root)
-
-
-def read_signals(folder: str | Path, trial: int) -> SavedSignals:
-    """The saved signals of a trial, from the workflow's folder.
-
-    Raises
-    ------
-    WorkspaceError, ConfigError, CorruptError
-        It is not the folder of a workflow, there is no such trial, or a file is not what was written.
-    """
-    return interchange.read_signals(workspace_of(folder), trial)
-
-
-def export_signals(folder: str | Path, trial: int, file: str | Path, overwrite: bool = False) -> SavedSignals:
-    """Write a trial's signals, one row a bar and symbol, to a .csv or .jsonl file.
-
-    Raises
-    ------
-    WorkspaceError, ConfigError, CorruptError
-        As `read_signals`; or the file is of another kind, is there already, or cannot be written.
-    """
-    return interchange.export_signals(workspace_of(folder), trial, path_of(file), overwrite)
-
-
-def import_signals(folder: str | Path, trial: int, file: str | Path) -> Imported:
-    """Put the signals of a .csv or .jsonl file in the place of a trial's own; the next run sees the edit and uses it.
-
-    Raises
-    ------
-    DataError
-        A row is wrong, or one is missing: with the lines.
-    WorkspaceError, ConfigError, CorruptError
-        As `read_signals`; or another process works in the folder.
-    """
-    return interchange.import_signals(workspace_of(folder), trial, path_of(file))
 
 
 def read_record(folder: str | Path) -> Record:

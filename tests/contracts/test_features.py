@@ -12,23 +12,23 @@ import pytest
 
 from regimefolio.core.component import registered
 from regimefolio.core.types import Float, Panel
-from regimefolio.features import Feature, History, MedianValue, TechnicalRating, TechnicalVotes, features_of
+from regimefolio.features import Feature, History, MedianValue, RatingMeans, RatingVotes, features_of
 from regimefolio.features.base import Columns
 from regimefolio.testing import FeatureContract, synthetic_market
 from tests.contracts.biting import failures
 
 
 class TestRating(FeatureContract):
-    feature: ClassVar[Feature] = TechnicalRating()
+    feature: ClassVar[Feature] = RatingMeans()
     bounds: ClassVar[tuple[float, float]] = (-1.0, 1.0)
 
 
 class TestRatingOf2020(TestRating):
-    feature: ClassVar[Feature] = TechnicalRating(rule_set="2020")
+    feature: ClassVar[Feature] = RatingMeans(rule_set="2020")
 
 
 class TestVotes(FeatureContract):
-    feature: ClassVar[Feature] = TechnicalVotes()
+    feature: ClassVar[Feature] = RatingVotes()
     bounds: ClassVar[tuple[float, float]] = (-1.0, 1.0)
 
 

@@ -13,7 +13,7 @@ from regimefolio.cli.door import Debug, Json, Quiet, door
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from regimefolio.api import BuiltMatrix, Dataset, Feature, FeatureMatrix
+    from regimefolio.api import BuiltMatrix, Dataset, DataSpec, Feature, FeatureMatrix
     from regimefolio.core.types import Json as Value
 
 CONFIGURATIONS = (".yaml", ".yml")
@@ -26,9 +26,9 @@ VOTE = "Vote."
 
 BUILD = """\b
 regimefolio features build sample:us5
-regimefolio features build my_backtest.yaml --with history --with "median_value(63)"
-regimefolio features build file:prices.csv --symbols portfolio_candidates.json --into ratings
-regimefolio features build sample:us5 --with "technical_rating(2020)" --with "technical_votes(2020)"
+regimefolio features build my.yaml --with history --with "median_value(63)"
+regimefolio features build file:prices.csv --symbols candidates.json
+regimefolio features build sample:us5 --with "technical_rating(2020)"
 
 Writes features_matrix.parquet and returns_matrix.parquet. Built again with more bars, it adds those behind the ones
 that are there, which do not change; a matrix of other prices, features or code is refused unless you say --rebuild.
@@ -85,10 +85,11 @@ def build(
 
     screen = console(stderr=json)
     with display(screen, quiet) as progress:
-        data = _loaded(source, symbols)
-        tell_data(data, progress.say)
-        tell_compiling(progress.say)
+        spec = _spec(source)
         parts = _parts(besides or [])
+        data = _loaded(spec, symbols)
+        tell_data(data, progress.say)
+        tell_compiling(progress.say, "ratings.rate")
         origin = source if symbols is None else f"{source} --symbols {symbols}"
         built = api.build_matrix(data.panel, parts, into, rebuild, progress, origin)
     lacking = api.technical_ratings(data.panel.until(1)).unavailable
@@ -117,7 +118,9 @@ def show(
     matrix = api.read_matrix(folder)
     known = matrix.features.symbols
     if symbol not in known:
-        raise api.ConfigError(f"{matrix.path}: unknown symbol {symbol!r}; {did_you_mean(symbol, known)}")
+        hint = did_you_mean(symbol, known)
+        near = hint if hint.startswith("did") else f"none of its {len(known):,} is near it"
+        raise api.ConfigError(f"{matrix.path}: unknown symbol {symbol!r}; {near}")
     bar = _bar(matrix, at)
     values = dict(zip(matrix.features.names, matrix.features.at(bar)[known.index(symbol)].tolist(), strict=True))
     if json:
@@ -147,15 +150,20 @@ def export(
     typer.echo(f"{file}: {rows}, {counted(columns, 'feature')}{rated}")
 
 
-def _loaded(source: str, symbols: str | None) -> Dataset:
-    """The prices that a text or a configuration names, of some symbols alone where they are listed."""
+def _spec(source: str) -> DataSpec:
+    """The prices that a text or a configuration names; parts of one's own are known from here on."""
     from regimefolio import api
 
     if source.endswith(CONFIGURATIONS):
-        spec = api.read_data(source)
-    else:
-        api.load_plugins()
-        spec = api.DataSpec(source=api.source_of(source))
+        return api.read_data(source)
+    api.load_plugins()
+    return api.DataSpec(source=api.source_of(source))
+
+
+def _loaded(spec: DataSpec, symbols: str | None) -> Dataset:
+    """The prices, of some symbols alone where they are listed."""
+    from regimefolio import api
+
     if symbols is None:
         return api.load_data(spec)
     if symbols.endswith(".json"):
@@ -167,11 +175,10 @@ def _loaded(source: str, symbols: str | None) -> Dataset:
 def _parts(besides: list[str]) -> list[Feature]:
     """The features that are asked for, and the rating before them unless it is among them."""
     from regimefolio import api
-    from regimefolio.features import TechnicalRating
 
     parts = list({part.name: part for part in map(api.Feature.of, besides)}.values())
-    rated = any(isinstance(part, TechnicalRating) for part in parts)
-    return parts if rated else [TechnicalRating(), *parts]
+    rated = any(isinstance(part, api.RatingMeans) for part in parts)
+    return parts if rated else [api.RatingMeans(), *parts]
 
 
 def summary(matrix: FeatureMatrix) -> dict[str, Value]:
@@ -234,16 +241,13 @@ def _tell(built: BuiltMatrix, lacking: tuple[str, ...]) -> None:
 
     matrix = built.matrix
     bars, assets, _ = matrix.features.values.shape
-    added = counted(built.added, "bar")
-    done = (
-        f"{added} added"
-        if 0 < built.added < bars
-        else f"{added} written"
-        if built.added
-        else "nothing is new; left as it is"
-    )
+    done = f"{counted(built.added, 'bar')} {'written' if built.added == bars else 'added'}"
+    if not built.added:
+        done = "nothing is new; left as it is"
     typer.echo(f"{matrix.path}: {done}; {counted(assets, 'symbol')}, {_time(matrix, 0)} to {_time(matrix, -1)}")
-    typer.echo(f"technical rating by the rules of {matrix.rule_set}; columns: {', '.join(matrix.features.names)}")
+    holds = ", ".join(each.name for each in matrix.recipes)
+    columns = counted(len(matrix.features.names), "column")
+    typer.echo(f"technical rating by the rules of {matrix.rule_set}; {columns}, of {holds}")
     if lacking:
         typer.echo(f"without a vote, since these prices lack what they need: {', '.join(lacking)}")
     typer.echo(f"{built.returns}: the returns of the same bars")

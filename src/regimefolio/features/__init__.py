@@ -33,7 +33,7 @@ from regimefolio.features.indicators import (
     wma,
 )
 from regimefolio.features.matrix import FeatureMatrix, read_matrix
-from regimefolio.features.parts import MEANS, VOTES, History, MedianValue, TechnicalRating, TechnicalVotes, parts_giving
+from regimefolio.features.parts import MEANS, VOTES, History, MedianValue, RatingMeans, RatingVotes, parts_giving
 from regimefolio.features.ratings import (
     AVERAGES,
     INDICATORS,
@@ -51,8 +51,8 @@ __all__ = [
     "FeatureLoader",
     "features_of",
     "known_at",
-    "TechnicalRating",
-    "TechnicalVotes",
+    "RatingMeans",
+    "RatingVotes",
     "History",
     "MedianValue",
     "MEANS",

@@ -24,7 +24,7 @@ from regimefolio.features.matrix import (
     price_fingerprints,
     read_matrix,
 )
-from regimefolio.features.parts import TechnicalRating, TechnicalVotes
+from regimefolio.features.parts import RatingMeans, RatingVotes
 
 RETURNS = "returns_matrix.parquet"
 
@@ -108,8 +108,8 @@ def build_matrix(
 def _must_be_one_matrix(parts: Sequence[Feature]) -> None:
     """Refuse no feature at all, and ratings by several sets of rules: a matrix names one."""
     if not parts:
-        raise ConfigError("a features matrix has at least one feature; name one, such as TechnicalRating()")
-    rated = {part.rule_set: part.name for part in parts if isinstance(part, TechnicalRating | TechnicalVotes)}
+        raise ConfigError("a features matrix has at least one feature; name one, such as RatingMeans()")
+    rated = {part.rule_set: part.name for part in parts if isinstance(part, RatingMeans | RatingVotes)}
     if len(rated) > 1:
         raise ConfigError(f"{' and '.join(rated.values())} follow two sets of rules; a matrix takes one of them")
 

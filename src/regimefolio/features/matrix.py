@@ -26,7 +26,7 @@ from regimefolio.core.errors import CorruptError, DataError, StaleError, Workspa
 from regimefolio.core.files import json_text, jsonable
 from regimefolio.core.types import Features, Json, Panel
 from regimefolio.features.base import Feature
-from regimefolio.features.parts import TechnicalRating
+from regimefolio.features.parts import RatingMeans, RatingVotes
 
 if TYPE_CHECKING:
     import polars as pl
@@ -179,10 +179,18 @@ class FeatureMatrix:
         return made
 
     def command(self, source: str, rebuild: bool = False, besides: Sequence[Feature] = ()) -> str:
-        """What a person types to build this matrix, with other features besides, from the prices it belongs to."""
-        names = dict.fromkeys([*(each.name for each in self.recipes), *(part.name for part in besides)])
+        """What a person types to build this matrix, with other features besides, from the prices it belongs to.
+
+        Ratings follow the rules of those besides, if any does.
+        """
+        rule_set = next((part.rule_set for part in besides if isinstance(part, RatingMeans | RatingVotes)), None)
+        held = [
+            f"{each.spec['kind']}({rule_set})" if rule_set and "rule_set" in each.spec else each.name
+            for each in self.recipes
+        ]
+        names = dict.fromkeys([*held, *(part.name for part in besides)])
         words = ["regimefolio features build", source, f"--into {self.path.parent}"]
-        words += [f'--with "{name}"' for name in names if name != TechnicalRating().name]
+        words += [f'--with "{name}"' for name in names if name != RatingMeans().name]
         return " ".join([*words, *(["--rebuild"] if rebuild else [])])
 
 

@@ -26,7 +26,7 @@ AnyRuleSet = Annotated[RuleSet, BeforeValidator(lambda value: str(value) if isin
 """A field that takes a rule set, with quotes or without."""
 
 
-class TechnicalRating(Feature, kind="technical_rating"):
+class RatingMeans(Feature, kind="technical_rating"):
     """The technical rating: the means of the votes of 15 averages, of 11 oscillators, and of both."""
 
     rule_set: AnyRuleSet = Field("2024", description="which of two dated sets of rules the votes follow")
@@ -36,7 +36,7 @@ class TechnicalRating(Feature, kind="technical_rating"):
         return dict(zip(MEANS, (ratings.recommend_all, ratings.recommend_ma, ratings.recommend_other), strict=True))
 
 
-class TechnicalVotes(Feature, kind="technical_votes"):
+class RatingVotes(Feature, kind="technical_votes"):
     """Each of the 26 votes of the technical rating: 1 buy, 0 neutral, -1 sell."""
 
     rule_set: AnyRuleSet = Field("2024", description="which of two dated sets of rules the votes follow")
@@ -84,9 +84,9 @@ def parts_giving(names: Iterable[str], rule_set: RuleSet = "2024") -> tuple[Feat
     found: dict[str, Feature] = {}
     for name in names:
         if name in MEANS:
-            part: Feature = TechnicalRating(rule_set=rule_set)
+            part: Feature = RatingMeans(rule_set=rule_set)
         elif name in VOTES:
-            part = TechnicalVotes(rule_set=rule_set)
+            part = RatingVotes(rule_set=rule_set)
         elif name.startswith(("Recommend.", "Vote.")):
             raise ConfigError(f"unknown feature {name!r}; {did_you_mean(name, (*MEANS, *VOTES))}")
         else:

@@ -18,7 +18,7 @@ from regimefolio.core.component import Model, did_you_mean, fingerprint, placed_
 from regimefolio.core.errors import ConfigError, RegimefolioError
 from regimefolio.core.files import path_of
 from regimefolio.core.types import Bool, Features, Float32, Int, Panel, read_only
-from regimefolio.features import Feature, TechnicalRating, features_of, parts_giving, read_matrix
+from regimefolio.features import Feature, RatingMeans, features_of, parts_giving, read_matrix
 from regimefolio.features.parts import MEANS, VOTES
 from regimefolio.kernels.ranking import Keeping, kept_rows
 from regimefolio.market import Market
@@ -79,7 +79,7 @@ class Selection(Model):
     and what has no bar is left as it is.
     """
 
-    ratings: TechnicalRating = Field(TechnicalRating(), description="the rule set of the ratings")
+    ratings: RatingMeans = Field(RatingMeans(), description="the rule set of the ratings")
     features: Path | None = Field(
         None, description="folder of a features matrix in which they are looked up; computed in memory, if not said"
     )

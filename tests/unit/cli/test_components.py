@@ -97,6 +97,13 @@ def test_every_family_and_part_is_listed(call: Call) -> None:
     assert max(map(len, out.splitlines())) <= 80
 
 
+def test_a_kind_of_two_families_is_shown_with_them(call: Call) -> None:
+    out = call("components", "technical_rating").out
+    heads = [line.partition(":")[0] for line in out.splitlines() if "technical_rating:" in line]
+    assert heads == ["feature technical_rating", "strategy technical_rating"]
+    assert call("components", "feature", "technical_rating").out.startswith("technical_rating: ")
+
+
 def test_every_shipped_part_is_explained() -> None:
     """Nobody can choose a part, or a value, that is not described."""
     shipped = [

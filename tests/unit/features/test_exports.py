@@ -15,7 +15,7 @@ from regimefolio.features import (
     FeatureMatrix,
     History,
     MedianValue,
-    TechnicalRating,
+    RatingMeans,
     build_matrix,
     export_matrix,
     own_returns,
@@ -66,7 +66,7 @@ def test_parquet_holds_the_same_numbers_as_the_matrix(tmp_path: Path, wide: bool
 
 
 def test_the_rule_set_is_named_in_every_file(tmp_path: Path) -> None:
-    matrix = build_matrix(PANEL, [TechnicalRating(rule_set="2020")], tmp_path).matrix
+    matrix = build_matrix(PANEL, [RatingMeans(rule_set="2020")], tmp_path).matrix
     for name, wide in (("long", False), ("wide", True)):
         export_matrix(matrix, tmp_path / f"{name}.csv", wide)
         assert pl.read_csv(tmp_path / f"{name}.csv")["rule_set"].unique().to_list() == [2020]

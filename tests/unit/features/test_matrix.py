@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -20,8 +21,9 @@ from regimefolio.features import (
     Feature,
     History,
     MedianValue,
-    TechnicalRating,
-    TechnicalVotes,
+    RatingMeans,
+    RatingVotes,
+    RuleSet,
     build_matrix,
     features_of,
     matrix,
@@ -78,7 +80,7 @@ class TestWhatIsWritten:
 
     def test_the_rule_set_stands_in_the_file(self, tmp_path: Path) -> None:
         panel = PANEL.until(60)
-        build_matrix(panel, [History(), TechnicalRating(rule_set="2020")], tmp_path)
+        build_matrix(panel, [History(), RatingMeans(rule_set="2020")], tmp_path)
         assert read_matrix(tmp_path).rule_set == "2020"
         assert '"rule_set": "2020"' in pl.read_parquet_metadata(tmp_path / MATRIX)["regimefolio"]
         assert read_matrix(built(tmp_path / "bare")).rule_set is None
@@ -94,7 +96,7 @@ class TestWhatIsWritten:
         [
             ((), "a features matrix has at least one feature"),
             (
-                (TechnicalRating(rule_set="2020"), TechnicalVotes()),
+                (RatingMeans(rule_set="2020"), RatingVotes()),
                 r"technical_rating\(2020\) and technical_votes\(2024\) follow two sets of rules; ",
             ),
         ],
@@ -228,7 +230,7 @@ class TestStaleness:
                 r"holds history, median_value\(5\), and not median_value\(6\); `.*\"median_value\(6\)\"",
             ),
             (
-                TechnicalRating(rule_set="2020"),
+                RatingMeans(rule_set="2020"),
                 r"and not technical_rating\(2020\); `.* --with \"technical_rating\(2020\)\" --rebuild`",
             ),
         ],
@@ -238,6 +240,14 @@ class TestStaleness:
             read_matrix(built(tmp_path)).known(PANEL, [asked])
         with pytest.raises(StaleError, match=message):
             build_matrix(PANEL, [*PARTS, asked], tmp_path)
+
+    @pytest.mark.parametrize(("held", "asked"), [("2020", "2024"), ("2024", "2020")])
+    def test_the_command_takes_one_set_of_rules(self, tmp_path: Path, held: RuleSet, asked: RuleSet) -> None:
+        built(tmp_path, PANEL.until(60), (RatingMeans(rule_set=held), RatingVotes(rule_set=held)))
+        means = ' --with "technical_rating(2020)"' if asked == "2020" else ""  # the others are always there
+        command = f'--into {tmp_path}{means} --with "technical_votes({asked})" --rebuild` builds it with that'
+        with pytest.raises(StaleError, match=f"{re.escape(command)}$"):
+            read_matrix(tmp_path).known(PANEL.until(60), [RatingMeans(rule_set=asked)])
 
     def test_a_feature_that_would_be_dropped_is_named(self, tmp_path: Path) -> None:
         with pytest.raises(StaleError, match=r"holds median_value\(5\) too; `regimefolio features build"):

@@ -15,8 +15,8 @@ from regimefolio.features import (
     Feature,
     History,
     MedianValue,
-    TechnicalRating,
-    TechnicalVotes,
+    RatingMeans,
+    RatingVotes,
     parts_giving,
     technical_ratings,
 )
@@ -52,9 +52,9 @@ def test_median_value_needs_volumes() -> None:
 @pytest.mark.parametrize("rule_set", ["2020", "2024"])
 def test_ratings_and_votes_are_those_of_technical_ratings(rule_set: str) -> None:
     panel = synthetic_market(90).panel
-    rating = TechnicalRating.model_validate({"rule_set": rule_set})
+    rating = RatingMeans.model_validate({"rule_set": rule_set})
     ratings = technical_ratings(panel, rating.rule_set)
-    means, votes = rating.columns(panel), TechnicalVotes(rule_set=rating.rule_set).columns(panel)
+    means, votes = rating.columns(panel), RatingVotes(rule_set=rating.rule_set).columns(panel)
     assert list(means) == ["Recommend.All", "Recommend.MA", "Recommend.Other"]
     assert np.array_equal(means["Recommend.All"], ratings.recommend_all, equal_nan=True)
     assert np.array_equal(means["Recommend.MA"], ratings.recommend_ma, equal_nan=True)
@@ -67,8 +67,8 @@ def test_ratings_and_votes_are_those_of_technical_ratings(rule_set: str) -> None
 
 
 def test_a_rule_set_may_be_written_without_quotes() -> None:
-    assert Feature.of({"kind": "technical_rating", "rule_set": 2020}) == TechnicalRating(rule_set="2020")
-    assert Feature.of("technical_rating(2020)") == TechnicalRating(rule_set="2020")
+    assert Feature.of({"kind": "technical_rating", "rule_set": 2020}) == RatingMeans(rule_set="2020")
+    assert Feature.of("technical_rating(2020)") == RatingMeans(rule_set="2020")
     with pytest.raises(ValidationError):
         Feature.of({"kind": "technical_rating", "rule_set": 2021})
 
@@ -77,9 +77,9 @@ def test_columns_lead_to_the_features_that_give_them() -> None:
     names = ["median_value(20)", "Recommend.MA", "history", "Recommend.All", "Vote.rsi", "median_value(20)"]
     assert parts_giving(names, "2020") == (
         MedianValue(window=20),
-        TechnicalRating(rule_set="2020"),
+        RatingMeans(rule_set="2020"),
         History(),
-        TechnicalVotes(rule_set="2020"),
+        RatingVotes(rule_set="2020"),
     )
 
 

@@ -11,8 +11,8 @@ from regimefolio.core.types import Panel
 from regimefolio.features import (
     Feature,
     History,
-    TechnicalRating,
-    TechnicalVotes,
+    RatingMeans,
+    RatingVotes,
     build_matrix,
     features_of,
     read_matrix,
@@ -21,8 +21,8 @@ from regimefolio.features.building import RETURNS
 from regimefolio.features.matrix import MATRIX
 from regimefolio.market import DataSpec, load_data
 
-ALL: tuple[Feature, ...] = (TechnicalRating(), TechnicalVotes(), History())
-RATED = (TechnicalRating(), History())
+ALL: tuple[Feature, ...] = (RatingMeans(), RatingVotes(), History())
+RATED = (RatingMeans(), History())
 
 
 def grown(panel: Panel, parts: tuple[Feature, ...], cuts: list[int], folder: Path) -> None:
