@@ -120,7 +120,8 @@ def _show(screen: Console, spec: RerankSpec, comparison: RatingsComparison) -> N
     _show_selection(screen, spec, comparison)
     rows = [_row(name, label, comparison) for name, label in ROWS.items()]
     notes = [
-        f"ratings of rule set {spec.ratings.rule_set}; the same universe, allocator, dates and costs",
+        "the same universe, allocator, dates and costs"
+        + (f"; ratings of rule set {spec.ratings.rule_set}" if spec.selection.follows_rules else ""),
         "minus: of Sharpe ratios, with the 95% interval of a paired stationary bootstrap",
         "today's: at every bar, the mistake of ranking the past by what nobody could know then",
         *rate_notes(spec.backtest(), comparison.runs["historical"].risk_free),

@@ -17,7 +17,7 @@ from regimefolio.core.files import path_of
 from regimefolio.core.progress import Progress
 from regimefolio.core.types import Bool, Features, Float, Times, read_only
 from regimefolio.evaluation.overfitting import SharpeDifference, paired_sharpe_difference
-from regimefolio.features.parts import MEANS, VOTES
+from regimefolio.features import History, MedianValue
 from regimefolio.kernels.metrics import part_of
 from regimefolio.market import Dataset, Market, decision_bars, narrowed
 from regimefolio.portfolio import Selection, SignalStack
@@ -61,9 +61,10 @@ def compare_ratings(
 ) -> RatingsComparison:
     """Run a backtest whose portfolio selects with the ratings of the time, with none, and with today's.
 
-    Without ratings every asset may be held that passes the other filters; allocators see the alpha 1. With today's the
-    rating of the last bar stands at every bar, as if somebody screened the market now and asked how it would have done:
-    an asset that has no rating any more is never chosen.
+    A rating is any feature but `history` and `median_value`. Without ratings every asset may be held that passes the
+    other filters; allocators see the alpha 1. With today's the rating of the last bar stands at every bar, as if
+    somebody screened the market now and asked how it would have done: an asset that has no rating any more is never
+    chosen.
 
     Parameters
     ----------
@@ -149,15 +150,17 @@ def _runner_among(kept: Bool, spec: BacktestSpec, market: Market) -> BacktestRun
     return BacktestRunner(among, portfolio, spec.execution, spec.initial_capital, spec.risk_free, spec.risk)
 
 
-def _rated_by(selection: Selection) -> set[str]:
-    """The features that are ratings: those that rank, and the technical ones."""
-    return {*selection.ranking, *MEANS, *VOTES}
+UNIVERSE = (History.kind, MedianValue.kind)
+"""Features that say who is listed for long enough, and liquid enough; all others are ratings."""
+
+
+def _rates(feature: str) -> bool:
+    return feature.partition("(")[0] not in UNIVERSE
 
 
 def _without_ratings(selection: Selection, market: Market, decide: Bool) -> Bool:
     """Who may be held if nobody looks at ratings: whoever passes the other filters."""
-    rated = _rated_by(selection)
-    rest = tuple(each for each in selection.filter if each.feature not in rated)
+    rest = tuple(each for each in selection.filter if not _rates(each.feature))
     return selection.model_copy(
         update={"filter": rest, "top_n": None, "keep_until_rank": None, "max_per_sector": None}
     ).kept_on(market, decide)
@@ -168,10 +171,10 @@ def _by_todays_ratings(selection: Selection, market: Market, decide: Bool) -> Bo
 
     It sees the future. Nothing but the comparison that shows what it does may call it.
     """
-    known, rated = selection.known_on(market), _rated_by(selection)
+    known = selection.known_on(market)
     values = known.values.copy()
     for k, name in enumerate(known.names):
-        if name in rated:
+        if _rates(name):
             values[:, :, k] = values[-1, :, k]
     return selection.kept(market.panel, Features(known.timestamps, known.symbols, known.names, values), decide)
 

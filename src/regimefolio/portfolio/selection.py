@@ -161,11 +161,19 @@ class Selection(Model):
 
         def find() -> Float32:
             parts = parts_giving(needs, self.ratings.rule_set)
-            found = features_of(panel, parts) if self.features is None else self._looked_up(panel, parts)
+            found = self._computed(panel, parts) if self.features is None else self._looked_up(panel, parts)
             return np.stack([found.column(name) for name in needs], axis=2)
 
         key = ("features", needs, self.ratings.rule_set, self.features)
         return Features(panel.timestamps, panel.symbols, needs, market.memo(key, find))
+
+    def _computed(self, panel: Panel, parts: Sequence[Feature]) -> Features:
+        try:
+            return features_of(panel, parts)
+        except RegimefolioError as error:
+            named = (place for place, name in self._asked if name in str(error))
+            error.place = (*PLACE, *next(named, ()))
+            raise
 
     def _looked_up(self, panel: Panel, parts: Sequence[Feature]) -> Features:
         assert self.features is not None
@@ -180,10 +188,15 @@ class Selection(Model):
         size = f"{', '.join(self.needs)} of {panel.n_assets:,} symbols at {panel.n_bars:,} bars"
         if not self.needs:
             return "No features are needed."
-        rules = f"Ratings follow the rule set {self.ratings.rule_set}."
+        rules = f" Ratings follow the rule set {self.ratings.rule_set}." if self.follows_rules else ""
         if self.features is not None:
-            return f"Looked up in {self.features}: {size}. {rules}"
-        return f"Computed in memory: {size}. {rules} `regimefolio features build` keeps them."
+            return f"Looked up in {self.features}: {size}.{rules}"
+        return f"Computed in memory: {size}.{rules} `regimefolio features build` keeps them."
+
+    @property
+    def follows_rules(self) -> bool:
+        """Whether a technical rating is among what it needs to know."""
+        return not {*MEANS, *VOTES}.isdisjoint(self.needs)
 
     def kept_on(self, market: Market, decide: Bool) -> Bool:
         """As `kept`, of a market: computed once, and shared."""

@@ -67,7 +67,7 @@ def write_ratings_report(
         facts={
             "Data": dataset.fingerprint,
             "Profile": fingerprint(spec.plain()),
-            "Rule set": spec.ratings.rule_set,
+            **({"Rule set": spec.ratings.rule_set} if spec.selection.follows_rules else {}),
         },
     )
     write_page(path, text)

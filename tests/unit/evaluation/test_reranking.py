@@ -78,6 +78,12 @@ def test_todays_ratings_stand_at_every_bar(market: Market) -> None:
     assert not kept[:, gone].any()
 
 
+def test_every_feature_but_those_of_the_universe_is_a_rating() -> None:
+    rates = {name: reranking._rates(name) for name in ("Recommend.All", "Vote.rsi", "strength(20)", "mine")}
+    assert all(rates.values())
+    assert not any(reranking._rates(name) for name in ("history", "median_value(63)"))
+
+
 def test_other_filters_stay_as_they_were(market: Market) -> None:
     selection = Selection.model_validate(SELECTION)
     young = ~(selection.known_on(market).column("history") >= 80)

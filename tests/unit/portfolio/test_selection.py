@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import ArrayLike
 from pydantic import ValidationError
 
-from regimefolio.core.errors import ConfigError
+from regimefolio.core.errors import ConfigError, DataError
 from regimefolio.core.types import Bool, Features
 from regimefolio.features import features_of, parts_giving
 from regimefolio.market.view import Market
@@ -284,3 +284,20 @@ def test_features_of_a_market_are_computed_once_and_are_those_of_their_parts() -
     assert made.kept_on(market, decide).tobytes() == made.kept(market.panel, direct, decide).tobytes()
     assert made.kept_on(market, decide)[99:].sum() == 21
     assert not made.kept_on(market, decide)[:99].any()
+
+
+def test_a_feature_that_the_data_cannot_give_is_named_at_its_place() -> None:
+    made = Selection.model_validate({"filter": ["history > 5", "median_value(21) > 1"]})
+    with pytest.raises(DataError, match=r"median_value\(21\) needs volumes") as caught:
+        made.known_on(flat(10, 2))
+    assert caught.value.place == ("portfolio", "selection", "filter", 1)
+
+
+def test_it_says_where_features_come_from() -> None:
+    panel = flat(10, 2).panel
+    assert Selection().about(panel) == "No features are needed."
+    listed = Selection.model_validate({"filter": ["history > 5"]}).about(panel)
+    assert listed.startswith("Computed in memory: history of 2 symbols at 10 bars. `regimefolio features build`")
+    rated = Selection.model_validate({"top_n": 1, "ratings": {"rule_set": 2020}, "features": "kept"}).about(panel)
+    assert rated.startswith(f"Looked up in kept: {ALL}, {MA}, {OTHER} of 2 symbols")
+    assert rated.endswith("Ratings follow the rule set 2020.")
