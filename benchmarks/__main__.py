@@ -8,8 +8,7 @@ import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-NAMES = ("sweep", "replay", "hmm", "capture", "loading", "weights", "rerank")
-PEERS = ("numpy", "numba", "polars", "pandas", "vectorbt", "hmmlearn")
+NAMES = ("sweep", "replay", "hmm", "capture", "loading", "weights", "rerank", "numpy", "numba", "polars", "pandas", "vectorbt", "hmmlearn", "ratings")
 
 
 def processor() -> str:

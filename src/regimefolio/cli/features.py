@@ -94,7 +94,10 @@ def build(
         built = api.build_matrix(data.panel, parts, into, rebuild, progress, origin)
     lacking = api.technical_ratings(data.panel.until(1)).unavailable
     if json:
-        typer.echo(json_text({**summary(built.matrix), "added": built.added, "unavailable": lacking}), nl=False)
+        typer.echo(
+            json_text({**summary(built.matrix), "added": built.added, "listed": built.listed, "unavailable": lacking}),
+            nl=False,
+        )
     else:
         _tell(built, lacking)
 
@@ -242,7 +245,9 @@ def _tell(built: BuiltMatrix, lacking: tuple[str, ...]) -> None:
     matrix = built.matrix
     bars, assets, _ = matrix.features.values.shape
     done = f"{counted(built.added, 'bar')} {'written' if built.added == bars else 'added'}"
-    if not built.added:
+    if built.listed:
+        done += f", {counted(len(built.listed), 'symbol')} new to it"
+    elif not built.added:
         done = "nothing is new; left as it is"
     typer.echo(f"{matrix.path}: {done}; {counted(assets, 'symbol')}, {_time(matrix, 0)} to {_time(matrix, -1)}")
     holds = ", ".join(each.name for each in matrix.recipes)

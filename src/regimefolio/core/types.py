@@ -176,6 +176,15 @@ class Panel:
             cut["delisting_return"] = np.where(known, self.delisting_return, np.nan)  # type: ignore[arg-type]
         return replace(self, **cut)  # type: ignore[arg-type]
 
+    def only(self, assets: Int) -> Panel:
+        """The assets at some places, in that order, on the same clock."""
+        cut: dict[str, Any] = {name: array[:, assets] for name, array in self.by_bar.items() if array.ndim == 2}
+        if self.delisted_at is not None and self.delisting_return is not None:
+            cut |= {"delisted_at": self.delisted_at[assets], "delisting_return": self.delisting_return[assets]}
+        if self.sectors is not None:
+            cut["sectors"] = tuple(self.sectors[n] for n in assets.tolist())
+        return replace(self, symbols=tuple(self.symbols[n] for n in assets.tolist()), **cut)
+
     @property
     def traded_value(self) -> Float | None:
         """Raw close times raw volume, of shape (T, N); None where volumes are not known."""

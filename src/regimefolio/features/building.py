@@ -14,7 +14,7 @@ from regimefolio.core.code import code_of
 from regimefolio.core.errors import ConfigError, LookAheadError, StaleError
 from regimefolio.core.files import lock, remove, write_bytes
 from regimefolio.core.progress import Progress
-from regimefolio.core.types import Features, Float, Panel, last_seen
+from regimefolio.core.types import Features, Float, Int, Panel, last_seen
 from regimefolio.features.base import Feature, features_by_part
 from regimefolio.features.matrix import (
     MATRIX,
@@ -40,11 +40,14 @@ class BuiltMatrix:
         The file with the returns of the same bars.
     added : int
         Bars that the matrix had not had; 0 where nothing was new, and it was left as it was.
+    listed : tuple of str
+        Symbols that it had not had.
     """
 
     matrix: FeatureMatrix
     returns: Path
     added: int
+    listed: tuple[str, ...] = ()
 
 
 def build_matrix(
@@ -58,6 +61,7 @@ def build_matrix(
     """Write `features_matrix.parquet` and `returns_matrix.parquet`, or add the bars that are new to them.
 
     Bars that are there do not change: they are computed with the new ones and must come out the same, to the bit.
+    Symbols may be new too, where they have no bar until the matrix ends.
 
     Parameters
     ----------
@@ -90,19 +94,22 @@ def build_matrix(
         before = None if rebuild or not (folder / MATRIX).is_file() else read_matrix(folder)
         if before is not None:
             parts = _as_before(before, panel, parts, source)
-            if panel.n_bars < len(before.prices) or (panel.n_bars == len(before.prices) and returns.is_file()):
+            same = panel.n_bars == len(before.prices) and panel.symbols == before.features.symbols
+            if panel.n_bars < len(before.prices) or (same and returns.is_file()):
                 return BuiltMatrix(before, returns, 0)
         features, names = features_by_part(panel, parts, progress or Progress())
         if before is not None:
-            _must_not_change(before, features)
-        recipes = tuple(
-            Recipe(part.name, part.spec(), code_of(part), its) for part, its in zip(parts, names, strict=True)
-        )
+            _must_not_change(before, features, before.places_in(panel))
+        made = zip(parts, names, strict=True)
+        recipes = tuple(Recipe(part.name, part.spec(), code_of(part), columns) for part, columns in made)
         prices = price_fingerprints(panel)
         write_bytes(returns, _returns_bytes(panel))
         write_bytes(folder / MATRIX, matrix_bytes(features, recipes, prices))
-        added = panel.n_bars - (0 if before is None else len(before.prices))
-        return BuiltMatrix(FeatureMatrix(folder / MATRIX, features, recipes, prices), returns, added)
+        matrix = FeatureMatrix(folder / MATRIX, features, recipes, prices)
+        if before is None:
+            return BuiltMatrix(matrix, returns, panel.n_bars)
+        listed = tuple(symbol for symbol in panel.symbols if symbol not in before.features.symbols)
+        return BuiltMatrix(matrix, returns, panel.n_bars - len(before.prices), listed)
 
 
 def _must_be_one_matrix(parts: Sequence[Feature]) -> None:
@@ -126,14 +133,14 @@ def _as_before(before: FeatureMatrix, panel: Panel, parts: Sequence[Feature], so
     return [place[each.name] for each in before.recipes]
 
 
-def _must_not_change(before: FeatureMatrix, features: Features) -> None:
+def _must_not_change(before: FeatureMatrix, features: Features, places: Int) -> None:
     """Refuse a feature that says something else of an old bar, now that there are later ones."""
-    old = before.features
-    differs = features.values[: len(old.timestamps)].view(np.uint32) != old.values.view(np.uint32)
+    old, again = before.features, features.values[: len(before.prices), places]
+    differs = again.view(np.uint32) != old.values.view(np.uint32)
     if differs.any():
         bar, asset, column = np.argwhere(differs)[0]
         name = next(each.name for each in before.recipes if old.names[column] in each.columns)
-        was, found = old.values[bar, asset, column], features.values[bar, asset, column]
+        was, found = old.values[bar, asset, column], again[bar, asset, column]
         raise LookAheadError(
             f"{name}: the column {old.names[column]!r} of {old.symbols[asset]} at {time_text(old.timestamps[bar])} was "
             f"{was} and is {found} now that there are later bars: it sees the future, or rolls dice; "

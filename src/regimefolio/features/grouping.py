@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 ROW = 16
-WIDEST = 2 * ROW
+WIDEST = 3 * ROW
 
 
 def side_by_side(assets: int, threads: int = 1) -> list[tuple[int, int]]:

@@ -76,7 +76,13 @@ def sma(close: ArrayLike, window: int) -> Float:
         An input that is not (T,) or (T, N), infinite, or of another shape than the others, here and everywhere.
     """
     _at_least(1, window=window)
-    return _each(lambda x, out: sliding.simple_average(x, window, out), [close], [window - 1])[0]
+    return _each(lambda x, out: _average(x, window, out), [close], [window - 1])[0]
+
+
+def _average(x: Float, window: int, out: Float) -> None:
+    run = np.empty(x.shape)
+    sliding.repeats(x, run)
+    sliding.simple_average(x, run, window, out)
 
 
 def ema(close: ArrayLike, span: int) -> Float:
@@ -215,7 +221,7 @@ def cci(close: ArrayLike, window: int = 20) -> Float:
 
     def compute(x: Float, out: Float) -> None:
         mean = np.empty(x.shape)
-        sliding.simple_average(x, window, mean)
+        _average(x, window, mean)
         oscillators.channel_index(x, mean, window, out)
 
     return _each(compute, [close], [window - 1])[0]

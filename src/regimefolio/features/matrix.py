@@ -24,7 +24,7 @@ from regimefolio.core.code import code_of
 from regimefolio.core.component import fingerprint
 from regimefolio.core.errors import CorruptError, DataError, StaleError, WorkspaceError
 from regimefolio.core.files import json_text, jsonable
-from regimefolio.core.types import Features, Json, Panel
+from regimefolio.core.types import Features, Int, Json, Panel
 from regimefolio.features.base import Feature
 from regimefolio.features.parts import RatingMeans, RatingVotes
 
@@ -115,10 +115,11 @@ class FeatureMatrix:
         """
         columns = [column for part in parts for column in self.recipe_of(part, source).columns]
         self.must_be_of(panel, source)
-        if len(self.prices) < panel.n_bars:
+        if panel.symbols != self.features.symbols or len(self.prices) < panel.n_bars:
             raise StaleError(
-                f"{self.path}: ends at {time_text(self.features.timestamps[-1])}, and the prices go on to "
-                f"{time_text(panel.timestamps[-1])}; `{self.command(source)}` adds the bars behind it"
+                f"{self.path}: ends at {time_text(self.features.timestamps[-1])} with {len(self.features.symbols):,} "
+                f"symbols, and the prices go on to {time_text(panel.timestamps[-1])} with {len(panel.symbols):,}; "
+                f"`{self.command(source)}` adds what is behind it"
             )
         places = [self.features.index(name) for name in columns]
         values = self.features.values[: panel.n_bars]
@@ -129,28 +130,44 @@ class FeatureMatrix:
     def must_be_of(self, panel: Panel, source: str = "SOURCE") -> None:
         """Refuse prices that are not those which the matrix was made from, as far as both go.
 
+        Symbols may have come to them that had no bar until the matrix ends.
+
         Raises
         ------
         StaleError
             Names the first bar that differs, and the command that builds the matrix anew.
         """
         both = min(panel.n_bars, len(self.prices))
-        found = price_fingerprints(panel)
-        if found[both - 1] == self.prices[both - 1]:
-            return
-        bar = next(t for t in range(both) if found[t] != self.prices[t])
-        where = f"they differ from {time_text(panel.timestamps[bar])} on" if bar else self._difference(panel)
+        where = self._other_symbols(panel, both)
+        if not where:
+            same = panel.symbols == self.features.symbols
+            found = price_fingerprints(panel if same else panel.only(self.places_in(panel)))
+            if found[both - 1] == self.prices[both - 1]:
+                return
+            bar = next(t for t in range(both) if found[t] != self.prices[t])
+            where = f"they differ from {time_text(panel.timestamps[bar])} on" if bar else self._other_begin(panel)
         raise StaleError(
             f"{self.path}: was made from other prices: {where}; `{self.command(source, rebuild=True)}` builds it anew"
         )
 
-    def _difference(self, panel: Panel) -> str:
+    def places_in(self, panel: Panel) -> Int:
+        """Where the symbols of the matrix stand among those of a panel, which has all of them."""
+        place = {symbol: n for n, symbol in enumerate(panel.symbols)}
+        return np.array([place[symbol] for symbol in self.features.symbols])
+
+    def _other_symbols(self, panel: Panel, n_bars: int) -> str:
+        """What is wrong with the symbols of prices; empty where others may have been listed behind their first bars."""
+        mine, theirs = set(self.features.symbols), set(panel.symbols)
+        counts = f"it has {len(mine):,} symbols, and the prices {len(theirs):,}"
+        if mine - theirs:
+            return f"{counts}; {min(mine - theirs)} is not among these"
+        for n, symbol in enumerate(panel.symbols):
+            if symbol not in mine and np.isfinite(panel.close[:n_bars, n]).any():
+                return f"{counts}; {symbol} is not among its own, and has bars before it ends"
+        return "" if (np.diff(self.places_in(panel)) > 0).all() else f"{counts}, in another order"
+
+    def _other_begin(self, panel: Panel) -> str:
         """How prices differ that differ from the first bar on."""
-        mine, theirs = self.features.symbols, panel.symbols
-        if mine != theirs:
-            strange = sorted(set(mine) ^ set(theirs))
-            named = f"; {strange[0]} is in one of them alone" if strange else ", in another order"
-            return f"it has {len(mine):,} symbols, and the prices {len(theirs):,}{named}"
         if self.features.timestamps[0] != panel.timestamps[0]:
             begin, given = time_text(self.features.timestamps[0]), time_text(panel.timestamps[0])
             return f"it begins at {begin}, and the prices at {given}"

@@ -19,13 +19,15 @@ Float: TypeAlias = NDArray[np.float64]
 
 
 @piece
-def _approach(row: Float, before: Float, share: float, out: Float) -> None:
+def approach(row: Float, before: Float, share: float, out: Float) -> None:
+    """One step of an exponential average."""
     for n in range(row.size):
         out[n] = before[n] + share * (row[n] - before[n])
 
 
 @piece
-def _copy(row: Float, out: Float) -> None:
+def copy_row(row: Float, out: Float) -> None:
+    """Copy a row."""
     for n in range(row.size):
         out[n] = row[n]
 
@@ -37,9 +39,9 @@ def exponential_average(x: Float, span: int, out: Float) -> None:
     It is written from the first row on, and of use from row `span` - 1 on.
     """
     share = 2.0 / (span + 1.0)
-    _copy(x[0], out[0])
+    copy_row(x[0], out[0])
     for t in range(1, x.shape[0]):
-        _approach(x[t], out[t - 1], share, out[t])
+        approach(x[t], out[t - 1], share, out[t])
 
 
 @piece

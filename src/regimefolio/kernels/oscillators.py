@@ -247,21 +247,21 @@ def directional_index(bars: Bars, period: int, out: Directional) -> None:
     _directional(bars, period, rows, np.empty(width), out)
 
 
-class Means(NamedTuple):
-    """Rows (M,): the middles of a bar and of that before, how often the newest stands, and an average."""
+class Middles(NamedTuple):
+    """Rows (M,): the middle of a bar and of that before, how often the newest stands, and an average."""
 
-    middle: Float
+    now: Float
     before: Float
-    fast_run: Float
-    slow_run: Float
+    run: Float
     slow: Float
 
 
 @piece
-def _middle(high: Float, low: Float, middle: Float, before: Float) -> None:
+def _middle(high: Float, low: Float, now: Float, before: Float, run: Float) -> None:
     for n in range(high.size):
-        before[n] = middle[n]
-        middle[n] = 0.5 * (high[n] + low[n])
+        before[n] = now[n]
+        now[n] = 0.5 * (high[n] + low[n])
+        run[n] = run[n] + 1.0 if now[n] == before[n] else 1.0
 
 
 @piece
@@ -271,22 +271,22 @@ def _take(out: Float, row: Float) -> None:
 
 
 @lean
-def _awesome(high: Float, low: Float, fast: Window, slow: Window, means: Means, out: Float) -> None:
+def _awesome(high: Float, low: Float, fast: Window, slow: Window, middle: Middles, out: Float) -> None:
     short, long = fast.rows.shape[0], slow.rows.shape[0]
     for t in range(high.shape[0]):
-        _middle(high[t], low[t], means.middle, means.before)
-        slide_sum(means.middle, t % short, fast, out[t])
-        average(means.middle, means.before, float(short), means.fast_run, out[t])
-        slide_sum(means.middle, t % long, slow, means.slow)
-        average(means.middle, means.before, float(long), means.slow_run, means.slow)
-        _take(out[t], means.slow)
+        _middle(high[t], low[t], middle.now, middle.before, middle.run)
+        slide_sum(middle.now, t % short, fast, out[t])
+        average(middle.now, middle.run, float(short), out[t])
+        slide_sum(middle.now, t % long, slow, middle.slow)
+        average(middle.now, middle.run, float(long), middle.slow)
+        _take(out[t], middle.slow)
 
 
 @kernel
 def awesome_oscillator(high: Float, low: Float, fast: int, slow: int, out: Float) -> None:
     """Simple average over `fast` less that over `slow` of the bars' middles, from row `slow` - 1 on."""
     width = high.shape[1]
-    rows = Means(np.zeros(width), np.zeros(width), np.zeros(width), np.zeros(width), np.zeros(width))
+    rows = Middles(np.full(width, np.nan), np.zeros(width), np.zeros(width), np.zeros(width))
     _awesome(high, low, window_of(fast, width), window_of(slow, width), rows, out)
 
 

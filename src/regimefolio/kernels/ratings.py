@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 from regimefolio.kernels._compile import kernel, lean
 from regimefolio.kernels.averages import (
+    approach,
+    copy_row,
     exponential_average,
     hull_average,
     middle_of_range,
@@ -29,13 +31,23 @@ from regimefolio.kernels.oscillators import (
     ultimate_oscillator,
 )
 from regimefolio.kernels.own_bars import none_is_missing, number_own_bars, to_clock, to_own_bars
-from regimefolio.kernels.sliding import highest, lowest, simple_average
+from regimefolio.kernels.sliding import (
+    Window,
+    average,
+    highest,
+    lowest,
+    repeats,
+    simple_average,
+    slide_sum,
+    window_of,
+)
 from regimefolio.kernels.votes import (
     NO_VOTE,
     Cloud,
     Lines,
     Means,
     Power,
+    above,
     mean_votes,
     silence,
     vote_above,
@@ -56,7 +68,7 @@ Int: TypeAlias = NDArray[np.int64]
 Votes: TypeAlias = NDArray[np.int8]
 
 SPANS = (10, 20, 30, 50, 100, 200)
-N_AVERAGES, N_INDICATORS, N_NUMBERS = 15, 26, 11
+N_AVERAGES, N_INDICATORS, N_NUMBERS = 15, 26, 10
 
 
 class Prices(NamedTuple):
@@ -93,8 +105,7 @@ class Tile(NamedTuple):
     low: Float
     close: Float
     volume: Float
-    average_20: Float
-    average_50: Float
+    trend: Float
     a: Float
     b: Float
     c: Float
@@ -113,16 +124,39 @@ def _mend(tile: Tile) -> None:
             tile.volume[t, n] = tile.volume[t, n] if tile.volume[t, n] > 0.0 else 0.0
 
 
+@lean
+def _vote_simple(close: Float, run: Float, window: Window, row: Float, votes: Votes) -> None:
+    """What a simple average says, which is not kept."""
+    length = window.rows.shape[0]
+    silence(length - 1, votes)
+    for t in range(close.shape[0]):
+        slide_sum(close[t], t % length, window, row)
+        if t >= length - 1:
+            average(close[t], run[t], float(length), row)
+            above(close[t], row, votes[t])
+
+
+@lean
+def _vote_exponential(close: Float, span: int, rows: Float, votes: Votes) -> None:
+    """What an exponential average says, which is not kept; `rows` is (2, M)."""
+    share = 2.0 / (span + 1.0)
+    silence(span - 1, votes)
+    copy_row(close[0], rows[0])
+    for t in range(1, close.shape[0]):
+        approach(close[t], rows[(t - 1) % 2], share, rows[t % 2])
+        if t >= span - 1:
+            above(close[t], rows[t % 2], votes[t])
+
+
 @kernel
 def _vote_averages(tile: Tile, rules: Rules, votes: Votes) -> None:
     close = tile.close
+    width = close.shape[1]
+    rows = np.zeros((2, width))
+    repeats(close, tile.e)
     for i in range(len(SPANS)):
-        out = tile.average_20 if SPANS[i] == 20 else tile.a
-        simple_average(close, SPANS[i], out)
-        vote_above(close, out, SPANS[i] - 1, votes[i])
-        out = tile.average_50 if SPANS[i] == 50 else tile.a
-        exponential_average(close, SPANS[i], out)
-        vote_above(close, out, SPANS[i] - 1, votes[6 + i])
+        _vote_simple(close, tile.e, window_of(SPANS[i], width), rows[0], votes[i])
+        _vote_exponential(close, SPANS[i], rows, votes[6 + i])
     if rules.ranges:
         middle_of_range(tile.high, tile.low, 9, tile.e, tile.a)
         middle_of_range(tile.high, tile.low, 26, tile.e, tile.b)
@@ -153,13 +187,16 @@ def _stochastic(x: Float, high: Float, low: Float, start: int, scratch: Lines, l
 @kernel
 def _vote_closes(tile: Tile, rules: Rules, votes: Votes) -> None:
     """The oscillators that are made of closes alone."""
-    close, trend, crossing = tile.close, tile.average_50, rules.dated_2020
+    close, trend, crossing = tile.close, tile.trend, rules.dated_2020
+    exponential_average(close, 50, trend)
     strength_index(close, 14, tile.a)
     vote_turning(tile.a, 30.0, 70.0, 15, votes[15])
     lines = Lines(tile.b, tile.c)
     _stochastic(tile.a, tile.a, tile.a, 14, Lines(tile.d, tile.e), lines)
     vote_lines_against(lines, crossing, close, trend, 49, votes[22])
-    channel_index(close, tile.average_20, 20, tile.a)
+    repeats(close, tile.a)
+    simple_average(close, tile.a, 20, tile.b)
+    channel_index(close, tile.b, 20, tile.a)
     vote_turning(tile.a, -100.0, 100.0, 20, votes[17])
     change(close, 10, tile.a)
     vote_rising(tile.a, 11, votes[20])
@@ -184,13 +221,13 @@ def _vote_ranges(tile: Tile, rules: Rules, votes: Votes) -> None:
     awesome_oscillator(tile.high, tile.low, 5, 34, tile.a)
     vote_awesome(tile.a, 35, votes[19])
     exponential_average(tile.close, 13, tile.a)
-    vote_power(Power(tile.high, tile.low, tile.close, tile.a, tile.average_50), 49, votes[24])
+    vote_power(Power(tile.high, tile.low, tile.close, tile.a, tile.trend), 49, votes[24])
     ultimate_oscillator(bars, 7, 14, 28, tile.a)
     vote_beyond(tile.a, 30.0, 70.0, 28, votes[25])
 
 
 class Room(NamedTuple):
-    """Where M assets are rated: (11, T, M) for numbers, (26, T, M) for votes, (T, M) for the places of bars."""
+    """Where M assets are rated: (10, T, M) for numbers, (26, T, M) for votes, (T, M) for the places of bars."""
 
     numbers: Float
     votes: Votes
@@ -214,7 +251,7 @@ def rate(prices: Prices, rules: Rules, first: int, room: Room, out: Rated) -> No
         Votes are -1, 0, 1 or NO_VOTE; means are NaN where there is no vote.
     """
     x, votes, rows = room.numbers, room.votes, room.rows
-    tile = Tile(x[0], x[1], x[2], x[3], x[4], x[5], x[6], x[7], x[8], x[9], x[10])
+    tile = Tile(x[0], x[1], x[2], x[3], x[4], x[5], x[6], x[7], x[8], x[9])
     if none_is_missing(prices.present, first, rows.shape[1]):
         rows = rows[:0]
     else:

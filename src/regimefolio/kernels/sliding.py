@@ -136,22 +136,36 @@ def lowest(x: Float, window: int, out: Float) -> None:
 
 
 @piece
-def average(row: Float, before: Float, length: float, run: Float, out: Float) -> None:
-    """Make an average of the sum that `out` is; of equal values, which `run` counts, it is that value."""
+def count_repeats(row: Float, before: Float, run_before: Float, run: Float) -> None:
+    """Count how often the newest value stands in a row."""
     for n in range(row.size):
-        run[n] = run[n] + 1.0 if row[n] == before[n] else 1.0
+        run[n] = run_before[n] + 1.0 if row[n] == before[n] else 1.0
+
+
+@lean
+def repeats(x: Float, out: Float) -> None:
+    """How often each value stands in a row, itself included."""
+    fill_row(out[0], 1.0)
+    for t in range(1, x.shape[0]):
+        count_repeats(x[t], x[t - 1], out[t - 1], out[t])
+
+
+@piece
+def average(row: Float, run: Float, length: float, out: Float) -> None:
+    """Make an average of the sum that `out` is; of equal values, it is that value."""
+    for n in range(row.size):
         out[n] = row[n] if run[n] >= length else out[n] / length
 
 
 @lean
-def _averages(x: Float, window: Window, run: Float, out: Float) -> None:
+def _averages(x: Float, run: Float, window: Window, out: Float) -> None:
     length = window.rows.shape[0]
     for t in range(x.shape[0]):
         slide_sum(x[t], t % length, window, out[t])
-        average(x[t], x[max(t - 1, 0)], float(length), run, out[t])
+        average(x[t], run[t], float(length), out[t])
 
 
 @kernel
-def simple_average(x: Float, window: int, out: Float) -> None:
-    """Mean of the last `window` values, from row `window` - 1 on; of equal values it is that value."""
-    _averages(x, window_of(window, x.shape[1]), np.zeros(x.shape[1]), out)
+def simple_average(x: Float, run: Float, window: int, out: Float) -> None:
+    """Mean of the last `window` values, from row `window` - 1 on; `run` has their repeats."""
+    _averages(x, run, window_of(window, x.shape[1]), out)

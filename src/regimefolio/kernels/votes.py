@@ -34,7 +34,8 @@ def silence(first: int, votes: Votes) -> None:
 
 
 @piece
-def _above(x: Float, y: Float, votes: Votes) -> None:
+def above(x: Float, y: Float, votes: Votes) -> None:
+    """Vote for the larger of two, at one bar."""
     for n in range(x.size):
         vote = np.int8(x[n] > y[n]) - np.int8(x[n] < y[n])
         votes[n] = vote if x[n] - y[n] == x[n] - y[n] else NO_VOTE
@@ -45,7 +46,7 @@ def vote_above(x: Float, y: Float, first: int, votes: Votes) -> None:
     """Buy where one lies above the other, sell where below; no vote where there is none of them."""
     silence(first, votes)
     for t in range(first, x.shape[0]):
-        _above(x[t], y[t], votes[t])
+        above(x[t], y[t], votes[t])
 
 
 @lean
@@ -53,7 +54,7 @@ def vote_rising(x: Float, first: int, votes: Votes) -> None:
     """Buy where a value is above that of the bar before, sell where below."""
     silence(first, votes)
     for t in range(first, x.shape[0]):
-        _above(x[t], x[t - 1], votes[t])
+        above(x[t], x[t - 1], votes[t])
 
 
 @piece

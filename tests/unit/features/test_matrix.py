@@ -155,6 +155,30 @@ class TestGrowing:
         build_matrix(PANEL, PARTS, tmp_path)
         assert files(tmp_path) == whole
 
+    def test_symbols_that_are_listed_later_come_in(self, tmp_path: Path) -> None:
+        """G and N are listed at bars 15 and 80: whoever loads earlier prices may not have heard of them."""
+        first = np.isfinite(PANEL.close).argmax(axis=0)
+        assert first[[8, 9]].tolist() == [15, 80]
+        for cut in (12, 40, 120):
+            panel = PANEL.until(cut)
+            report = build_matrix(panel.only(np.flatnonzero(first < cut)), PARTS, tmp_path)
+            assert report.listed == {12: (), 40: (PANEL.symbols[8],), 120: (PANEL.symbols[9],)}[cut]
+        assert files(tmp_path) == files(built(tmp_path / "once"))
+
+    def test_symbols_that_are_listed_later_are_told_to_who_looks_up(self, tmp_path: Path) -> None:
+        known = PANEL.until(60).only(np.delete(np.arange(12), 9))
+        message = "with 11 symbols, and the prices go on to 2001-03-23 with 12; `.*` adds what is behind it"
+        with pytest.raises(StaleError, match=message):
+            read_matrix(built(tmp_path, known)).known(PANEL.until(60), PARTS)
+
+    def test_a_symbol_that_brings_its_past_makes_other_prices(self, tmp_path: Path) -> None:
+        built(tmp_path, PANEL.until(60).only(np.arange(1, 12)))
+        message = (
+            "it has 11 symbols, and the prices 12; H is not among its own, and has bars before it ends; `.* --rebuild`"
+        )
+        with pytest.raises(StaleError, match=message):
+            build_matrix(PANEL, PARTS, tmp_path)
+
     def test_a_feature_that_sees_the_future_is_found(self, tmp_path: Path) -> None:
         class Demeaned(Feature, kind="demeaned_of_a_test"):
             def columns(self, panel: Panel) -> Columns:
@@ -179,7 +203,7 @@ OTHER_PRICES: list[tuple[Panel, str]] = [
     (changed(70, column="member"), "they differ from 2001-04-09 on"),
     (
         replace(PANEL, symbols=("Z", *PANEL.symbols[1:])),
-        "it has 12 symbols, and the prices 12; H is in one of them alone",
+        "it has 12 symbols, and the prices 12; H is not among these",
     ),
     (replace(PANEL, symbols=PANEL.symbols[::-1]), "it has 12 symbols, and the prices 12, in another order"),
     (replace(PANEL, volume=None), "they differ from the first bar on, or in their members, sectors or columns"),
@@ -217,7 +241,8 @@ class TestStaleness:
 
     def test_prices_that_go_on_are_refused_with_the_command_that_adds_bars(self, tmp_path: Path) -> None:
         message = (
-            r"ends at 2001-02-23, and the prices go on to 2001-06-15; `regimefolio features build S [^`]*\)\"` adds "
+            "ends at 2001-02-23 with 12 symbols, and the prices go on to 2001-06-15 with 12; "
+            r'`regimefolio features build S --into .* --with "median_value\(5\)"` adds what is behind it'
         )
         with pytest.raises(StaleError, match=message):
             read_matrix(built(tmp_path, PANEL.until(40))).known(PANEL, PARTS, "S")
