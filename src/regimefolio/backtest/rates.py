@@ -15,7 +15,7 @@ from regimefolio.core.files import path_of
 from regimefolio.core.types import Float, read_only
 from regimefolio.kernels.terms import NONE
 from regimefolio.market import Market
-from regimefolio.market.rates import DEFAULT, read_borrow_rates, read_rates
+from regimefolio.market.rates import DEFAULT, Rates, read_borrow_rates, read_rates
 
 FILE = "file:"
 
@@ -61,18 +61,19 @@ BorrowFee: TypeAlias = Annotated[float | dict[str, float] | str, BeforeValidator
 """A field that takes a fee a year, one for each symbol, or a file with the columns symbol, rate and perhaps date."""
 
 
-def with_interest(market: Market, source: str, folder: Path) -> Market:
-    """The market that also knows the interest rates of a file; relative ones start at `folder`."""
+def with_interest(market: Market, source: str, folder: Path) -> tuple[Market, tuple[str, ...]]:
+    """The market that also knows the interest rates of a file, and cautions; relative ones start at `folder`."""
     return _with(market, source, read_rates(folder / path_of(source.removeprefix(FILE)), market.timestamps))
 
 
-def with_borrow_fees(market: Market, source: str, folder: Path) -> Market:
-    """The market that also knows the borrow fees of a file; relative ones start at `folder`."""
+def with_borrow_fees(market: Market, source: str, folder: Path) -> tuple[Market, tuple[str, ...]]:
+    """The market that also knows the borrow fees of a file, and cautions; relative ones start at `folder`."""
     return _with(market, source, read_borrow_rates(folder / path_of(source.removeprefix(FILE)), market.panel))
 
 
-def _with(market: Market, source: str, known: Float) -> Market:
-    return Market(market.panel, market.index, market.benchmark, {**market.rates, source: read_only(known)})
+def _with(market: Market, source: str, rates: Rates) -> tuple[Market, tuple[str, ...]]:
+    known = {**market.rates, source: read_only(rates.known)}
+    return Market(market.panel, market.index, market.benchmark, known), rates.cautions
 
 
 def interest(rate: float | str, market: Market) -> Float:
