@@ -38,19 +38,32 @@ def is_file(rate: object) -> bool:
     return isinstance(rate, str)
 
 
+_RATE_IS = "a rate is a number such as 0.02, or a file such as file:rates.csv"
+_FEE_IS = (
+    "a fee is a number such as 0.02, one for each symbol such as {default: 0.005, GME: 0.3}, or a file such as "
+    "file:borrow.csv"
+)
+
+
 def _interest(value: Any) -> float | str:
-    return _file(value) if isinstance(value, str) else _NUMBER.validate_python(value)
+    return _file(value, _RATE_IS) if isinstance(value, str) else _NUMBER.validate_python(_plain(value, _RATE_IS))
 
 
 def _fee(value: Any) -> float | dict[str, float] | str:
     if isinstance(value, str):
-        return _file(value)
-    return _FEES.validate_python(value) if isinstance(value, Mapping) else _FEE.validate_python(value)
+        return _file(value, _FEE_IS)
+    return _FEES.validate_python(value) if isinstance(value, Mapping) else _FEE.validate_python(_plain(value, _FEE_IS))
 
 
-def _file(value: str) -> str:
+def _plain(value: Any, hint: str) -> Any:
+    if isinstance(value, Mapping | list | tuple | bool):
+        raise ValueError(hint)
+    return value
+
+
+def _file(value: str, hint: str) -> str:
     if not value.removeprefix(FILE) or not value.startswith(FILE):
-        raise ValueError("a rate is a number such as 0.02, or a file such as file:rates.csv")
+        raise ValueError(hint)
     return value
 
 

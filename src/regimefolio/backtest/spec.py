@@ -55,7 +55,9 @@ class ExecutionSpec(Model):
         "lapse", description="what becomes of the rest: nothing, or it goes on at the following bars"
     )
     shares: Literal["fractional", "whole"] = Field("fractional", description="whether orders are of whole shares")
-    min_order_value: float = Field(0.0, ge=0, description="money below which there is no order")
+    min_order_value: float = Field(
+        0.0, ge=0, description="money below which there is no order, but to close a position"
+    )
     cash_rate: Interest = Field(0.0, description="interest on cash, a year: 0.02 is 2%; or file:rates.csv")
     financing_rate: Interest | None = Field(None, description="on cash below 0, a year; the cash_rate, if not said")
     dividends: Literal["cash", "reinvest"] = Field(

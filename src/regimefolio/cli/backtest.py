@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 EPILOG = """\b
 regimefolio backtest results/demo/analysis/adaptive_strategy.yaml
 regimefolio backtest my_backtest.yaml --trips trips.csv
-regimefolio backtest my_backtest.yaml --equity equity.csv --weights weights.parquet
+regimefolio backtest my_backtest.yaml --equity e.csv --weights w.parquet
 
 The first file was written by the demo. A backtest trades from the first bar after the warm-up to the last one, those
 that its strategy was searched on included; what it is worth on other bars stands in the report. Relative paths start in
@@ -41,7 +41,7 @@ def backtest(
     quiet: Quiet = False,
     debug: Debug = False,
 ) -> None:
-    """Run one strategy file; show metrics, costs, round trips and orders."""
+    """Run one strategy file; show metrics, trips and orders."""
     from regimefolio import api
     from regimefolio.cli import backtest_tables
     from regimefolio.cli.display import console, display, tell_data

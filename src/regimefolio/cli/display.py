@@ -51,7 +51,9 @@ def tell_data(dataset: Dataset, say: Callable[[str], None]) -> None:
     if masked:
         kinds = Counter(defect.problem for defect in masked).most_common()
         listed = ", ".join(f"{problem} {count:,}" for problem, count in kinds)
-        first = [_bar(defect, dataset.unit) for defect in masked[:DEFECTS_SHOWN]] + ["…"] * (len(masked) > DEFECTS_SHOWN)
+        first = [_bar(defect, dataset.unit) for defect in masked[:DEFECTS_SHOWN]] + ["…"] * (
+            len(masked) > DEFECTS_SHOWN
+        )
         say(f"{counted(len(masked), 'defect')} masked ({listed}): {'; '.join(first)}")
         say("`regimefolio data check FILE` shows them, and with --json lists all")
     if dataset.doubtful:
@@ -65,7 +67,9 @@ def tell_data(dataset: Dataset, say: Callable[[str], None]) -> None:
 def _bar(defect: Defect, unit: str) -> str:
     """Where a defect stands, and the bar that it is about."""
     place = "" if defect.row is None else f"{unit} {defect.row}"
-    return " ".join(part for part in (place, defect.symbol, defect.timestamp, f"{defect.column} {defect.value}") if part)
+    return " ".join(
+        part for part in (place, defect.symbol, defect.timestamp, f"{defect.column} {defect.value}") if part
+    )
 
 
 class Display(Progress):

@@ -37,7 +37,9 @@ def closes(data: Dataset) -> list[list[float | None]]:
 def test_masked_bars_are_missing_and_no_defects(tmp_path: Path) -> None:
     data = load(tmp_path, RAW, MASK)
     assert data.defects == ()
-    assert data.about.startswith("prices.csv: 2 symbols, 2 bars, 2020-01-02 to 2020-01-06 (csv, long); mask.csv: 2 bars")
+    assert data.about.startswith(
+        "prices.csv: 2 symbols, 2 bars, 2020-01-02 to 2020-01-06 (csv, long); mask.csv: 2 bars"
+    )
     # The split of the masked bar takes effect at the next one, and the dividend is of the close that is left: 1 of 20.
     assert closes(data) == [[10.0, 20.0], [10.0, 20.0]]
     assert data.panel.split is not None
@@ -53,7 +55,9 @@ def test_only_the_bars_that_are_named(tmp_path: Path) -> None:
 
 def test_what_is_not_there_is_counted(tmp_path: Path) -> None:
     data = load(tmp_path, RAW, f"{MASK}A,2020-01-04\nZ,2020-01-03\nB,2020-01-03\n")
-    assert "mask.csv: 2 bars taken as missing (ignored: 1 of symbols without prices, 1 of which the symbol" in data.about
+    assert (
+        "mask.csv: 2 bars taken as missing (ignored: 1 of symbols without prices, 1 of which the symbol" in data.about
+    )
     with pytest.raises(DataError, match=r"mask\.csv: the prices have none of its symbols \(Z\)"):
         load(tmp_path, RAW, "symbol,date\nZ,2020-01-03\n")
     with pytest.raises(DataError, match=r"mask\.csv: line 2, column date: not an ISO date"):
@@ -87,7 +91,7 @@ def test_the_check_no_longer_warns_of_it(tmp_path: Path) -> None:
     (tmp_path / "prices.csv").write_text("\n".join(["date,symbol,close", *rows, ""]))
     (tmp_path / "mask.csv").write_text("symbol,date\nA,2020-01-09\n")
     spec = DataSpec.model_validate({"source": "file:prices.csv"})
-    assert [each.kind for each in check_data(spec, tmp_path).warnings][0] == FAR_OFF
+    assert check_data(spec, tmp_path).warnings[0].kind == FAR_OFF
     report = check_data(spec.model_copy(update={"mask": Path("mask.csv")}), tmp_path)
     assert [each.kind for each in report.warnings] == []
     assert report.notes == ("mask.csv: 1 bar taken as missing",)

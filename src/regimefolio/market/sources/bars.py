@@ -190,7 +190,7 @@ def read_bars(table: Table, reading: Reading = AS_IT_IS) -> Bars:
     Raises
     ------
     DataError
-        The columns are not such, there is not one bar, good or bad, or the file of actions, or the mask, cannot be used.
+        The columns are not such, there is not one bar, good or bad, or the file of actions or the mask cannot be used.
     """
     names = [_name(text) for text in table.header]
     if {"symbol", "close", "adj_close", "ticker"}.isdisjoint(names):

@@ -152,7 +152,7 @@ class Source(Component, family="source"):
         """
 
     def load_as(self, reading: Reading, on_bad: OnBad = "error") -> Dataset:
-        """Load raw prices with a file of actions, as they had been delivered by some date, or without some bars: files alone.
+        """Load raw prices with a file of actions, as they were delivered by a date, or without some bars; files alone.
 
         Raises
         ------
@@ -161,7 +161,9 @@ class Source(Component, family="source"):
         """
         for key, value in reading._asdict().items():
             if value is not None:
-                raise ConfigError(f"`{key}` belongs to a file of prices, and {self} is none; take it out", ("data", key))
+                raise ConfigError(
+                    f"`{key}` belongs to a file of prices, and {self} is none; take it out", ("data", key)
+                )
         return self.load(on_bad)
 
     def __str__(self) -> str:
