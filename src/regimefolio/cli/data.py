@@ -81,8 +81,9 @@ def check(
     the order of time. A run stops at the first, or masks all.
 
     Warnings are about what may be right: mixed time zones; symbols with fewer than 30 bars; prices more than 2.7 times
-    off the median of their five bars, or in steps coarser than 5 bp; jumps that look like a split; bars that repeat the
-    one before; gaps of more than 21 bars; sessions that a symbol lacks and others have; zero volume. A run uses these bars as they are.
+    off the median of their five bars, or in steps coarser than 5 bp; jumps that look like a split; five bars
+    that repeat the one before; gaps of more than 21 bars; sessions that a symbol lacks and others have; zero volume. A
+    run uses these bars as they are.
 
     Of a configuration (a backtest, a workflow, or `data:` alone) all that its `data:` says is applied and checked too:
     actions, deliveries, sessions, tickers, delistings and members.
