@@ -16,8 +16,8 @@ from regimefolio.backtest import BacktestRunner, BacktestSpec, ExecutionSpec, Ru
 from regimefolio.backtest.risk import NO_RISK, DrawdownBrake, RiskSpec, StopLoss
 from regimefolio.core.errors import ConfigError, DataError
 from regimefolio.core.files import json_text
+from regimefolio.core.types import Float
 from regimefolio.evaluation import (
-    Braked,
     costs_by_kind,
     doubtful_stops,
     interest,
@@ -134,7 +134,7 @@ class TestInterventions:
         run = self.run(risk, [100, 100, 80, 80, 80])
         # Down 20% at bars 2 and 3, which decide for 3 and 4: half of the targets is left.
         found = interventions(run, risk, round_trips(run))
-        assert found.drawdown_brake == Braked(2, pytest.approx(0.5))
+        assert found.drawdown_brake == pytest.approx((2, 0.5))
         calm = self.run(risk, [100, 100, 100, 100, 100])
         braked = interventions(calm, risk, round_trips(calm)).drawdown_brake
         assert braked is not None
@@ -164,7 +164,7 @@ class TestInterventions:
 class TestDoubtfulStops:
     def trips(self, low: float, ranged: bool) -> tuple[Any, Market]:
         """One asset at 100, whose bar 20 has a doubtful low, or close."""
-        prices = np.full((30, 1), 100.0) + np.arange(30)[:, None] % 3
+        prices: Float = np.full((30, 1), 100.0) + np.arange(30.0)[:, None] % 3
         lows = prices.copy()
         lows[20] = low
         market = written(prices if ranged else lows, prices if ranged else lows)
