@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from regimefolio.core.component import Model, Plugins, did_you_mean
+from regimefolio.core.component import FOLDER, Model, Plugins, did_you_mean
 from regimefolio.core.errors import ConfigError, RegimefolioError
 from regimefolio.core.files import path_of
 from regimefolio.core.plugins import lies_in, load_installed, load_plugin
@@ -57,8 +57,8 @@ class Document:
     data: dict[str, Any]
     marks: dict[Place, Mark]
 
-    def parse(self, model: type[M], section: str) -> M:
-        """The model in the section that the file must consist of.
+    def parse(self, model: type[M], section: str, folder: Path = Path()) -> M:
+        """The model in the section that the file must consist of; files that are read at once start at `folder`.
 
         Raises
         ------
@@ -75,7 +75,7 @@ class Document:
             load_system()
         try:
             self._load_plugins(section)
-            return self._validated(model, section)
+            return self._validated(model, section, folder)
         except ConfigError as error:
             if home := self._project_elsewhere(section):
                 error.add_note(
@@ -84,9 +84,9 @@ class Document:
                 )
             raise
 
-    def _validated(self, model: type[M], section: str) -> M:
+    def _validated(self, model: type[M], section: str, folder: Path) -> M:
         try:
-            return model.model_validate(self.data[section])
+            return model.model_validate(self.data[section], context={FOLDER: folder})
         except ValidationError as error:
             found: dict[tuple[Mark, str], list[str]] = {}
             for loc, text in _flatten(error):
