@@ -20,6 +20,7 @@ from regimefolio.report.words import listed
 ALL: tuple[Callable[[Record], Table | None], ...] = (
     tables.differences,
     tables.results,
+    tables.costs_by_kind,
     tables.all_metrics,
     lambda record: tables.regimes(record, record.selected),
     lambda record: tables.transitions(record, record.selected),

@@ -33,12 +33,15 @@ def costs_by_kind(record: Record) -> Table | None:
         cells = [Cell(count(value)), Cell(percent(value / initial)), cell(value / total, whole_percent)]
         return Row(name, cells, "strong" if name == _ALL else "")
 
+    notes = ["Slippage has half the quoted spread in it."]
+    if costs["fees"] > 0.0:
+        notes.append("Fees are those by order and by share, and what the least fee of an order adds.")
     kinds = [row(said, costs[kind]) for kind, said in _KINDS.items() if costs[kind] > 0.0]
     return Table(
         "Costs on the test bars, by kind",
         ["Costs", "Money", "Of initial capital", "Of all"],
         [Group(kinds), Group([row(_ALL, total)])],
-        ["Slippage has half the quoted spread in it; fees are those by order and share, up to the least of an order."],
+        notes,
     )
 
 
