@@ -254,10 +254,10 @@ def stopped(market: Market, wanted: Bool, stops: list[dict[str, object]], costs:
     """Accounts of their own, in the market where a bar (B, N) wants it, until a stop closes; then for a new signal."""
     risk = RiskSpec.model_validate({"stop": stops})
     alone = execution(commission_bps=costs * 1e4, accounts="per_asset")
-    alpha = np.zeros(market.panel.close.shape)
+    alpha: Float = np.zeros(market.panel.close.shape)
     alpha[START - 1 : -1] = wanted
     runner = BacktestRunner(market, PortfolioSpec(rebalance="daily"), alone, CAPITAL, risk=risk)
-    scripted = Scripted(alpha=tuple(tuple(row) for row in alpha.tolist()))
+    scripted = Scripted(alpha=tuple(tuple(row.tolist()) for row in alpha))
     return runner.run(Ensemble.static([scripted], [1.0]), START)
 
 
