@@ -34,10 +34,13 @@ from regimefolio.evaluation import (
     StrategyEvaluator,
     StrategyRow,
     TripStatistics,
-    must_take_trips,
+    must_take,
     round_trips,
+    trading_document,
     trip_statistics,
+    write_equity,
     write_round_trips,
+    write_weights,
 )
 from regimefolio.kernels.replay import replay
 from regimefolio.market import (
@@ -172,7 +175,7 @@ __all__ = [
     "load_plugins",
     "load_data",
     "load_market",
-    "must_take_trips",
+    "must_take",
     "normalise_min_max",
     "normalise_rank",
     "normalise_tanh",
@@ -187,11 +190,14 @@ __all__ = [
     "registered",
     "round_trips",
     "run_backtest",
+    "trading_document",
     "trip_statistics",
     "us5_file",
     "workspace_of",
+    "write_equity",
     "write_report",
     "write_round_trips",
+    "write_weights",
 ]
 
 FAMILIES = (
@@ -253,15 +259,15 @@ def read_workflow(path: str | Path) -> WorkflowSpec:
     return read_document(path).parse(WorkflowSpec, "workflow")
 
 
-def read_backtest(path: str | Path) -> BacktestSpec:
-    """The backtest that a file describes.
+def read_backtest(path: str | Path, folder: Path = Path()) -> BacktestSpec:
+    """The backtest that a file describes; a file of dates that it names starts at `folder`, as for `run_backtest`.
 
     Raises
     ------
     ConfigError
         With file:line:column and a hint.
     """
-    return read_document(path).parse(BacktestSpec, "backtest")
+    return read_document(path).parse(BacktestSpec, "backtest", folder)
 
 
 def read_data(path: str | Path) -> DataSpec:
