@@ -51,11 +51,14 @@ from regimefolio.evaluation import (
     StrategyRow,
     TripStatistics,
     compare_ratings,
-    must_take_trips,
+    must_take,
     rerank,
     round_trips,
+    trading_document,
     trip_statistics,
+    write_equity,
     write_round_trips,
+    write_weights,
 )
 from regimefolio.features import (
     BuiltMatrix,
@@ -271,7 +274,7 @@ __all__ = [
     "must_take_page",
     "macd",
     "momentum",
-    "must_take_trips",
+    "must_take",
     "normalise_min_max",
     "normalise_rank",
     "normalise_tanh",
@@ -299,6 +302,7 @@ __all__ = [
     "stochastic",
     "stochastic_rsi",
     "technical_ratings",
+    "trading_document",
     "trip_statistics",
     "ultimate",
     "us5_file",
@@ -307,8 +311,10 @@ __all__ = [
     "wma",
     "workspace_of",
     "write_ratings_report",
+    "write_equity",
     "write_report",
     "write_round_trips",
+    "write_weights",
 ]
 
 FAMILIES = (

@@ -26,15 +26,15 @@ def read_workflow(path: str | Path) -> WorkflowSpec:
     return read_document(path).parse(WorkflowSpec, "workflow")
 
 
-def read_backtest(path: str | Path) -> BacktestSpec:
-    """The backtest that a file describes.
+def read_backtest(path: str | Path, folder: Path = Path()) -> BacktestSpec:
+    """The backtest that a file describes; a file of dates that it names starts at `folder`, as for `run_backtest`.
 
     Raises
     ------
     ConfigError
         With file:line:column and a hint.
     """
-    return read_document(path).parse(BacktestSpec, "backtest")
+    return read_document(path).parse(BacktestSpec, "backtest", folder)
 
 
 def read_data(path: str | Path) -> DataSpec:
