@@ -8,8 +8,8 @@ import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-NAMES = ("sweep", "replay", "hmm", "capture", "loading", "weights")
-PEERS = ("numpy", "numba", "polars", "pandas", "vectorbt", "hmmlearn")
+NAMES = ("sweep", "replay", "hmm", "capture", "loading", "weights", "ratings")
+PEERS = ("numpy", "numba", "polars", "pandas", "vectorbt", "hmmlearn", "ta-lib", "pandas-ta-classic")
 
 
 def processor() -> str:

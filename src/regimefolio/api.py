@@ -21,10 +21,20 @@ from regimefolio.backtest import (
 )
 from regimefolio.core.component import Component, registered
 from regimefolio.core.documents import load_system, read_document
-from regimefolio.core.errors import ConfigError, RegimefolioError, WorkspaceError
+from regimefolio.core.errors import ConfigError, RegimefolioError
 from regimefolio.core.files import path_of
 from regimefolio.core.progress import Progress
-from regimefolio.core.types import Action, Outcome, Panel, RegimePath, SignalBuffer, Signals, Simulation, StrategySignal
+from regimefolio.core.types import (
+    Action,
+    Features,
+    Outcome,
+    Panel,
+    RegimePath,
+    SignalBuffer,
+    Signals,
+    Simulation,
+    StrategySignal,
+)
 from regimefolio.evaluation import (
     CombinationRow,
     ComparedRun,
@@ -42,6 +52,41 @@ from regimefolio.evaluation import (
     write_round_trips,
     write_weights,
 )
+from regimefolio.features import (
+    BuiltMatrix,
+    Feature,
+    FeatureLoader,
+    FeatureMatrix,
+    History,
+    MedianValue,
+    RatingMeans,
+    Ratings,
+    RatingVotes,
+    adx,
+    awesome,
+    build_matrix,
+    bull_bear_power,
+    cci,
+    ema,
+    export_matrix,
+    features_of,
+    hull,
+    ichimoku,
+    known_at,
+    macd,
+    momentum,
+    rating_labels,
+    read_matrix,
+    rsi,
+    sma,
+    stochastic,
+    stochastic_rsi,
+    technical_ratings,
+    ultimate,
+    vwma,
+    williams_r,
+    wma,
+)
 from regimefolio.kernels.replay import replay
 from regimefolio.market import (
     CheckReport,
@@ -53,7 +98,10 @@ from regimefolio.market import (
     Market,
     PriceStore,
     Source,
+    load_candidates,
     load_data,
+    read_candidates,
+    source_of,
 )
 from regimefolio.market.view import View
 from regimefolio.portfolio import (
@@ -81,13 +129,15 @@ from regimefolio.strategies import (
     Overlay,
     Smoothing,
     Strategy,
+    TechnicalRating,
     normalise_min_max,
     normalise_rank,
     normalise_tanh,
     normalise_zscore,
 )
-from regimefolio.workflow import PHASES, Coordinator, PhaseStep, WorkflowSpec, Workspace, interchange
+from regimefolio.workflow import PHASES, Coordinator, PhaseStep, WorkflowSpec, Workspace
 from regimefolio.workflow.interchange import Imported, SavedSignals
+from regimefolio.workflow.saved import export_signals, import_signals, read_signals, workspace_of
 
 __all__ = [
     "FAMILIES",
@@ -98,6 +148,7 @@ __all__ = [
     "BacktestRunner",
     "BacktestSpec",
     "BollingerMeanReversion",
+    "BuiltMatrix",
     "CheckReport",
     "CombinationRow",
     "ComparedRun",
@@ -114,12 +165,18 @@ __all__ = [
     "Ensemble",
     "EqualWeight",
     "ExecutionSpec",
+    "Feature",
+    "FeatureLoader",
+    "FeatureMatrix",
+    "Features",
     "GaussianHMM",
+    "History",
     "ImportRecord",
     "ImportReport",
     "Imported",
     "MacdRsiConfluence",
     "Market",
+    "MedianValue",
     "MomentumRank",
     "MovingAverageCross",
     "Normalise",
@@ -134,6 +191,9 @@ __all__ = [
     "PriceStore",
     "Progress",
     "Proportional",
+    "RatingMeans",
+    "RatingVotes",
+    "Ratings",
     "RegimeDetector",
     "RegimePath",
     "RegimefolioError",
@@ -154,6 +214,7 @@ __all__ = [
     "StrategyEvaluator",
     "StrategySignal",
     "StrategyRow",
+    "TechnicalRating",
     "Trend",
     "Trial",
     "VolatilityTarget",
@@ -161,38 +222,65 @@ __all__ = [
     "View",
     "WorkflowSpec",
     "Workspace",
+    "build_matrix",
+    "adx",
+    "awesome",
+    "bull_bear_power",
+    "cci",
     "check_data",
     "check_file",
     "coordinator",
     "demo_file",
     "edited_files",
+    "export_matrix",
+    "ema",
     "export_signals",
+    "features_of",
     "first_sentence",
+    "hull",
+    "ichimoku",
     "import_prices",
     "import_signals",
     "kernel_cache",
     "kernels_are_compiled",
+    "known_at",
+    "load_candidates",
     "load_plugins",
     "load_data",
     "load_market",
+    "macd",
+    "momentum",
     "must_take",
     "normalise_min_max",
     "normalise_rank",
     "normalise_tanh",
     "normalise_zscore",
+    "rating_labels",
     "read_backtest",
+    "read_candidates",
     "read_data",
     "read_document",
+    "read_matrix",
     "read_record",
     "read_signals",
     "read_workflow",
     "price_stores",
     "registered",
     "round_trips",
+    "rsi",
     "run_backtest",
+    "source_of",
+    "sma",
+    "stochastic",
+    "stochastic_rsi",
+    "technical_ratings",
     "trading_document",
     "trip_statistics",
+    "ultimate",
     "us5_file",
+    "vwma",
+    "williams_r",
+    "wma",
     "workspace_of",
     "write_equity",
     "write_report",
@@ -202,6 +290,7 @@ __all__ = [
 
 FAMILIES = (
     Source.family,
+    Feature.family,
     Strategy.family,
     Overlay.family,
     RegimeDetector.family,
@@ -229,10 +318,16 @@ def kernel_cache() -> Path | None:
     return None if folder is None else Path(folder)
 
 
-def kernels_are_compiled() -> bool:
-    """Whether an earlier process compiled the kernels and kept them; the first one on a machine must compile them."""
+def kernels_are_compiled(entry: str = "replay.replay") -> bool:
+    """Whether an earlier process compiled the kernels and kept them; the first one on a machine must compile them.
+
+    Parameters
+    ----------
+    entry : str
+        Module and function of the kernel that is called: that of a backtest, if not said.
+    """
     folder = kernel_cache()
-    return folder is not None and any(folder.glob("replay.replay-*.nbi"))
+    return folder is not None and any(folder.glob(f"{entry}-*.nbi"))
 
 
 def load_plugins() -> None:
@@ -350,57 +445,6 @@ def check_data(spec: DataSpec) -> CheckReport:
         It is no table of bars at all, or a file beside it cannot be used.
     """
     return market.check_data(spec)
-
-
-def workspace_of(folder: str | Path) -> Workspace:
-    """The files of a workflow, from its folder, `<output_dir>/<name>`.
-
-    Raises
-    ------
-    WorkspaceError
-        It is not the folder of a workflow.
-    """
-    root = path_of(folder)
-    if not (root / "metadata" / "workflow.json").is_file():
-        raise WorkspaceError(
-            f"{root}: is not the folder of a workflow; name one that `regimefolio run` made, such as results/demo"
-        )
-    return Workspace(root)
-
-
-def read_signals(folder: str | Path, trial: int) -> SavedSignals:
-    """The saved signals of a trial, from the workflow's folder.
-
-    Raises
-    ------
-    WorkspaceError, ConfigError, CorruptError
-        It is not the folder of a workflow, there is no such trial, or a file is not what was written.
-    """
-    return interchange.read_signals(workspace_of(folder), trial)
-
-
-def export_signals(folder: str | Path, trial: int, file: str | Path, overwrite: bool = False) -> SavedSignals:
-    """Write a trial's signals, one row a bar and symbol, to a .csv or .jsonl file.
-
-    Raises
-    ------
-    WorkspaceError, ConfigError, CorruptError
-        As `read_signals`; or the file is of another kind, is there already, or cannot be written.
-    """
-    return interchange.export_signals(workspace_of(folder), trial, path_of(file), overwrite)
-
-
-def import_signals(folder: str | Path, trial: int, file: str | Path) -> Imported:
-    """Put the signals of a .csv or .jsonl file in the place of a trial's own; the next run sees the edit and uses it.
-
-    Raises
-    ------
-    DataError
-        A row is wrong, or one is missing: with the lines.
-    WorkspaceError, ConfigError, CorruptError
-        As `read_signals`; or another process works in the folder.
-    """
-    return interchange.import_signals(workspace_of(folder), trial, path_of(file))
 
 
 def read_record(folder: str | Path) -> Record:

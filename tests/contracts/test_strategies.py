@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -14,7 +14,14 @@ from pydantic import Field
 from regimefolio.core.component import registered
 from regimefolio.core.types import Float, SignalBuffer, Signals
 from regimefolio.market.view import Market
-from regimefolio.strategies import BollingerMeanReversion, MacdRsiConfluence, MomentumRank, MovingAverageCross, Strategy
+from regimefolio.strategies import (
+    BollingerMeanReversion,
+    MacdRsiConfluence,
+    MomentumRank,
+    MovingAverageCross,
+    Strategy,
+    TechnicalRating,
+)
 from regimefolio.testing import StrategyContract, synthetic_market
 from tests.contracts.biting import failures
 
@@ -59,6 +66,14 @@ class TestCrossOfTheCloseItself(StrategyContract):
     strategy: ClassVar[Strategy] = MovingAverageCross(fast=1, slow=2, saturation=0.5)
 
 
+class TestTechnicalRating(StrategyContract):
+    strategy: ClassVar[Strategy] = TechnicalRating()
+
+
+class TestTechnicalRatingOfOscillatorsSoon(StrategyContract):
+    strategy: ClassVar[Strategy] = TechnicalRating(rating="other", rule_set="2020", history=12, threshold=0.0)
+
+
 class TestStrategyUnderThreeOverlays(StrategyContract):
     strategy: ClassVar[Strategy] = Strategy.of(
         {
@@ -74,7 +89,7 @@ class TestStrategyUnderThreeOverlays(StrategyContract):
     )
 
 
-OWN = (TestBollinger, TestConfluence, TestMomentum, TestCross)
+OWN = (TestBollinger, TestConfluence, TestMomentum, TestCross, TestTechnicalRating)
 PLACED_ANYWHERE = (*OWN, TestBollingerThatRsiConfirms, TestStrategyUnderThreeOverlays)
 
 
@@ -103,15 +118,10 @@ def test_each_asset_may_be_scaled_alone_and_placed_anywhere(suite: type[Strategy
     panel = market.panel
     order = np.random.default_rng(1).permutation(panel.n_assets)
     factor = 2.0 ** np.random.default_rng(2).integers(-8, 9, panel.n_assets)
-    changed = replace(
-        panel,
-        close=np.ascontiguousarray((panel.close * factor)[:, order]),
-        member=np.ascontiguousarray(panel.member[:, order]),
-        open=None,
-        high=None,
-        low=None,
-        volume=None,
-    )
+    cells = {name: getattr(panel, name) * factor for name in ("open", "high", "low", "close")}
+    cells |= {"member": panel.member, "volume": panel.volume}
+    moved: dict[str, Any] = {name: np.ascontiguousarray(cell[:, order]) for name, cell in cells.items()}
+    changed = replace(panel, **moved)
     expected, found = suite.strategy.signals(market), suite.strategy.signals(Market(changed))
     assert found.alpha.tobytes() == expected.alpha[:, order].tobytes()
     assert found.confidence.tobytes() == expected.confidence[:, order].tobytes()

@@ -20,7 +20,13 @@ from regimefolio.market import DataSpec, File, Market, load_data
 from regimefolio.strategies import Strategy
 
 FIELDS = ("open", "high", "low", "close")
-BUILT_IN = ("bollinger_mean_reversion", "macd_rsi_confluence", "momentum_rank", "moving_average_cross")
+BUILT_IN = (
+    "bollinger_mean_reversion",
+    "macd_rsi_confluence",
+    "momentum_rank",
+    "moving_average_cross",
+    "technical_rating",
+)
 
 
 @dataclass(frozen=True, repr=False)

@@ -9,7 +9,19 @@ from typing import Annotated
 
 import typer
 
-from regimefolio.cli import audit, backtest, compare, components, data, doctor, init, report, signals, workflow
+from regimefolio.cli import (
+    audit,
+    backtest,
+    compare,
+    components,
+    data,
+    doctor,
+    features,
+    init,
+    report,
+    signals,
+    workflow,
+)
 
 app = typer.Typer(
     rich_markup_mode=None,
@@ -39,7 +51,7 @@ def _root(
     """From price bars to a validated, regime-adaptive portfolio and today's orders."""
 
 
-for group in (workflow, init, backtest, compare, data, report, signals, audit, components, doctor):
+for group in (workflow, init, backtest, compare, data, features, report, signals, audit, components, doctor):
     group.register(app)
 
 

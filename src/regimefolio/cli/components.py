@@ -250,8 +250,10 @@ def _show_parameters(screen: Console, found: list[Description]) -> None:
 
     from regimefolio.cli.tables import pair, printable, table
 
+    several = len({each.family for each in found}) > 1  # a kind may stand in more than one of them
     for number, each in enumerate(found):
-        head = Text(printable(each.kind), style="bold") + Text(f": {printable(each.summary)}", style="not bold")
+        name = f"{each.family} {each.kind}" if several else each.kind
+        head = Text(printable(name), style="bold") + Text(f": {printable(each.summary)}", style="not bold")
         parts: list[RenderableType] = [Text(), head] if number else [head]
         if each.parameters:
             columns = ["parameter", ">default", "what it takes, and means"]

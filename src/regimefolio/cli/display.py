@@ -33,11 +33,11 @@ def console(stderr: bool = False) -> Console:
     return Console(file=sys.stderr if stderr else sys.stdout, highlight=False)
 
 
-def tell_compiling(say: Callable[[str], None]) -> None:
-    """Say why the first run of a machine takes longer, where this is the first."""
+def tell_compiling(say: Callable[[str], None], entry: str = "replay.replay") -> None:
+    """Say why the first run of a machine takes longer, where this is the first to call such a kernel."""
     from regimefolio import api
 
-    if not api.kernels_are_compiled():
+    if not api.kernels_are_compiled(entry):
         say("Compiling kernels, on the first run only: this takes a while.")
 
 

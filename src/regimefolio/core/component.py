@@ -30,8 +30,8 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema, InitErrorDetails, PydanticCustomError, core_schema
 
+from regimefolio.core.arrays import Json
 from regimefolio.core.errors import ConfigError
-from regimefolio.core.types import Json
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

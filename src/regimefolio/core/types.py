@@ -1,59 +1,65 @@
 """The types that flow from bars to results: frozen, checked once, their arrays read-only.
 
-T is the number of bars, N of assets, K of regimes. A NaN price means that there is no bar.
+T is the number of bars, N of assets, F of features, K of regimes. A NaN price means that there is no bar. The arrays'
+own types live in `arrays.py` and what happened to the money in `simulation.py`; all are taken from here.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Any, NamedTuple, TypeAlias, TypeVar
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import JsonValue
 
-from regimefolio.core.errors import DataError
+from regimefolio.core.arrays import Bool, Float, Float32, Int, Json, Times, read_only, set_array, time_text
+from regimefolio.core.component import did_you_mean
+from regimefolio.core.errors import ConfigError, DataError, LookAheadError
+from regimefolio.core.simulation import (
+    DELISTING,
+    ORDER,
+    REASONS,
+    TRADE,
+    InFlight,
+    Position,
+    Resting,
+    Simulation,
+)
 
-Float: TypeAlias = NDArray[np.float64]
-Float32: TypeAlias = NDArray[np.float32]
-Int: TypeAlias = NDArray[np.int64]
-Bool: TypeAlias = NDArray[np.bool_]
-Times: TypeAlias = NDArray[np.datetime64]
-Json: TypeAlias = JsonValue
-
-A = TypeVar("A", bound=np.generic)
+__all__ = [
+    "Bool",
+    "Float",
+    "Float32",
+    "Int",
+    "Json",
+    "Times",
+    "read_only",
+    "UNKNOWN",
+    "Panel",
+    "Adjustment",
+    "last_seen",
+    "Features",
+    "Action",
+    "StrategySignal",
+    "SignalBuffer",
+    "Signals",
+    "RegimePath",
+    "TRADE",
+    "REASONS",
+    "ORDER",
+    "DELISTING",
+    "Position",
+    "InFlight",
+    "Resting",
+    "Simulation",
+    "Outcome",
+]
 
 UNKNOWN = -1
 """The regime label of a bar before the first fit."""
-
-
-def read_only(array: NDArray[A]) -> NDArray[A]:
-    """A C-ordered view that cannot be written: kernels are compiled for this one kind of array."""
-    flags = array.flags
-    if flags.c_contiguous and not flags.writeable:
-        return array
-    view = np.ascontiguousarray(array).view()
-    view.flags.writeable = False
-    return view
-
-
-_TYPES = {name: np.dtype(name) for name in ("float64", "float32", "int64", "bool", "datetime64[ns]")}
-
-
-def _set(instance: object, name: str, shape: tuple[int, ...], dtype: str) -> None:
-    """Check the shape and the type of a field that is an array, if it is one, and keep it as `read_only` has it."""
-    array = getattr(instance, name)
-    if array is None:
-        return
-    if array.shape != shape:
-        raise DataError(f"{type(instance).__name__}.{name} must have shape {shape}, but has {array.shape}")
-    if array.dtype != _TYPES[dtype]:
-        raise DataError(f"{type(instance).__name__}.{name} must be {dtype}, but is {array.dtype}")
-    object.__setattr__(instance, name, read_only(array))
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,14 +120,14 @@ class Panel:
 
     def __post_init__(self) -> None:
         t, n = self.close.shape
-        _set(self, "timestamps", (t,), "datetime64[ns]")
+        set_array(self, "timestamps", (t,), "datetime64[ns]")
         for name in ("close", "open", "high", "low", "volume", "split", "dividend"):
-            _set(self, name, (t, n), "float64")
-        _set(self, "member", (t, n), "bool")
-        _set(self, "delisted_at", (n,), "int64")
-        _set(self, "delisting_return", (n,), "float64")
-        _set(self, "session", (t,), "datetime64[ns]")
-        _set(self, "bars_left", (t,), "int64")
+            set_array(self, name, (t, n), "float64")
+        set_array(self, "member", (t, n), "bool")
+        set_array(self, "delisted_at", (n,), "int64")
+        set_array(self, "delisting_return", (n,), "float64")
+        set_array(self, "session", (t,), "datetime64[ns]")
+        set_array(self, "bars_left", (t,), "int64")
         if t > 1 and not (self.timestamps[1:] > self.timestamps[:-1]).all():
             raise DataError("Panel.timestamps must be strictly increasing")
         if len(self.symbols) != n or len(set(self.symbols)) != n:
@@ -170,6 +176,23 @@ class Panel:
             cut["delisting_return"] = np.where(known, self.delisting_return, np.nan)  # type: ignore[arg-type]
         return replace(self, **cut)  # type: ignore[arg-type]
 
+    def only(self, assets: Int) -> Panel:
+        """The assets at some places, in that order, on the same clock."""
+        cut: dict[str, Any] = {name: array[:, assets] for name, array in self.by_bar.items() if array.ndim == 2}
+        if self.delisted_at is not None and self.delisting_return is not None:
+            cut |= {"delisted_at": self.delisted_at[assets], "delisting_return": self.delisting_return[assets]}
+        if self.sectors is not None:
+            cut["sectors"] = tuple(self.sectors[n] for n in assets.tolist())
+        return replace(self, symbols=tuple(self.symbols[n] for n in assets.tolist()), **cut)
+
+    @property
+    def traded_value(self) -> Float | None:
+        """Raw close times raw volume, of shape (T, N); None where volumes are not known."""
+        if self.volume is None:
+            return None
+        price, shares = self.adjustment
+        return read_only((self.close / price) * (self.volume * shares))
+
     @property
     def adjustment(self) -> Adjustment:
         """What prices and volumes were adjusted by; all ones where no corporate action is known.
@@ -204,6 +227,84 @@ def last_seen(prices: Float) -> Float:
     rows = np.where(np.isfinite(prices), np.arange(len(prices))[:, None], 0)
     seen: Float = np.take_along_axis(prices, np.maximum.accumulate(rows, axis=0), axis=0)
     return seen
+
+
+@dataclass(frozen=True, eq=False)
+class Features:
+    """What was known of every asset at every bar, in named columns.
+
+    Parameters
+    ----------
+    timestamps : ndarray of shape (T,), datetime64[ns]
+        Strictly increasing.
+    symbols : tuple of N str
+        Unique names.
+    names : tuple of F str
+        Unique names of the columns, such as `Recommend.All`.
+    values : ndarray of shape (T, N, F), float32
+        NaN where a column is not available: in its warm-up, and where an asset has no bar.
+
+    Raises
+    ------
+    DataError
+        Shapes, types, order of timestamps, repeated symbols or names.
+    """
+
+    timestamps: Times
+    symbols: tuple[str, ...]
+    names: tuple[str, ...]
+    values: Float32
+
+    def __post_init__(self) -> None:
+        t, n, f = len(self.timestamps), len(self.symbols), len(self.names)
+        set_array(self, "timestamps", (t,), "datetime64[ns]")
+        set_array(self, "values", (t, n, f), "float32")
+        if t > 1 and not (self.timestamps[1:] > self.timestamps[:-1]).all():
+            raise DataError("Features.timestamps must be strictly increasing")
+        for name, given in (("symbols", self.symbols), ("names", self.names)):
+            if len(set(given)) != len(given):
+                raise DataError(f"Features.{name} must be different names, but are {given}")
+
+    def as_of(self, when: np.datetime64) -> Features:
+        """What was known at a time: the rows that are not later, without a copy."""
+        rows = int(np.searchsorted(self.timestamps, when, side="right"))
+        return replace(self, timestamps=self.timestamps[:rows], values=self.values[:rows])
+
+    def at(self, t: int) -> Float32:
+        """The row of bar `t`, of shape (N, F).
+
+        Raises
+        ------
+        LookAheadError
+            There is no such row: it is later than what is known here.
+        """
+        if not 0 <= t < len(self.timestamps):
+            known = len(self.timestamps)
+            last = f"the last is bar {known - 1}, {time_text(self.timestamps[-1])}" if known else "there is none"
+            raise LookAheadError(f"the features of bar {t} are not known here: {last}; ask for a bar up to it")
+        return self.values[t]
+
+    def index(self, name: str) -> int:
+        """The place of a column among the names.
+
+        Raises
+        ------
+        ConfigError
+            There is no column of this name.
+        """
+        if name not in self.names:
+            raise ConfigError(f"unknown feature {name!r}; {did_you_mean(name, self.names)}")
+        return self.names.index(name)
+
+    def column(self, name: str) -> Float32:
+        """One column at all bars, of shape (T, N).
+
+        Raises
+        ------
+        ConfigError
+            There is no column of this name.
+        """
+        return read_only(self.values[:, :, self.index(name)])
 
 
 class StrategySignal(NamedTuple):
@@ -265,9 +366,9 @@ class Signals:
 
     def __post_init__(self) -> None:
         t, n = len(self.timestamps), len(self.symbols)
-        _set(self, "timestamps", (t,), "datetime64[ns]")
-        _set(self, "alpha", (t, n), "float32")
-        _set(self, "confidence", (t, n), "float32")
+        set_array(self, "timestamps", (t,), "datetime64[ns]")
+        set_array(self, "alpha", (t, n), "float32")
+        set_array(self, "confidence", (t, n), "float32")
 
     def records(self, t: int) -> Iterator[StrategySignal]:
         """The opinions at bar `t`, one an asset."""
@@ -309,164 +410,15 @@ class RegimePath:
 
     def __post_init__(self) -> None:
         t = len(self.timestamps)
-        _set(self, "timestamps", (t,), "datetime64[ns]")
-        _set(self, "probability", (t, len(self.names)), "float64")
-        _set(self, "label", (t,), "int64")
+        set_array(self, "timestamps", (t,), "datetime64[ns]")
+        set_array(self, "probability", (t, len(self.names)), "float64")
+        set_array(self, "label", (t,), "int64")
         if t and not ((self.label >= UNKNOWN) & (self.label < len(self.names))).all():
             raise DataError(f"RegimePath.label must lie in -1 … {len(self.names) - 1}")
 
     def until(self, n_bars: int) -> RegimePath:
         """The first `n_bars` bars."""
         return RegimePath(self.timestamps[:n_bars], self.names, self.probability[:n_bars], self.label[:n_bars])
-
-
-_TRADED = ("shares", "price", "value", "cost")
-TRADE = np.dtype(
-    [("bar", "i8"), ("asset", "i8"), *((name, "f8") for name in _TRADED), ("reason", "i8"), ("after_fill", "?")]
-)
-"""One filled order, or what closed a position without one.
-
-value = shares · price, negative for a sale; cost is positive; the reason is a place in `REASONS`. What stops closed
-after the bar's orders were filled is told apart from what they closed before.
-"""
-
-REASONS = ("order", "delisting", "stop_loss", "trailing_stop", "mae_stop", "take_profit", "time_stop")
-"""Why something was traded."""
-
-ORDER, DELISTING = REASONS.index("order"), REASONS.index("delisting")
-
-
-class Position(NamedTuple):
-    """One symbol after the last bar; weights are fractions of equity, and a target of None is no order."""
-
-    symbol: str
-    held: float
-    target: float | None
-
-
-class InFlight(NamedTuple):
-    """An order that a delay keeps from being filled: decided before the last bar, filled `fills_in` bars after it."""
-
-    symbol: str
-    decided_at: np.datetime64
-    target: float
-    fills_in: int
-
-
-def _none(value: float) -> float | None:
-    """NaN as None."""
-    return None if math.isnan(value) else value
-
-
-class Resting(NamedTuple):
-    """What closes a position without an order, at prices as they are traded; None where there is none.
-
-    With a reason alone it is closed at the next bar in any case.
-    """
-
-    symbol: str
-    stop: float | None
-    reason: str | None
-    goal: float | None
-
-
-@dataclass(frozen=True, eq=False)
-class Simulation:
-    """What happened to the money, bar by bar.
-
-    Bars before `start` did not trade and belong to no result: equity and cash are the initial capital, all else is 0.
-
-    Parameters
-    ----------
-    start : int
-        The first bar that could trade.
-    initial_capital : float
-    equity, cash, turnover, cost : ndarray of shape (T,), float64
-        At the bar's close; turnover is half the traded value over the equity before the fill.
-    decision_return : ndarray of shape (T,), float64
-        Return from the fill that follows bar t to the fill that follows bar t+1, costs included;
-        NaN where there is no such exit or no decision.
-    weights : ndarray of shape (T, N), float64, or None
-        Holdings over equity at the bar's close; None where the run was not recorded.
-    shares : ndarray of shape (N,), float64
-        Held after the last bar.
-    pending : ndarray of shape (N,), float64
-        Target weights, of the whole, decided at the last bar and not filled yet; NaN is no order.
-    trades : structured ndarray of dtype TRADE, or None
-        In order of bar and asset; None where the run was not recorded.
-    status : str
-        `ok` or `bankrupt`.
-    late : ndarray of shape (delay, N), float64, or None
-        Target weights decided at the `delay` bars before the last one and not filled yet; NaN is no order. Where every
-        asset has an account of its own they are fractions of that. None where the run was not recorded.
-    levels : ndarray of shape (3, N), float64, or None
-        After the last bar: the price below (above) which what is held long (short) is closed, the price at which its
-        profit is taken, both as traded then, and the place in `REASONS` of the first; NaN is none. None where nothing
-        has stops, or the run was not recorded.
-    """
-
-    timestamps: Times
-    symbols: tuple[str, ...]
-    start: int
-    initial_capital: float
-    equity: Float
-    cash: Float
-    turnover: Float
-    cost: Float
-    decision_return: Float
-    shares: Float
-    pending: Float
-    weights: Float | None = None
-    trades: NDArray[np.void] | None = None
-    status: str = "ok"
-    late: Float | None = None
-    levels: Float | None = None
-
-    def __post_init__(self) -> None:
-        t, n = len(self.timestamps), len(self.symbols)
-        _set(self, "late", (0 if self.late is None else len(self.late), n), "float64")
-        for name in ("equity", "cash", "turnover", "cost", "decision_return"):
-            _set(self, name, (t,), "float64")
-        _set(self, "weights", (t, n), "float64")
-        _set(self, "levels", (3, n), "float64")
-        for name in ("shares", "pending"):
-            _set(self, name, (n,), "float64")
-
-    def positions(self) -> list[Position]:
-        """Every symbol with the weight held after the last bar and the one ordered there, of a recorded run."""
-        assert self.weights is not None
-        rows = zip(self.symbols, self.weights[-1].tolist(), self.pending.tolist(), strict=True)
-        return [Position(symbol, held, None if math.isnan(target) else target) for symbol, held, target in rows]
-
-    def in_flight(self) -> list[InFlight]:
-        """What was ordered before the last bar and is filled after it, of a recorded run; the next to be filled first.
-
-        With sizing `on_change` those that do not differ from the order before them come to nothing.
-        """
-        assert self.late is not None
-        first = len(self.timestamps) - 1 - len(self.late)
-        return [
-            InFlight(self.symbols[n], self.timestamps[first + row], float(self.late[row, n]), int(row) + 1)
-            for row, n in np.argwhere(~np.isnan(self.late))
-        ]
-
-    def resting(self) -> list[Resting]:
-        """The stops and goals of what is held after the last bar, of a recorded run."""
-        if self.levels is None:
-            return []
-        found = []
-        for symbol, (stop, goal, reason) in zip(self.symbols, self.levels.T.tolist(), strict=True):
-            if not (math.isnan(stop) and math.isnan(goal) and math.isnan(reason)):
-                why = None if math.isnan(reason) else REASONS[int(reason)]
-                found.append(Resting(symbol, _none(stop), why, _none(goal)))
-        return found
-
-    @property
-    def returns(self) -> Float:
-        """Simple returns of shape (T - start,): the first is equity over the initial capital, minus 1."""
-        equity = self.equity[self.start :]
-        before = np.concatenate([[self.initial_capital], equity[:-1]])
-        return np.divide(equity, before, out=np.full_like(equity, np.nan), where=before > 0) - 1.0
 
 
 @dataclass(frozen=True)

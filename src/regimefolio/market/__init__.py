@@ -4,6 +4,7 @@
 """
 
 from regimefolio.market.calendar import periods_per_year, quarter_starts
+from regimefolio.market.candidates import load_candidates, read_candidates
 from regimefolio.market.check import CheckReport, check_data, check_file, doubtful_bars
 from regimefolio.market.rebalance import Every, OnDates, Rebalance, decision_bars, must_decide
 from regimefolio.market.sources import (
@@ -34,6 +35,8 @@ from regimefolio.market.view import Market
 __all__ = [
     "DataSpec",
     "load_data",
+    "load_candidates",
+    "read_candidates",
     "source_of",
     "Dataset",
     "DataWarning",

@@ -17,7 +17,7 @@ from pydantic_core import PydanticCustomError
 from regimefolio.core.component import Component, Model, did_you_mean, placed_error, registered
 from regimefolio.core.errors import ConfigError, MissingDataError, must_be, placed
 from regimefolio.core.files import path_of
-from regimefolio.core.types import Adjustment, Float, Int, Panel
+from regimefolio.core.types import Adjustment, Float, Panel
 from regimefolio.market.actions import restart
 from regimefolio.market.calendar import periods_per_year
 from regimefolio.market.clock import Clocked, ExtraSessions, Resample, Stamped, on_clock
@@ -246,7 +246,7 @@ def _kept(data: Dataset, symbols: Sequence[str]) -> Dataset:
             raise ConfigError(f"unknown symbol {symbol!r}; {_near(symbol, known)}", ("data", "symbols", position))
     columns = np.array([n for n, symbol in enumerate(known) if symbol in symbols])
     bars = np.isfinite(data.panel.close[:, columns]).any(axis=1)
-    panel = _columns(data.panel, columns)
+    panel = data.panel.only(columns)
     panel = replace(panel, **{name: array[bars] for name, array in panel.by_bar.items()})  # type: ignore[arg-type]
     if not bars.all():  # the clock is another one
         panel = replace(panel, periods_per_year=periods_per_year(panel.timestamps))
@@ -260,13 +260,6 @@ def _kept(data: Dataset, symbols: Sequence[str]) -> Dataset:
         about=about,
         defects=tuple(defect for defect in data.defects if not defect.symbol or defect.symbol in symbols),
     )
-
-
-def _columns(panel: Panel, columns: Int) -> Panel:
-    """Some assets of a source's panel, to which no delisting was added yet."""
-    cut = {name: array[:, columns] for name, array in panel.by_bar.items() if array.ndim == 2}
-    sectors = None if panel.sectors is None else tuple(panel.sectors[n] for n in columns)
-    return replace(panel, symbols=tuple(panel.symbols[n] for n in columns), sectors=sectors, **cut)  # type: ignore[arg-type]
 
 
 def _near(symbol: str, known: Sequence[str]) -> str:

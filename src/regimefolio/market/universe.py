@@ -13,6 +13,7 @@ from pydantic import Discriminator, Field, Tag
 from regimefolio.core.component import Model
 from regimefolio.core.errors import DataError, MissingDataError
 from regimefolio.core.types import Bool, Float, Int, Panel, Times, last_seen
+from regimefolio.kernels.medians import rolling_median
 from regimefolio.market.listings import Listed
 from regimefolio.market.notes import counted, used
 from regimefolio.market.sources.dated import DatedTable
@@ -135,14 +136,9 @@ def member_by_rule(panel: Panel, rule: UniverseRule) -> Bool:
 
 def _traded(panel: Panel, window: int) -> Float:
     """Median of raw close times raw volume over the last own bars, of shape (T, N); NaN before there are that many."""
-    import polars as pl
-
-    if panel.volume is None:
+    money = panel.traded_value
+    if money is None:
         raise DataError("`universe: {min_value: …}` needs volumes, and these prices have none; take it out")
-    price, shares = panel.adjustment
-    money = (panel.close / price) * (panel.volume * shares)
-    median = np.full(money.shape, np.nan)
-    for asset in range(panel.n_assets):
-        bars = np.flatnonzero(np.isfinite(panel.close[:, asset]))
-        median[bars, asset] = pl.Series(money[bars, asset]).rolling_median(window).to_numpy()
+    median = np.empty(money.shape)
+    rolling_median(money, window, median)
     return median

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from regimefolio.core.component import did_you_mean
 from regimefolio.core.errors import ConfigError, MissingDataError, must_be
 from regimefolio.core.types import Bool, Float, Float32, Int, Panel, Times, last_seen, read_only
-from regimefolio.kernels import rolling
+from regimefolio.kernels import own_bars, rolling
 
 MEMO_MEGABYTES = 128
 
@@ -285,7 +285,9 @@ class Market:
         present = np.isfinite(self.panel.close)
         if present.all():
             return None
-        return np.where(present, np.cumsum(present, axis=0) - 1, -1)
+        rows = np.empty(present.shape, np.int64)
+        own_bars.number_own_bars(read_only(present), 0, rows)
+        return rows
 
     @cached_property
     def _own_bars(self) -> Float:
@@ -295,16 +297,17 @@ class Market:
         """Values (T, N) with each asset's bars moved up to the top of its column, NaN below them; read-only."""
         if self.own_row is None:
             return read_only(values)
-        bar, asset = np.nonzero(self.own_row >= 0)
-        out = np.full(values.shape, np.nan)
-        out[self.own_row[bar, asset], asset] = values[bar, asset]
+        out = np.empty(values.shape)
+        own_bars.to_own_bars(read_only(values), self.own_row, 0, out)
         return _readonly(out)
 
     def on_clock(self, own: Float) -> Float:
         """The way back from `on_own_bars`: NaN where an asset has no bar."""
         if self.own_row is None:
             return own
-        return np.where(self.own_row >= 0, np.take_along_axis(own, np.maximum(self.own_row, 0), axis=0), np.nan)
+        out = np.empty(own.shape)
+        own_bars.to_clock(own, self.own_row, 0, np.nan, out)
+        return out
 
     def _indicator(self, key: Hashable, compute: Callable[[], Float]) -> Float:
         """What `compute` makes of the assets' own bars, on the panel's clock."""

@@ -11,6 +11,7 @@ from regimefolio.strategies.momentum_rank import MomentumRank
 from regimefolio.strategies.moving_average_cross import MovingAverageCross
 from regimefolio.strategies.normalisers import normalise_min_max, normalise_rank, normalise_tanh, normalise_zscore
 from regimefolio.strategies.overlays import ConfidenceFloor, Normalise, Overlay, Smoothing
+from regimefolio.strategies.technical_rating import TechnicalRating
 
 __all__ = [
     "Strategy",
@@ -18,6 +19,7 @@ __all__ = [
     "MacdRsiConfluence",
     "MomentumRank",
     "MovingAverageCross",
+    "TechnicalRating",
     "Overlay",
     "Overlaid",
     "ConfidenceFloor",

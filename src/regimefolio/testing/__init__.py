@@ -4,6 +4,7 @@ They may import every room; no room imports them.
 """
 
 from regimefolio.testing.allocators import AllocatorContract
+from regimefolio.testing.features import FeatureContract
 from regimefolio.testing.overlays import OverlayContract
 from regimefolio.testing.regime_accuracy import Accuracy, accuracy
 from regimefolio.testing.regimes import DetectorContract, regime_market, simulated_regimes
@@ -15,6 +16,7 @@ __all__ = [
     "accuracy",
     "AllocatorContract",
     "DetectorContract",
+    "FeatureContract",
     "OverlayContract",
     "SamplerContract",
     "StrategyContract",

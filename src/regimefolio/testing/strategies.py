@@ -113,7 +113,7 @@ class StrategyContract:
         market = self._market()
         whole = self.strategy.signals(market)
         order = np.random.default_rng(5).permutation(market.panel.n_assets)
-        shuffled = self.strategy.signals(_reordered(market, order))
+        shuffled = self.strategy.signals(reordered(market, order))
         for name in ("alpha", "confidence"):
             gap = np.abs(getattr(whole, name)[:, order] - getattr(shuffled, name))
             wrong = ~(gap <= ORDER_TOLERANCE)
@@ -257,7 +257,8 @@ def _scaled(market: Market, factor: float) -> Market:
     return Market(replace(panel, **prices), index, index)
 
 
-def _reordered(market: Market, order: Int) -> Market:
+def reordered(market: Market, order: Int) -> Market:
+    """The same market with its assets in another order."""
     panel = market.panel
     cells: dict[str, Any] = {name: np.ascontiguousarray(getattr(panel, name)[:, order]) for name in CUT}
     symbols = tuple(panel.symbols[n] for n in order)

@@ -15,6 +15,7 @@ from typing import Literal
 import yaml
 from threadpoolctl import threadpool_limits
 
+from regimefolio.core.code import code_of
 from regimefolio.core.component import did_you_mean, fingerprint
 from regimefolio.core.errors import ConfigError, CorruptError, must_be
 from regimefolio.core.files import jsonable, path_of, read_json, write_json, write_text
@@ -23,7 +24,7 @@ from regimefolio.core.types import Json
 from regimefolio.market import Dataset, Market
 from regimefolio.workflow.phases import Job, Phase
 from regimefolio.workflow.spec import WorkflowSpec
-from regimefolio.workflow.workspace import Checkpoint, Workspace, code_of
+from regimefolio.workflow.workspace import Checkpoint, Workspace
 
 LIBRARIES = ("exchange-calendars", "numpy", "numba", "polars", "pydantic", "scipy", "skfolio")
 

@@ -13,10 +13,11 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
+from regimefolio.core.arrays import time_texts
 from regimefolio.core.component import did_you_mean
 from regimefolio.core.errors import ConfigError, CorruptError, DataError, WorkspaceError
 from regimefolio.core.files import read_json, read_npy, sha256_of, write_npy, write_text
@@ -55,9 +56,7 @@ class SavedSignals:
     @property
     def times(self) -> list[str]:
         """The timestamps as text: dates, where all of them are whole days, or else as finely as any of them needs."""
-        units: tuple[Literal["D", "s", "ns"], ...] = ("D", "s", "ns")
-        unit = next(each for each in units if (self.timestamps == self.timestamps.astype(f"datetime64[{each}]")).all())
-        return np.datetime_as_string(self.timestamps, unit=unit).tolist()
+        return time_texts(self.timestamps)
 
 
 @dataclass(frozen=True)

@@ -46,7 +46,7 @@ def test_metrics_regimes_and_orders_are_shown(file: Path, call: Call) -> None:
 def test_compiling_is_announced(file: Path, call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
     call("backtest", "ranks.yaml")
     assert "Compiling" not in call("backtest", "ranks.yaml").out
-    monkeypatch.setattr(api, "kernels_are_compiled", lambda: False)
+    monkeypatch.setattr(api, "kernels_are_compiled", lambda entry: False)
     assert call("backtest", "ranks.yaml").out.startswith("Compiling kernels, on the first run only")
     for option in ("--quiet", "--json"):
         assert "Compiling" not in call("backtest", "ranks.yaml", option).out

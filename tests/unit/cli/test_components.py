@@ -15,6 +15,8 @@ from regimefolio.cli.components import Parameter, describe, described, takes
 from regimefolio.core.component import Component, Part
 from tests.unit.cli.conftest import Call
 
+KNOWN = "known: allocator, feature, overlay, regime_detector, sampler, source, stop, strategy"
+
 
 class Toy(Component, family="toy", kind="spinning_top"):
     """Spins about e.g. 1.5 times, or
@@ -86,11 +88,20 @@ def test_every_family_and_part_is_listed(call: Call) -> None:
     code, out, err = call("components")
     assert (code, err) == (0, "")
     titles = [line for line in out.splitlines() if line and not line.startswith((" ", "With"))]
-    assert titles == ["Sources", "Strategies", "Overlays", "Regime detectors", "Allocators", "Samplers", "Stops"]
+    assert titles == [
+        "Sources", "Features", "Strategies", "Overlays", "Regime detectors", "Allocators", "Samplers", "Stops"
+    ]  # fmt: skip
     for family in api.FAMILIES:
         for kind in api.registered(family):
             assert f"\n  {kind} " in out
     assert max(map(len, out.splitlines())) <= 80
+
+
+def test_a_kind_of_two_families_is_shown_with_them(call: Call) -> None:
+    out = call("components", "technical_rating").out
+    heads = [line.partition(":")[0] for line in out.splitlines() if "technical_rating:" in line]
+    assert heads == ["feature technical_rating", "strategy technical_rating"]
+    assert call("components", "feature", "technical_rating").out.startswith("technical_rating: ")
 
 
 def test_every_shipped_part_is_explained() -> None:
@@ -152,11 +163,14 @@ def test_a_part_is_found_by_its_own_name(call: Call) -> None:
     [
         (("stratgy",), "unknown family 'stratgy'; did you mean 'strategy'?"),
         (("Regime-Detctor",), "unknown family 'Regime-Detctor'; did you mean 'regime_detector'?"),
-        (("xyz",), "unknown family 'xyz'; known: allocator, overlay, regime_detector, sampler, source, stop, strategy"),
+        (
+            ("xyz",),
+            f"unknown family 'xyz'; {KNOWN}",
+        ),
         (("strategy", "momentum_rnk"), "unknown strategy 'momentum_rnk'; did you mean 'momentum_rank'?"),
         (
             ("trend", "trend"),
-            "unknown family 'trend'; known: allocator, overlay, regime_detector, sampler, source, stop, strategy",
+            f"unknown family 'trend'; {KNOWN}",
         ),
     ],
 )

@@ -168,7 +168,7 @@ def test_the_shipped_demo_is_planned(call: Call, tmp_path: Path, monkeypatch: py
 def test_kernels_are_announced_when_they_must_be_compiled(
     folder: Path, call: Call, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(api, "kernels_are_compiled", lambda: False)
+    monkeypatch.setattr(api, "kernels_are_compiled", lambda entry: False)
     assert "Compiling kernels" in call("run", "small.yaml").out
     assert "Compiling kernels" not in call("run", "small.yaml").out
 

@@ -42,6 +42,21 @@ def test_arrays_are_c_ordered() -> None:
     assert made.close[1].tolist() == [2.0, 3.0]
 
 
+def test_some_assets_of_a_panel() -> None:
+    made = panel(
+        volume=np.arange(8.0)[::-1].reshape(4, 2),
+        sectors=("X", "Y"),
+        delisted_at=np.array([-1, 3]),
+        delisting_return=np.array([np.nan, -0.5]),
+    )
+    both, one = made.only(np.array([1, 0])), made.only(np.array([1]))
+    assert (both.symbols, both.sectors) == (("B", "A"), ("Y", "X"))
+    assert both.close.tolist() == made.close[:, ::-1].tolist()
+    assert (one.symbols, one.sectors, one.delisted_at.tolist()) == (("B",), ("Y",), [3])  # type: ignore[union-attr]
+    assert (one.volume, one.open) == (pytest.approx(made.volume[:, [1]]), None)  # type: ignore[index]
+    assert one.timestamps.tolist() == made.timestamps.tolist()
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [

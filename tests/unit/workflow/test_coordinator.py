@@ -16,6 +16,7 @@ import pytest
 
 from regimefolio.backtest import load_market
 from regimefolio.core import files
+from regimefolio.core.code import code_of, code_version
 from regimefolio.core.component import fingerprint
 from regimefolio.core.errors import ConfigError, CorruptError, LockedError, ModelError
 from regimefolio.core.types import Json
@@ -23,7 +24,6 @@ from regimefolio.market import import_file, stores
 from regimefolio.workflow import Coordinator, WorkflowSpec, Workspace
 from regimefolio.workflow.phases import Job, Phase
 from regimefolio.workflow.phases.base import trial_parameters
-from regimefolio.workflow.workspace import code_of, code_version
 from tests.workflows import (
     BARS,
     NAMES,

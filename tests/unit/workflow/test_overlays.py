@@ -11,12 +11,12 @@ from pydantic import ValidationError
 
 from regimefolio.api import write_report
 from regimefolio.backtest import BacktestSpec
+from regimefolio.core.code import code_of, code_version
 from regimefolio.core.documents import read_document
 from regimefolio.core.files import read_json, read_npy
 from regimefolio.core.types import SignalBuffer, Signals
 from regimefolio.market.view import Market
 from regimefolio.strategies import Overlaid, Overlay, Smoothing, Strategy
-from regimefolio.workflow.workspace import code_of, code_version
 from tests.workflows import coordinator, spec, write_prices
 
 SMOOTH: list[Any] = [{"kind": "smoothing", "window": 2}]
