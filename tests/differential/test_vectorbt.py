@@ -25,7 +25,8 @@ from regimefolio.api import (
     Run,
     load_market,
 )
-from regimefolio.core.types import Bool, last_seen
+from regimefolio.backtest.risk import RiskSpec
+from regimefolio.core.types import DELISTING, Bool, last_seen
 from regimefolio.market import Rebalance
 from tests.differential.accounts import (
     CAPITAL,
@@ -41,6 +42,7 @@ from tests.differential.accounts import (
     traded,
     written_run,
 )
+from tests.scripted import Scripted
 
 SAME = 1e-9
 """The most that equal accounts differ by, a part of equity; vectorbt takes numbers that near to be equal."""
@@ -233,3 +235,88 @@ def test_long_or_flat_accounts_of_their_own_are_the_same(sample: Market, costs: 
         portfolio.value().sum(axis=1).to_numpy(), portfolio.cash().sum(axis=1).to_numpy(), portfolio.assets().to_numpy()
     )
     assert difference(ours(run), theirs, close.to_numpy()) < SAME
+
+
+STOPS: dict[str, tuple[list[dict[str, object]], dict[str, object]]] = {
+    "stop loss": ([{"kind": "stop_loss", "loss": 0.04}], {"sl_stop": 0.04}),
+    "trailing stop": ([{"kind": "trailing_stop", "fall": 0.06}], {"sl_stop": 0.06, "sl_trail": True}),
+    "take profit": ([{"kind": "take_profit", "gain": 0.05}], {"tp_stop": 0.05}),
+}
+
+
+@pytest.fixture(scope="module")
+def ranged() -> Market:
+    """Five stocks with opens, highs and lows."""
+    return load_market(DataSpec(source="sample:us5"), None)[1]
+
+
+def stopped(market: Market, wanted: Bool, stops: list[dict[str, object]], costs: float) -> Run:
+    """Accounts of their own, in the market where a bar (B, N) wants it, until a stop closes; then for a new signal."""
+    risk = RiskSpec.model_validate({"stop": stops})
+    alone = execution(commission_bps=costs * 1e4, accounts="per_asset")
+    alpha: Float = np.zeros(market.panel.close.shape)
+    alpha[START - 1 : -1] = wanted
+    runner = BacktestRunner(market, PortfolioSpec(rebalance="daily"), alone, CAPITAL, risk=risk)
+    scripted = Scripted(alpha=tuple(tuple(row.tolist()) for row in alpha))
+    return runner.run(Ensemble.static([scripted], [1.0]), START)
+
+
+def stopped_by_vectorbt(market: Market, wanted: Bool, stops: dict[str, object], costs: float) -> Accounts:
+    """The same from entries and exits where what is wanted changes; stops are at their price, or the open beyond it."""
+    before = np.vstack([np.zeros_like(wanted[:1]), wanted[:-1]])
+    panel = market.panel
+    assert panel.open is not None
+    assert panel.high is not None
+    assert panel.low is not None
+    portfolio = vbt.Portfolio.from_signals(
+        frame(market, panel.close[START:]),
+        frame(market, wanted & ~before),
+        frame(market, ~wanted & before),
+        open=frame(market, panel.open[START:]),
+        high=frame(market, panel.high[START:]),
+        low=frame(market, panel.low[START:]),
+        fees=costs,
+        init_cash=CAPITAL / panel.n_assets,
+        freq="1D",
+        **stops,
+    )
+    return Accounts(
+        portfolio.value().sum(axis=1).to_numpy(), portfolio.cash().sum(axis=1).to_numpy(), portfolio.assets().to_numpy()
+    )
+
+
+@pytest.mark.parametrize("costs", [0.0, TEN_BPS])
+@pytest.mark.parametrize(("stops", "theirs"), STOPS.values(), ids=STOPS)
+def test_stops_of_long_or_flat_accounts_are_the_same(
+    ranged: Market, stops: list[dict[str, object]], theirs: dict[str, object], costs: float
+) -> None:
+    signal = BollingerMeanReversion(lookback=30, width=1.2).signals(ranged).alpha
+    wanted = signal[START - 1 : -1] > 0
+    run = stopped(ranged, wanted, stops, costs)
+    assert run.simulation.trades is not None
+    assert (run.simulation.trades["reason"] > DELISTING).sum() > 30
+    assert difference(ours(run), stopped_by_vectorbt(ranged, wanted, theirs, costs), ranged.panel.close[START:]) < SAME
+
+
+def without_gaps_up(market: Market) -> Market:
+    """The same without opens above the close before."""
+    panel = market.panel
+    assert panel.open is not None
+    assert panel.low is not None
+    opens = panel.open.copy()
+    opens[1:] = np.fmin(opens[1:], last_seen(panel.close)[:-1])
+    return Market(replace(panel, open=opens, low=np.fmin(panel.low, opens)))
+
+
+def test_of_a_bar_that_opens_beyond_the_goal_and_falls_to_the_stop_theirs_takes_the_stop(ranged: Market) -> None:
+    """It looks for the stop in all of the bar before it looks for the goal; ours is at the open first."""
+    both: list[dict[str, object]] = [{"kind": "stop_loss", "loss": 0.03}, {"kind": "take_profit", "gain": 0.04}]
+    theirs: dict[str, object] = {"sl_stop": 0.03, "tp_stop": 0.04}
+    wanted = BollingerMeanReversion(lookback=30, width=1.2).signals(ranged).alpha[START - 1 : -1] > 0
+
+    def apart(market: Market) -> float:
+        one, other = stopped(market, wanted, both, 0.0), stopped_by_vectorbt(market, wanted, theirs, 0.0)
+        return difference(ours(one), other, market.panel.close[START:])
+
+    assert apart(ranged) == pytest.approx(0.0334, rel=0.01)
+    assert apart(without_gaps_up(ranged)) < SAME

@@ -330,6 +330,18 @@ STORIES = {
         SMOOTH._replace(min_value=100.0),
         still_open=1,
     ),
+    # Bar 2: 50 are closed, though they are not worth an order. Bar 3: nor would they be bought.
+    "a smallest order does not keep a crumb": Story(
+        """
+        bar    A  A.target  A.units  cash  equity
+          0  100       0.5        .  1000       .
+          1   10         0       50   500    1000
+          2    1       0.1        0   550     550
+          3    1         .        0   550     550
+        """,
+        SMOOTH._replace(min_value=60.0),
+        profits=(-450,),
+    ),
     # Half of 800; half of the 400 that are missing; all of the 600 that are to be closed.
     "half the way": Story(
         """

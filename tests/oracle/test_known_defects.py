@@ -71,14 +71,16 @@ def test_every_known_defect_is_found_and_nothing_else_of_its_class(
     recall = {name: len(bars & found[name]) / len(bars) for name, bars in known.items()}
     assert recall == dict.fromkeys(known, 1.0)
     extras = {name: len(bars - known.get(name, set())) for name, bars in found.items()}
-    # The list has no class for symbols that are short, and none for steps.
-    assert extras == {**dict.fromkeys(known, 0), "few bars": 1, "coarse prices": 56}
+    # The list has no class for symbols that are short, for steps, or for bars that repeat.
+    assert extras == {**dict.fromkeys(known, 0), "few bars": 1, "coarse prices": 56, "stale bars": 1}
 
 
 def test_what_the_list_has_no_class_for(report: CheckReport) -> None:
     assert [(each.symbol, each.value) for each in report.warnings if each.kind == "few bars"] == [
         ("DD", "14 usable bars")
     ]
+    stale = [(each.symbol, each.timestamp, each.value) for each in report.warnings if each.kind == "stale bars"]
+    assert stale == [("DD", "2017-10-24", "83.93, unchanged for 11 bars, up to 2017-11-09")]
     coarse = {each.symbol: each.value for each in report.warnings if each.kind == "coarse prices"}
     assert coarse["AMAT"] == "6.7 bp: steps of 0.0069 at 10.296; coarse in 252 of 3,239 bars"
 
@@ -87,7 +89,11 @@ def test_what_the_list_has_no_class_for(report: CheckReport) -> None:
     ("name", "defects", "warnings"),
     [
         ("us_etfs_2005_2017", 0, {"missing session": 54, "far from its five bars": 1, "coarse prices": 6}),
-        ("stocknet88_yahoo_2012_2017", 0, {"missing session": 3, "zero volume": 111, "coarse prices": 10}),
+        (
+            "stocknet88_yahoo_2012_2017",
+            0,
+            {"missing session": 3, "zero volume": 111, "coarse prices": 10, "stale bars": 2},
+        ),
         (
             "sp500_5yr_split_adjusted_2013_2018",
             30,

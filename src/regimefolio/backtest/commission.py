@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Annotated, Any, TypeAlias
 
@@ -28,6 +28,8 @@ _TIERS: TypeAdapter[tuple[Tier, ...]] = TypeAdapter(Annotated[tuple[Tier, ...], 
 
 
 def _commission(value: Any) -> float | tuple[Tier, ...]:
+    if isinstance(value, Mapping):
+        raise ValueError("a commission is basis points such as 5, or tiers such as [{up_to: 10000, bps: 10}, {bps: 5}]")
     if not isinstance(value, list | tuple):
         return _ONE.validate_python(value)
     tiers = _TIERS.validate_python(value)

@@ -15,7 +15,7 @@ from regimefolio.core.files import path_of
 from regimefolio.core.types import Float, read_only
 from regimefolio.kernels.terms import NONE
 from regimefolio.market import Market
-from regimefolio.market.rates import DEFAULT, read_borrow_rates, read_rates
+from regimefolio.market.rates import DEFAULT, Rates, read_borrow_rates, read_rates
 
 FILE = "file:"
 
@@ -38,19 +38,32 @@ def is_file(rate: object) -> bool:
     return isinstance(rate, str)
 
 
+_RATE_IS = "a rate is a number such as 0.02, or a file such as file:rates.csv"
+_FEE_IS = (
+    "a fee is a number such as 0.02, one for each symbol such as {default: 0.005, GME: 0.3}, or a file such as "
+    "file:borrow.csv"
+)
+
+
 def _interest(value: Any) -> float | str:
-    return _file(value) if isinstance(value, str) else _NUMBER.validate_python(value)
+    return _file(value, _RATE_IS) if isinstance(value, str) else _NUMBER.validate_python(_plain(value, _RATE_IS))
 
 
 def _fee(value: Any) -> float | dict[str, float] | str:
     if isinstance(value, str):
-        return _file(value)
-    return _FEES.validate_python(value) if isinstance(value, Mapping) else _FEE.validate_python(value)
+        return _file(value, _FEE_IS)
+    return _FEES.validate_python(value) if isinstance(value, Mapping) else _FEE.validate_python(_plain(value, _FEE_IS))
 
 
-def _file(value: str) -> str:
+def _plain(value: Any, hint: str) -> Any:
+    if isinstance(value, Mapping | list | tuple | bool):
+        raise ValueError(hint)
+    return value
+
+
+def _file(value: str, hint: str) -> str:
     if not value.removeprefix(FILE) or not value.startswith(FILE):
-        raise ValueError("a rate is a number such as 0.02, or a file such as file:rates.csv")
+        raise ValueError(hint)
     return value
 
 
@@ -61,18 +74,19 @@ BorrowFee: TypeAlias = Annotated[float | dict[str, float] | str, BeforeValidator
 """A field that takes a fee a year, one for each symbol, or a file with the columns symbol, rate and perhaps date."""
 
 
-def with_interest(market: Market, source: str, folder: Path) -> Market:
-    """The market that also knows the interest rates of a file; relative ones start at `folder`."""
+def with_interest(market: Market, source: str, folder: Path) -> tuple[Market, tuple[str, ...]]:
+    """The market that also knows the interest rates of a file, and cautions; relative ones start at `folder`."""
     return _with(market, source, read_rates(folder / path_of(source.removeprefix(FILE)), market.timestamps))
 
 
-def with_borrow_fees(market: Market, source: str, folder: Path) -> Market:
-    """The market that also knows the borrow fees of a file; relative ones start at `folder`."""
+def with_borrow_fees(market: Market, source: str, folder: Path) -> tuple[Market, tuple[str, ...]]:
+    """The market that also knows the borrow fees of a file, and cautions; relative ones start at `folder`."""
     return _with(market, source, read_borrow_rates(folder / path_of(source.removeprefix(FILE)), market.panel))
 
 
-def _with(market: Market, source: str, known: Float) -> Market:
-    return Market(market.panel, market.index, market.benchmark, {**market.rates, source: read_only(known)})
+def _with(market: Market, source: str, rates: Rates) -> tuple[Market, tuple[str, ...]]:
+    known = {**market.rates, source: read_only(rates.known)}
+    return Market(market.panel, market.index, market.benchmark, known), rates.cautions
 
 
 def interest(rate: float | str, market: Market) -> Float:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -15,7 +15,7 @@ from regimefolio.backtest.commission import Commission, tiers_of
 from regimefolio.backtest.rates import BorrowFee, Interest, is_file, with_borrow_fees, with_interest
 from regimefolio.backtest.risk import RiskSpec
 from regimefolio.core.component import Model, Part, Plugins, placed_error
-from regimefolio.core.errors import ConfigError, MissingDataError, RegimefolioError
+from regimefolio.core.errors import ConfigError, MissingDataError, placed
 from regimefolio.core.types import Float, Json, Panel, Times
 from regimefolio.market import Dataset, DataSpec, Market, load_data
 from regimefolio.market.fill import Fill
@@ -55,7 +55,9 @@ class ExecutionSpec(Model):
         "lapse", description="what becomes of the rest: nothing, or it goes on at the following bars"
     )
     shares: Literal["fractional", "whole"] = Field("fractional", description="whether orders are of whole shares")
-    min_order_value: float = Field(0.0, ge=0, description="money below which there is no order")
+    min_order_value: float = Field(
+        0.0, ge=0, description="money below which there is no order, but to close a position"
+    )
     cash_rate: Interest = Field(0.0, description="interest on cash, a year: 0.02 is 2%; or file:rates.csv")
     financing_rate: Interest | None = Field(None, description="on cash below 0, a year; the cash_rate, if not said")
     dividends: Literal["cash", "reinvest"] = Field(
@@ -109,21 +111,23 @@ class ExecutionSpec(Model):
         ]
         return ["commission_bps", *asked] if len(tiers_of(self.commission_bps)) > 1 else asked
 
-    def of_files(self, market: Market, folder: Path) -> Market:
-        """The market that also knows the rates whose files are named here; relative ones start at `folder`.
+    def of_files(self, market: Market, folder: Path) -> tuple[Market, tuple[str, ...]]:
+        """The market that also knows the rates whose files are named here, and cautions; paths start at `folder`.
 
         Raises
         ------
         MissingDataError, DataError
             A file is none of rates, or does not tell one where it is needed.
         """
+        told: tuple[str, ...] = ()
         for name in ("cash_rate", "financing_rate", "borrow_rate"):
             source = getattr(self, name)
             if is_file(source):
                 read = with_borrow_fees if name == "borrow_rate" else with_interest
                 with placed("execution", name):
-                    market = read(market, source, folder)
-        return market
+                    market, cautions = read(market, source, folder)
+                told += cautions
+        return market, tuple(dict.fromkeys(told))
 
     def patience(self, panel: Panel) -> int | None:
         """Missing bars in a row after which an asset of this data is taken to be delisted; None: never."""
@@ -288,19 +292,12 @@ def load_market(
     """
     dataset = load_data(data, folder)
     market = market_of(dataset, benchmark, folder)
+    told = dataset.cautions
     if execution is not None:
-        market = execution.of_files(market, folder)
+        market, cautions = execution.of_files(market, folder)
+        told += cautions
     if isinstance(risk_free, str) and risk_free not in market.rates:
         with placed("risk_free"):
-            market = with_interest(market, risk_free, folder)
-    return dataset, market
-
-
-@contextmanager
-def placed(*place: str) -> Iterator[None]:
-    """Give an error of what is read here its place in the file."""
-    try:
-        yield
-    except RegimefolioError as error:
-        error.place = place
-        raise
+            market, cautions = with_interest(market, risk_free, folder)
+        told += cautions
+    return replace(dataset, cautions=told), market

@@ -15,11 +15,12 @@ if TYPE_CHECKING:
 EPILOG = """\b
 regimefolio backtest results/demo/analysis/adaptive_strategy.yaml
 regimefolio backtest my_backtest.yaml --trips trips.csv
+regimefolio backtest my_backtest.yaml --equity e.csv --weights w.parquet
 
 The first file was written by the demo. A backtest trades from the first bar after the warm-up to the last one, those
 that its strategy was searched on included; what it is worth on other bars stands in the report. Relative paths start in
-the present folder. A file of round trips ends in .csv, .parquet or .json; docs/accounting.md says what its columns
-mean."""
+the present folder. A file of round trips ends in .csv, .parquet or .json, one of equity or weights in .csv or .parquet;
+docs/accounting.md says what their columns mean."""
 
 
 def register(app: typer.Typer) -> None:
@@ -31,12 +32,16 @@ def register(app: typer.Typer) -> None:
 def backtest(
     file: Annotated[Path, typer.Argument(metavar="FILE.yaml", help="A file with a section `backtest:`.")],
     trips: Annotated[Path | None, typer.Option(metavar="TRIPS", help="Write every round trip to this file.")] = None,
+    equity: Annotated[Path | None, typer.Option(metavar="EQUITY", help="Write equity bar by bar to this file.")] = None,
+    weights: Annotated[
+        Path | None, typer.Option(metavar="WEIGHTS", help="Write what is held at each close to this file.")
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Write over a file that is there.")] = False,
     json: Json = False,
     quiet: Quiet = False,
     debug: Debug = False,
 ) -> None:
-    """Run one strategy file; show metrics, round trips and orders."""
+    """Run one strategy file; show metrics, trips and orders."""
     from regimefolio import api
     from regimefolio.cli import backtest_tables
     from regimefolio.cli.display import console, display, tell_data
@@ -45,7 +50,11 @@ def backtest(
     from regimefolio.core.files import json_text, jsonable
 
     if trips is not None:
-        api.must_take_trips(trips, force)
+        api.must_take(trips, "round trips", force)
+    if equity is not None:
+        api.must_take(equity, "equity", force)
+    if weights is not None:
+        api.must_take(weights, "weights", force)
     screen = console()
     say = display(console(stderr=True) if json else screen, quiet).say
     with opened(file, say) as spec:
@@ -53,24 +62,25 @@ def backtest(
     tell_data(dataset, say)
     found = api.round_trips(run)
     statistics = api.trip_statistics(found)
+    trading = api.trading_document(run, spec.risk, dataset.panel, found)
     if trips is not None:
         api.write_round_trips(found, trips, force)
+    if equity is not None:
+        api.write_equity(run, equity, force)
+    if weights is not None:
+        api.write_weights(run, weights, force)
     if json:
         result = jsonable(outcome)
         assert isinstance(result, dict)
-        assumed = [{"symbol": symbol, "at": str(when)[:19]} for symbol, when in run.assumed]
         told = {by: {name: each._asdict() for name, each in kinds.items()} for by, kinds in statistics.items()}
-        extra = {
-            "orders": orders_of(run),
-            "conflicts": run.conflicts,
-            "assumed_delistings": assumed,
-            "round_trips": told,
-        }
+        extra = {"orders": orders_of(run), "conflicts": run.conflicts, **trading, "round_trips": told}
         typer.echo(json_text({**result, **extra}), nl=False)
         return
-    backtest_tables.show(screen, spec, outcome, run, statistics, orders_of(run))
+    backtest_tables.show(screen, spec, outcome, run, statistics, trading, orders_of(run))
     if trips is not None:
         say(f"{trips}: {counted(len(found), 'round trip')}")
+    for path in filter(None, (equity, weights)):
+        say(f"{path}: {counted(len(run.simulation.returns), 'bar')}")
 
 
 def orders_of(run: Run) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from regimefolio.cli.tables import counted, label, minus, number, table
+from regimefolio.cli.trading_tables import assumed_line, costs_line, doubt_line, intervention_lines
 
 if TYPE_CHECKING:
     from regimefolio.api import BacktestSpec, Conflicts, ExecutionSpec, Outcome, Run, TripStatistics, WorkflowSpec
@@ -54,6 +55,7 @@ def show(
     outcome: Outcome,
     run: Run,
     trips: Mapping[str, Mapping[str, TripStatistics]],
+    trading: Mapping[str, Any],
     orders: Mapping[str, Any],
 ) -> None:
     """Everything that is known of one backtest."""
@@ -76,8 +78,12 @@ def show(
         screen.print(f"– {', '.join(map(label, names))}: {reason}", style="dim", markup=False)
     for note in rate_notes(spec, run.risk_free):
         screen.print(f"– {note}", style="dim", markup=False)
-    if run.assumed:
-        screen.print(f"\n{assumed_sentence(run, spec)}", style="yellow", markup=False)
+    if costs := costs_line(trading):
+        screen.print(f"\n{costs}", markup=False)
+    for line in intervention_lines(trading):
+        screen.print(f"– {line}", markup=False)
+    if assumed := assumed_line(trading, spec.execution):
+        screen.print(f"\n{assumed}", style="yellow", markup=False)
     if run.conflicts is not None and run.conflicts.by_pair:
         screen.print(f"\n{conflict_sentence(run.conflicts, spec.portfolio.on_conflict)}", markup=False)
     if outcome.regime_metrics:
@@ -90,6 +96,8 @@ def show(
         screen.print(table("By the regime that was known when it was decided", columns, rows, notes))
     if trips["all"]["all"].trips:
         screen.print(round_trips(trips))
+    if doubt := doubt_line(trading):
+        screen.print(f"\n{doubt}", style="yellow", markup=False)
     _show_orders(screen, orders, spec)
 
 
@@ -133,19 +141,6 @@ def rate_notes(spec: BacktestSpec | WorkflowSpec, mean: float) -> list[str]:
     rate = minus(f"{mean:.2%}")
     said = f"{spec.risk_free}, mean {rate}" if isinstance(spec.risk_free, str) else rate
     return [f"ratios of return to risk, and alpha, are above a risk-free rate of {said} a year"]
-
-
-def assumed_sentence(run: Run, spec: BacktestSpec) -> str:
-    """Which assets were taken to be delisted, when, and at what."""
-    shown = [f"{symbol} {str(when)[:10]}" for symbol, when in run.assumed[:3]]
-    more = [f"and {len(run.assumed) - 3:,} more"] if len(run.assumed) > 3 else []
-    from regimefolio.backtest.spec import DELIST_AFTER
-
-    terms = spec.execution
-    return (
-        f"Taken to be delisted after {terms.delist_after or DELIST_AFTER} missing bars, at the last close "
-        f"{terms.delisting_return:+.0%}: {', '.join(shown + more)}. A file `data.delistings` tells better."
-    )
 
 
 def conflict_sentence(conflicts: Conflicts, on_conflict: str) -> str:

@@ -42,6 +42,7 @@ MEANING = {
     "far from its five bars": "over 2.7 times off their median: a slipped decimal, or a real crash",
     "split-like jump": "prices go on at a ratio that companies split by: a split not adjusted for, or news",
     "coarse prices": "closes move in steps over 5 bp: small returns are rounding",
+    "stale bars": "five or more that repeat the one before: a halt, or a feed that stopped",
     "long gap": "a halt, or another company under the same symbol: `max_gap: 21` makes it a new asset",
     "missing session": "other symbols have a bar, this one none: its orders lapse",
     "zero volume": "nothing was traded, or the volume is not known",
@@ -80,8 +81,9 @@ def check(
     the order of time. A run stops at the first, or masks all.
 
     Warnings are about what may be right: mixed time zones; symbols with fewer than 30 bars; prices more than 2.7 times
-    off the median of their five bars, or in steps coarser than 5 bp; jumps that look like a split; gaps of more
-    than 21 bars; sessions that a symbol lacks and others have; zero volume. A run uses these bars as they are.
+    off the median of their five bars, or in steps coarser than 5 bp; jumps that look like a split; five bars
+    that repeat the one before; gaps of more than 21 bars; sessions that a symbol lacks and others have; zero volume. A
+    run uses these bars as they are.
 
     Of a configuration (a backtest, a workflow, or `data:` alone) all that its `data:` says is applied and checked too:
     actions, deliveries, sessions, tickers, delistings and members.

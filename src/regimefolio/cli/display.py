@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -18,11 +19,13 @@ from regimefolio.core.progress import Progress
 
 if TYPE_CHECKING:
     from regimefolio.api import Dataset
+    from regimefolio.market import Defect
 
 LINE_EVERY = 10.0
 """Seconds between two lines about the same stage in a log."""
 
-DEFECTS_SHOWN = 20
+DEFECTS_SHOWN = 3
+"""Defects that are shown one by one; the others are counted."""
 
 
 def console(stderr: bool = False) -> Console:
@@ -39,22 +42,34 @@ def tell_compiling(say: Callable[[str], None]) -> None:
 
 
 def tell_data(dataset: Dataset, say: Callable[[str], None]) -> None:
-    """Say what the prices are, which were masked, and what is doubtful; rows that stood too late are counted alone."""
+    """Say what the prices are, how many were masked for which reasons, and what is doubtful or lacking."""
     say(dataset.about)
     masked = [defect for defect in dataset.defects if not defect.mended]
     late = len(dataset.defects) - len(masked)
     if late:
         say(f"{counted(late, 'row')} stood too late, put in place")
-    for defect in masked[:DEFECTS_SHOWN]:
-        place = "" if defect.row is None else f" {dataset.unit} {defect.row}"
-        bar = " ".join(part for part in (defect.symbol, defect.timestamp) if part)
-        say(f"masked{place}: {bar}: {f'{defect.column} {defect.value}'.strip()}: {defect.problem}")
-    if len(masked) > DEFECTS_SHOWN:
-        say(f"… {len(masked) - DEFECTS_SHOWN:,} more; `regimefolio data check FILE --json` lists all")
+    if masked:
+        kinds = Counter(defect.problem for defect in masked).most_common()
+        listed = ", ".join(f"{problem} {count:,}" for problem, count in kinds)
+        first = [_bar(defect, dataset.unit) for defect in masked[:DEFECTS_SHOWN]] + ["…"] * (
+            len(masked) > DEFECTS_SHOWN
+        )
+        say(f"{counted(len(masked), 'defect')} masked ({listed}): {'; '.join(first)}")
+        say("`regimefolio data check FILE` shows them, and with --json lists all")
     if dataset.doubtful:
         kinds = sorted(dataset.doubtful.items(), key=lambda item: -item[1])
         listed = ", ".join(f"{kind} {count:,}" for kind, count in kinds)
         say(f"{counted(sum(dataset.doubtful.values()), 'warning')} ({listed}): `regimefolio data check FILE` says more")
+    for caution in dataset.cautions:
+        say(f"warning: {caution}")
+
+
+def _bar(defect: Defect, unit: str) -> str:
+    """Where a defect stands, and the bar that it is about."""
+    place = "" if defect.row is None else f"{unit} {defect.row}"
+    return " ".join(
+        part for part in (place, defect.symbol, defect.timestamp, f"{defect.column} {defect.value}") if part
+    )
 
 
 class Display(Progress):

@@ -29,7 +29,7 @@ regimefolio doctor --json
 
 Exit codes: 0 all checks pass, 1 otherwise."""
 
-PACKAGES = ("numpy", "numba", "polars", "pydantic", "scipy", "skfolio")
+PACKAGES = ("numpy", "numba", "polars", "pydantic", "scipy", "skfolio", "exchange-calendars")
 
 COMPILED = ("kernels", "backtest")
 """Checks that run machine code."""
@@ -236,6 +236,6 @@ def _show(check: Check) -> None:
     mark = typer.style("pass", fg=typer.colors.GREEN) if check.passed else typer.style("FAIL", fg="red", bold=True)
     width = max(40, shutil.get_terminal_size().columns)
     lines = [check.found, *([f"→ {check.remedy}"] if check.remedy else [])]
-    wrap = partial(textwrap.wrap, width=width - 23, break_long_words=False, break_on_hyphens=False)  # paths stay whole
+    wrap = partial(textwrap.wrap, width=width - 26, break_long_words=False, break_on_hyphens=False)  # paths stay whole
     body = [part for line in lines for part in wrap(line)]
-    typer.echo(f"{mark}  {check.name:<17}" + f"\n{'':23}".join(body))
+    typer.echo(f"{mark}  {check.name:<20}" + f"\n{'':26}".join(body))

@@ -11,6 +11,7 @@ from rich.text import Text
 from regimefolio.cli.backtest_tables import rate_notes
 from regimefolio.cli.results import ALL_BARS, STATIC, BestTrial, Results
 from regimefolio.cli.tables import counted, label, number, pair, parameters, table, verdict
+from regimefolio.cli.trading_tables import assumed_line, costs_line, doubt_line, intervention_lines
 
 if TYPE_CHECKING:
     from regimefolio.api import PhaseStep
@@ -116,7 +117,7 @@ def _validation(results: Results) -> list[RenderableType]:
     rows: list[list[str | Text]] = []
     for name, run in results.runs().items():
         metrics = run["metrics"]
-        said = RUNS.get(name, f"adaptive, {name}")
+        said = f"benchmark {results.spec.benchmark}" if name == "benchmark" else RUNS.get(name, f"adaptive, {name}")
         low, high = (number("sharpe", metrics.get(each)) for each in ("sharpe_low", "sharpe_high"))
         rows.append(
             [
@@ -128,8 +129,11 @@ def _validation(results: Results) -> list[RenderableType]:
             ]
         )
     notes = [*_circumstances(results), *rate_notes(results.spec, results.validation["window"]["risk_free"])]
+    notes += [line for line in (costs_line(results.trading), *intervention_lines(results.trading)) if line]
+    doubts = (doubt_line(results.trading), assumed_line(results.trading, results.spec.execution))
     title = f"On {counted(window['bars'], 'test bar')}, {window['first'][:10]} to {window['last'][:10]}"
-    return [table(title, ["run", ">Sharpe", ">95% interval", ">a year", ">worst drawdown"], rows, notes)]
+    made = table(title, ["run", ">Sharpe", ">95% interval", ">a year", ">worst drawdown"], rows, notes)
+    return [made, *(Text(f"\n{line}", style="yellow") for line in doubts if line)]
 
 
 def _circumstances(results: Results) -> list[str]:

@@ -96,10 +96,16 @@ class Results:
         found: dict[str, Any] = read_json(self.root / "analysis" / "robustness.json")
         return found
 
+    @cached_property
+    def trading(self) -> dict[str, Any]:
+        """Phase 4: costs by kind, interventions and doubts of the selected strategy."""
+        found: dict[str, Any] = read_json(self.root / "analysis" / "trading.json")
+        return found
+
     def runs(self) -> dict[str, dict[str, Any]]:
-        """All runs on the test bars by name, the index last where there is one."""
-        index = self.validation.get("index")
-        return {**self.validation["runs"], **({} if index is None else {"index": index})}
+        """All runs on the test bars by name; a benchmark of its own and the index last where there are such."""
+        held = {name: self.validation[name] for name in ("benchmark", "index") if name in self.validation}
+        return {**self.validation["runs"], **held}
 
     def answer(self) -> str:
         """Whether adapting to regimes helped, in one sentence: the first one of the report."""
@@ -123,6 +129,7 @@ class Results:
             "break_even": self.robustness["costs"]["break_even"],
             "checks": self.validation["checks"],
             "orders": self.validation["orders"],
+            "trading": self.trading,
             "selected": self.validation["selected"],
             "selected_minus": self.validation["selected_minus"],
             "answer": self.answer(),

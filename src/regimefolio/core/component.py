@@ -54,6 +54,10 @@ def placed_error(place: Sequence[str | int], message: str) -> PydanticCustomErro
     return PydanticCustomError("placed", "{text}", {"place": list(place), "text": message})
 
 
+FOLDER = "folder"
+"""Where the context of a validation says at which folder the files start that are read with it."""
+
+
 class Model(BaseModel):
     """A frozen piece of configuration that refuses unknown keys and hints at the right one."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import math
 import re
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from regimefolio.core.component import Model, Plugins, did_you_mean
+from regimefolio.core.component import FOLDER, Model, Plugins, did_you_mean
 from regimefolio.core.errors import ConfigError, RegimefolioError
 from regimefolio.core.files import path_of
 from regimefolio.core.plugins import lies_in, load_installed, load_plugin
@@ -57,8 +57,8 @@ class Document:
     data: dict[str, Any]
     marks: dict[Place, Mark]
 
-    def parse(self, model: type[M], section: str) -> M:
-        """The model in the section that the file must consist of.
+    def parse(self, model: type[M], section: str, folder: Path = Path()) -> M:
+        """The model in the section that the file must consist of; files that are read at once start at `folder`.
 
         Raises
         ------
@@ -75,7 +75,7 @@ class Document:
             load_system()
         try:
             self._load_plugins(section)
-            return self._validated(model, section)
+            return self._validated(model, section, folder)
         except ConfigError as error:
             if home := self._project_elsewhere(section):
                 error.add_note(
@@ -84,12 +84,15 @@ class Document:
                 )
             raise
 
-    def _validated(self, model: type[M], section: str) -> M:
+    def _validated(self, model: type[M], section: str, folder: Path) -> M:
         try:
-            return model.model_validate(self.data[section])
+            return model.model_validate(self.data[section], context={FOLDER: folder})
         except ValidationError as error:
-            mistakes = [self._place((section, *loc)).error(text) for loc, text in _flatten(error)]
-            first, *others = mistakes
+            found: dict[tuple[Mark, str], list[str]] = {}
+            for loc, text in _flatten(error):
+                allowed, _, given = text.partition(_GIVEN)
+                found.setdefault((self._place((section, *loc)), given or text), []).append(allowed if given else "")
+            first, *others = [mark.error(_joined(allowed, given)) for (mark, given), allowed in found.items()]
             for other in others:
                 first.add_note(str(other))
             raise first from None
@@ -168,6 +171,7 @@ _WORDS = {
     **dict.fromkeys(("float_type", "float_parsing"), "must be a number"),
     "finite_number": "must be a finite number",
     "string_type": "must be text; put it in quotes",
+    "path_type": "must be the path of a file",
     "literal_error": "must be {expected}",
     "union_tag_invalid": "{discriminator} must be one of {expected_tags}",
     "union_tag_not_found": "{discriminator} is missing",
@@ -179,6 +183,17 @@ _WORDS = {
     "less_than_equal": "must be at most {le}",
 }
 """What pydantic's mistakes are called here, by their type."""
+
+
+_GIVEN = ", but this is "
+
+
+def _joined(allowed: Sequence[str], given: str) -> str:
+    """What is allowed at a place, whichever of several forms it may have, and what was given; or what is said there."""
+    if not any(allowed):
+        return given
+    first, *others = allowed
+    return " or ".join([first, *(each.removeprefix("must be ") for each in others)]) + f"{_GIVEN}{given}"
 
 
 def _words(kind: str, message: str, context: Mapping[str, Any]) -> str:
@@ -218,7 +233,7 @@ def _flatten(error: ValidationError) -> list[tuple[Place, str]]:
             given = item.get("input")
             shown = isinstance(given, str | int | float | bool) and item["type"] != "part"
             text = _words(item["type"], item["msg"], context)
-            found.append((place, f"{text}, but this is {given!r}" if shown else text))
+            found.append((place, f"{text}{_GIVEN}{given!r}" if shown else text))
     return found
 
 

@@ -19,6 +19,8 @@ A message says what was found, where, what was expected and what to do next. Con
 from __future__ import annotations
 
 import reprlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 
 class RegimefolioError(Exception):
@@ -87,3 +89,13 @@ def must_be(kind: type[object], value: object, name: str, remedy: str) -> None:
     if not isinstance(value, kind):
         article = "an" if kind.__name__[0] in "AEIOU" else "a"
         raise ConfigError(f"{name} must be {article} {kind.__name__}, but this is {reprlib.repr(value)}; {remedy}")
+
+
+@contextmanager
+def placed(*place: str) -> Iterator[None]:
+    """Give an error of what is read here its place in the file."""
+    try:
+        yield
+    except RegimefolioError as error:
+        error.place = place
+        raise

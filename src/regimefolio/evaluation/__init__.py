@@ -14,7 +14,9 @@ from regimefolio.evaluation.contributions import (
     follows_alpha,
     profit_and_loss,
 )
+from regimefolio.evaluation.costs import Costs, costs_by_kind, interest
 from regimefolio.evaluation.information_coefficient import InformationCoefficient, information_coefficient
+from regimefolio.evaluation.interventions import Braked, Interventions, Scaled, interventions
 from regimefolio.evaluation.overfitting import (
     Interval,
     ReturnMoments,
@@ -52,7 +54,8 @@ from regimefolio.evaluation.robustness import (
     with_costs,
 )
 from regimefolio.evaluation.rolling import RollingRisk, rolling_risk
-from regimefolio.evaluation.round_trips import RoundTrips, round_trips
+from regimefolio.evaluation.round_trips import RoundTrips, doubtful_stops, round_trips
+from regimefolio.evaluation.run_files import must_take, trips_document, write_equity, write_round_trips, write_weights
 from regimefolio.evaluation.strategy import (
     AlphaBin,
     ConfidenceBin,
@@ -61,7 +64,7 @@ from regimefolio.evaluation.strategy import (
     StrategyEvaluator,
 )
 from regimefolio.evaluation.surface import Surface, search_surface
-from regimefolio.evaluation.trip_files import must_take_trips, trips_document, write_round_trips
+from regimefolio.evaluation.trading import trading_document
 from regimefolio.evaluation.trip_statistics import TripStatistics, trip_statistics
 
 __all__ = [
@@ -93,9 +96,20 @@ __all__ = [
     "TripStatistics",
     "round_trips",
     "trip_statistics",
-    "must_take_trips",
+    "doubtful_stops",
+    "Costs",
+    "costs_by_kind",
+    "interest",
+    "Braked",
+    "Interventions",
+    "Scaled",
+    "interventions",
+    "trading_document",
+    "must_take",
     "trips_document",
+    "write_equity",
     "write_round_trips",
+    "write_weights",
     "RollingRisk",
     "rolling_risk",
     "Surface",

@@ -13,9 +13,10 @@ import numpy as np
 
 from regimefolio.backtest import Run, Traded
 from regimefolio.core.errors import DataError, must_be
-from regimefolio.core.types import ORDER, REASONS, UNKNOWN, Float, Int, Json, Simulation, Times, read_only
-from regimefolio.evaluation.contributions import ending
+from regimefolio.core.types import ORDER, REASONS, UNKNOWN, Float, Int, Json, Panel, Simulation, Times, read_only
+from regimefolio.evaluation.contributions import STOPPED, ending
 from regimefolio.kernels.trips import NO_FILL, Fills, History, Trips, empty_trips, walk_trips
+from regimefolio.market import doubtful_bars
 
 if TYPE_CHECKING:
     import polars as pl
@@ -196,6 +197,28 @@ def round_trips(run: Run) -> RoundTrips:
         reason=reason,
         result=found.result,
     )
+
+
+def doubtful_stops(trips: RoundTrips, panel: Panel) -> Int:
+    """The numbers of the trips that a stop closed at a bar that `data check` calls doubtful.
+
+    Where the data has no opens, highs and lows, the close at which a stop was seen counts too.
+
+    Parameters
+    ----------
+    panel : Panel
+        What was traded.
+    """
+    stopped: Int = np.flatnonzero(trips.reason >= STOPPED)
+    assets, column = np.unique(trips.asset[stopped], return_inverse=True)
+    doubtful = doubtful_bars(panel, assets)
+    at = trips.exit_bar[stopped]
+    found = doubtful[at, column]
+    if panel.open is None or panel.high is None or panel.low is None:
+        bars = np.where(np.isfinite(panel.close[:, assets]), np.arange(panel.n_bars)[:, None], 0)
+        seen = np.maximum.accumulate(bars, axis=0)
+        found |= doubtful[seen[at - 1, column], column]
+    return stopped[found]
 
 
 def walk(simulation: Simulation, traded: Traded) -> Trips:

@@ -60,6 +60,12 @@ def _step(w: float, frictions: Frictions) -> float:
 
 
 @piece
+def _least(closes: bool, dust: float, frictions: Frictions) -> float:
+    """The money below which there is no order; one that closes a whole position has none but rounding."""
+    return dust if closes else max(dust, frictions.min_value)
+
+
+@piece
 def quote(t: int, n: int, price: float, known: int, terms: Execution, account: Account) -> None:
     """Write the parts of its size, and of its power 3/2, that an order at a price costs.
 
@@ -100,7 +106,7 @@ def order_cost(d: float, n: int, terms: Execution, account: Account) -> float:
 
 
 @piece
-def _find_wishes(t: int, equity: float, least: float, prices: Prices, terms: Execution, account: Account) -> None:
+def _find_wishes(t: int, equity: float, dust: float, prices: Prices, terms: Execution, account: Account) -> None:
     """Mark the assets that have an order, and write the parts of its size, and of its power 3/2, that it costs."""
     f, price = terms.frictions, prices.fill[t]
     for n in range(price.size):
@@ -110,7 +116,7 @@ def _find_wishes(t: int, equity: float, least: float, prices: Prices, terms: Exe
             continue
         if w != 0.0 and abs(w - has / equity) <= max(f.band, f.relative_band * abs(w)):
             continue
-        account.mark[n] = abs(_step(w, f) * (w * equity - has)) >= least
+        account.mark[n] = abs(_step(w, f) * (w * equity - has)) >= _least(w == 0.0, dust, f)
         quote(t, n, price[n], int(account.since[n]), terms, account)
 
 
@@ -182,20 +188,20 @@ def _affordable(means: float, count: np.uint64, terms: Execution, account: Accou
 
 
 @piece
-def _in_size(d: float, t: int, n: int, closes: bool, least: float, prices: Prices, frictions: Frictions) -> float:
+def _in_size(d: float, t: int, n: int, closes: bool, dust: float, prices: Prices, frictions: Frictions) -> float:
     """An order in whole shares, where they are asked for and it does not close a position, or 0 where it is small."""
     size = abs(d)
     if frictions.whole and not closes:
         lot = _share(t, n, prices, frictions)
         size = math.floor(size / lot + A_SHARE) * lot
-    if size < least:
+    if size < _least(closes, dust, frictions):
         return 0.0
     return size if d > 0.0 else -size
 
 
 @piece
 def _write_orders(
-    t: int, x: float, least: float, count: np.uint64, prices: Prices, terms: Execution, account: Account
+    t: int, x: float, dust: float, count: np.uint64, prices: Prices, terms: Execution, account: Account
 ) -> None:
     """Write the orders that lead to the targets at the equity `x`, and keep the targets of those that are cut."""
     frictions = terms.frictions
@@ -213,12 +219,12 @@ def _write_orders(
                     account.carried[n] = w
                 if terms.on_change:
                     account.ordered[n] = np.nan
-        account.order[n] = _in_size(d, t, n, closes, least, prices, frictions)
+        account.order[n] = _in_size(d, t, n, closes, dust, prices, frictions)
 
 
 @piece
 def _pay_from_cash(
-    t: int, equity: float, least: float, count: np.uint64, prices: Prices, terms: Execution, account: Account
+    t: int, equity: float, dust: float, count: np.uint64, prices: Prices, terms: Execution, account: Account
 ) -> None:
     """Scale the purchases where the cash and what sales bring does not pay for them."""
     means, needs = account.cash[0], 0.0
@@ -236,7 +242,7 @@ def _pay_from_cash(
     for i in range(count):
         n = account.at[i]
         if account.order[n] > 0.0:
-            account.order[n] = _in_size(account.order[n] * scale, t, n, False, least, prices, terms.frictions)
+            account.order[n] = _in_size(account.order[n] * scale, t, n, False, dust, prices, terms.frictions)
             if terms.on_change:
                 account.ordered[n] = np.nan
 
@@ -296,12 +302,12 @@ def fill_with_frictions(
     `decided` is the bar of the decision whose `target` (N,) this is; below 0, what was cut at the bar before is filled.
     """
     equity = out.pre_fill[t]
-    least = max(DUST * equity, terms.frictions.min_value)
+    dust = DUST * equity
     _take_aim(t, decided, target, prices, terms, account)
-    _find_wishes(t, equity, least, prices, terms, account)
+    _find_wishes(t, equity, dust, prices, terms, account)
     count = list_marked(account.mark, account.at)
-    _write_orders(t, _equity_after(equity, count, terms, account), least, count, prices, terms, account)
-    _pay_from_cash(t, equity, least, count, prices, terms, account)
+    _write_orders(t, _equity_after(equity, count, terms, account), dust, count, prices, terms, account)
+    _pay_from_cash(t, equity, dust, count, prices, terms, account)
     add_shares(t, -1.0, account, out)
     _book_orders(t, equity, count, prices, terms, account, out)
     add_shares(t, 1.0, account, out)

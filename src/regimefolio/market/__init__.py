@@ -4,7 +4,7 @@
 """
 
 from regimefolio.market.calendar import periods_per_year, quarter_starts
-from regimefolio.market.check import CheckReport, check_data, check_file
+from regimefolio.market.check import CheckReport, check_data, check_file, doubtful_bars
 from regimefolio.market.rebalance import Every, OnDates, Rebalance, decision_bars, must_decide
 from regimefolio.market.sources import (
     Dataset,
@@ -48,6 +48,7 @@ __all__ = [
     "check_data",
     "check_file",
     "CheckReport",
+    "doubtful_bars",
     "PriceStore",
     "import_file",
     "import_bars",

@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from regimefolio.core.errors import ConfigError
-from regimefolio.core.types import Panel, Times
+from regimefolio.core.types import Bool, Int, Panel, Times
 from regimefolio.market.calendar import periods_per_year
 from regimefolio.market.clock import stamped_at_close
+from regimefolio.market.quality import far_from_five_bars, split_like_jumps
 from regimefolio.market.sessions import SessionReport, periods_of, report, sessions_of
 from regimefolio.market.sources.base import DataWarning, Defect
 from regimefolio.market.sources.file import File
@@ -108,6 +109,32 @@ def check_data(spec: DataSpec, folder: Path = Path()) -> CheckReport:
         notes=(*bars.notes, *(_done(spec, bars.panel("mask"), folder) if counts.any() else ())),
         sessions=sessions,
     )
+
+
+def doubtful_bars(panel: Panel, assets: Int) -> Bool:
+    """The bars of which the check says that a price is far from its five bars, or jumps as at a split.
+
+    Prices are those of the panel, adjusted for all that is known; bars that were masked are none.
+
+    Parameters
+    ----------
+    assets : ndarray of shape (M,), int64
+        Those that are looked at.
+
+    Returns
+    -------
+    ndarray of shape (T, M), bool
+    """
+    close = panel.close[:, assets]
+    asset, bar = np.nonzero(np.isfinite(close).T)
+    doubtful = np.zeros(close.shape, dtype=bool)
+    for prices in (panel.open, panel.high, panel.low, panel.close):
+        if prices is not None:
+            far = far_from_five_bars(asset, prices[:, assets][bar, asset]).at
+            doubtful[bar[far], asset[far]] = True
+    jumps = split_like_jumps(close, None if panel.volume is None else panel.volume[:, assets])
+    doubtful[jumps.bar, jumps.asset] = True
+    return doubtful
 
 
 def _held_against(spec: DataSpec, timestamps: Times) -> tuple[SessionReport | None, float]:

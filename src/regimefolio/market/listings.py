@@ -133,7 +133,7 @@ def add_delistings(listed: Listed, path: Path) -> Listed:
         It is no such file, a row is wrong, an asset has bars after its delisting, or no symbol is known.
     """
     panel = listed.panel
-    table = DatedTable(path, ("symbol", "date", "return"))
+    table = DatedTable(path, ("symbol", "date", "return"), may_be_empty=True)
     date, value = table.times("date"), table.numbers("return")
     table.refuse(value < -1.0, "return", "a loss of more than everything (a return of -1 is a loss of all)")
     asset = _assets_at(listed, table, date)

@@ -29,6 +29,9 @@ COARSE_BP = 5.0
 LONG = 21
 """Missing bars from which on a symbol that resumes may be another company's."""
 
+STALE = 5
+"""Bars in a row with the same numbers from which on nobody can have traded at them."""
+
 FEW_BARS = 30
 """Bars below which a symbol can say nothing."""
 
@@ -237,6 +240,48 @@ def coarse_blocks(price: Float) -> Iterator[Block]:
             block = Block(first, last, float(steps.min()), median)
             if block.basis_points > COARSE_BP * (1 + _ROUNDING):
                 yield block
+
+
+class Runs(NamedTuple):
+    """Bars that follow each other: the places of the first and of the last one of each run.
+
+    Parameters
+    ----------
+    first, last : ndarray of shape (R,), int64
+    """
+
+    first: Int
+    last: Int
+
+
+def stale_runs(asset: Int, fields: Mapping[str, Float]) -> Runs:
+    """Five bars of a symbol in a row, or more, with the same close, each without volume or with the same numbers.
+
+    Closes alone say nothing: where prices come in steps they are often equal.
+
+    Parameters
+    ----------
+    asset : ndarray of shape (R,), int64
+        In increasing order, and within each in the order of time.
+    fields : mapping of name to ndarray of shape (R,), float64
+        Any of open, high, low, close, volume; NaN is not equal to anything.
+    """
+    none = np.zeros(0, np.int64)
+    known = [name for name in ("open", "high", "low", "close", "volume") if name in fields]
+    if len(asset) < STALE or len(known) < 2:
+        return Runs(none, none)
+
+    def same(name: str) -> Bool:
+        return fields[name][1:] == fields[name][:-1]
+
+    again = np.logical_and.reduce([same(name) for name in known])
+    if "volume" in fields:
+        again |= same("close") & (fields["volume"][1:] == 0.0)
+    again &= asset[1:] == asset[:-1]
+    edges = np.diff(np.concatenate([[False], again, [False]]).astype(np.int8))
+    first, last = np.flatnonzero(edges == 1), np.flatnonzero(edges == -1)
+    long = last - first + 1 >= STALE
+    return Runs(first[long], last[long])
 
 
 def missing_sessions(asset: Int, bar: Int, n_bars: int, n_assets: int) -> Bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from regimefolio.core.errors import MissingDataError
 from regimefolio.core.types import Bool, Float, Int, Panel, Times
 from regimefolio.market.listings import known_at
+from regimefolio.market.notes import counted, used
 from regimefolio.market.sources.dated import DatedTable
 
 DEFAULT = "default"
@@ -19,14 +21,18 @@ NAMED = 3
 """Symbols without a rate that an error names; the others are counted."""
 
 
-def read_rates(path: Path, timestamps: Times) -> Float:
+class Rates(NamedTuple):
+    """Rates a year as known at each bar, (T,), (T, N) or (1, N), and what a person should know of their file."""
+
+    known: Float
+    cautions: tuple[str, ...] = ()
+
+
+def read_rates(path: Path, timestamps: Times) -> Rates:
     """The rate a year that is known at each bar, from a table with the columns date and rate, in any order.
 
     A rate is known at the last bar of its date, or at the next bar where its date has none, and holds until the next.
-
-    Returns
-    -------
-    ndarray of shape (T,)
+    That the last one holds for longer than any before it is a caution.
 
     Raises
     ------
@@ -39,33 +45,30 @@ def read_rates(path: Path, timestamps: Times) -> Float:
     rate, date = _fractions(table), table.times("date")
     order = np.argsort(date, kind="stable")
     table.refuse(_repeated(order, date[:, None]), "date", "a second rate of this date")
-    found = _held(rate[order], known_at(timestamps, date[order]), timestamps.size)
+    bar = known_at(timestamps, date[order])
+    found = _held(rate[order], bar, timestamps.size)
     if np.isnan(found[0]):
         begins = f"begins {_day(date[order[0]])}" if date.size else "is empty"
         raise MissingDataError(
             f"{path}: {begins}, but the data begins {_day(timestamps[0])}, when a rate must be known; add an earlier "
             "one, or a later data.start"
         )
-    return found
+    return Rates(found, _ends_early(path, timestamps, date[order], bar))
 
 
-def read_borrow_rates(path: Path, panel: Panel) -> Float:
+def read_borrow_rates(path: Path, panel: Panel) -> Rates:
     """The fee a year on what is short, from a table with the columns symbol, rate and perhaps date, in any order.
 
-    The rate of the symbol `default` is that of all that have none of their own (yet). Symbols that the panel has not do
-    not matter. Dates are as in `read_rates`; without them a rate always holds.
-
-    Returns
-    -------
-    ndarray of shape (T, N), or (1, N) where there are no dates
-        0 before a symbol's first bar where nothing is known.
+    The rate of the symbol `default` is that of all that have none of their own (yet). Rates of symbols that the panel
+    has not are ignored, and a caution counts them. Dates are as in `read_rates`; without them a rate always holds, and
+    there is one row for all bars. Before a symbol's first bar, where nothing is known, its rate is 0.
 
     Raises
     ------
     MissingDataError
         There is no such file, or a symbol has no rate at one of its bars.
     DataError
-        A row is wrong, a fee is below 0, or a symbol (and date) is given twice: with the line.
+        A row is wrong, a fee is below 0, a symbol (and date) is given twice: with the line; or no symbol is known.
     """
     table = DatedTable(path, ("symbol", "rate"), ("date",))
     rate, dated = _fractions(table), "date" in table
@@ -74,6 +77,9 @@ def read_borrow_rates(path: Path, panel: Panel) -> Float:
     order = np.lexsort((date, table.asset))
     again = _repeated(order, np.stack([table.asset, date.astype(np.int64)], axis=1))
     table.refuse(again, "symbol", f"a second rate of this symbol{' and date' * dated}")
+    known = {DEFAULT, *panel.symbols}
+    table.refuse_strangers(symbol for symbol in table.symbols if symbol in known)
+    strange = np.array([symbol not in known for symbol in table.symbols], dtype=bool)
     bars = panel.n_bars if dated else 1
     bar = known_at(panel.timestamps, date[order]) if dated else np.zeros(table.n_rows, np.int64)
 
@@ -86,7 +92,22 @@ def read_borrow_rates(path: Path, panel: Panel) -> Float:
     found = np.where(np.isnan(found), of(DEFAULT)[:, None], found)
     listed = np.logical_or.accumulate(np.isfinite(panel.close), axis=0) if dated else np.ones(found.shape, dtype=bool)
     _must_be_whole(path, panel, np.isnan(found) & listed)
-    return np.nan_to_num(found)
+    ignored = {"of symbols without prices": int(strange[table.asset].sum())}
+    told = (used(f"{path.name}: {counted(table.n_rows, 'rate')}", ignored),) if strange.any() else ()
+    return Rates(np.nan_to_num(found), told + (_ends_early(path, panel.timestamps, date[order], bar) if dated else ()))
+
+
+def _ends_early(path: Path, timestamps: Times, date: Times, bar: Int) -> tuple[str, ...]:
+    """A caution where the last rate holds for more bars than any before it; `bar` is that from which on each holds."""
+    since = np.unique(bar[bar < timestamps.size])
+    held = timestamps.size - 1 - since[-1]
+    if held <= np.diff(since).max(initial=0):
+        return ()
+    last = date.max()
+    return (
+        f"{path.name}: ends {_day(last)}; its last rate holds for {counted(int(held), 'bar')} more, up to "
+        f"{_day(timestamps[-1])}",
+    )
 
 
 def _must_be_whole(path: Path, panel: Panel, lacking: Bool) -> None:

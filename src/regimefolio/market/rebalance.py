@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias
 
 import numpy as np
-from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError
+from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError, ValidationInfo
 from pydantic_core import PydanticCustomError
 
-from regimefolio.core.component import Model, did_you_mean, placed_error
+from regimefolio.core.component import FOLDER, Model, did_you_mean, placed_error
 from regimefolio.core.errors import ConfigError, DataError
 from regimefolio.core.files import path_of
 from regimefolio.core.types import Bool, Times
@@ -39,7 +39,7 @@ class OnDates(Model):
     dates: tuple[date, ...] = Field(min_length=1, description="rising; a file of them is read where file:PATH is said")
 
 
-def _rebalance(value: Any) -> Any:
+def _rebalance(value: Any, info: ValidationInfo) -> Any:
     if isinstance(value, Every | OnDates) or (isinstance(value, str) and value in _NAMES):
         return value
     if isinstance(value, str):
@@ -52,7 +52,7 @@ def _rebalance(value: Any) -> Any:
     if isinstance(value, Mapping) and set(value) == {"dates"}:
         said = value["dates"]
         if isinstance(said, str) and said.startswith(_FILE):
-            return OnDates(dates=_from_file(said))
+            return OnDates(dates=_from_file(said, (info.context or {}).get(FOLDER, Path())))
         if isinstance(said, list | tuple) and said:
             return OnDates(dates=_in_order([_date(at, each) for at, each in enumerate(said)]))
     raise PydanticCustomError("rebalance", "{text}", {"text": _HINT})
@@ -75,9 +75,9 @@ def _in_order(dates: list[date]) -> tuple[date, ...]:
     return tuple(dates)
 
 
-def _from_file(said: str) -> tuple[date, ...]:
+def _from_file(said: str, folder: Path) -> tuple[date, ...]:
     try:
-        return read_dates(path_of(said.removeprefix(_FILE)))
+        return read_dates(folder / path_of(said.removeprefix(_FILE)))
     except DataError as error:
         raise placed_error(("dates",), str(error)) from None
 

@@ -15,7 +15,7 @@ from pydantic import Field, PlainSerializer, PlainValidator, ValidationError, fi
 from pydantic_core import PydanticCustomError
 
 from regimefolio.core.component import Component, Model, did_you_mean, placed_error, registered
-from regimefolio.core.errors import ConfigError, MissingDataError, RegimefolioError, must_be
+from regimefolio.core.errors import ConfigError, MissingDataError, must_be, placed
 from regimefolio.core.files import path_of
 from regimefolio.core.types import Adjustment, Float, Int, Panel
 from regimefolio.market.actions import restart
@@ -106,6 +106,9 @@ class DataSpec(Model):
         description="error: the first defect stops; mask: bad bars become missing ones, of a bar given twice "
         "the first stays, a row that stands too late is put in its place, and all are counted",
     )
+    mask: Path | None = Field(
+        None, description="file of bars that cannot be right (symbol, date): of a file of prices they become missing"
+    )
     calendar: str | None = Field(
         None, description="an exchange's sessions by its code, such as XNYS, or 24/7; bars are held against them"
     )
@@ -191,17 +194,22 @@ def prepare(spec: DataSpec, panel: Panel, folder: Path) -> Listed:
     """What is done to the bars of any source: tickers told apart, delistings and members read."""
     listed = Listed(panel, panel.symbols) if spec.max_gap is None else separate_tickers(panel, spec.max_gap)
     if spec.delistings is not None:
-        listed = add_delistings(listed, folder / path_of(spec.delistings))
-    if isinstance(spec.universe, Path):
-        listed = with_members(listed, folder / path_of(spec.universe))
-    elif spec.universe is not None:
-        listed = with_members(listed, spec.universe)
+        with placed("data", "delistings"):
+            listed = add_delistings(listed, folder / path_of(spec.delistings))
+    if spec.universe is not None:
+        universe = folder / path_of(spec.universe) if isinstance(spec.universe, Path) else spec.universe
+        with placed("data", "universe"):
+            listed = with_members(listed, universe)
     return listed
 
 
 def reading_of(spec: DataSpec, folder: Path) -> Reading:
     """How a file of prices is read."""
-    return Reading(None if spec.actions is None else folder / path_of(spec.actions), spec.as_of)
+
+    def beside(path: Path | None) -> Path | None:
+        return None if path is None else folder / path_of(path)
+
+    return Reading(beside(spec.actions), spec.as_of, beside(spec.mask))
 
 
 def is_answered(kind: str, spec: DataSpec) -> bool:
@@ -268,11 +276,8 @@ def _near(symbol: str, known: Sequence[str]) -> str:
 
 
 def _with_sectors(data: Dataset, path: Path) -> Dataset:
-    try:
+    with placed("data", "sectors"):
         panel = replace(data.panel, sectors=read_sectors(path, data.panel.symbols))
-    except RegimefolioError as error:
-        error.place = ("data", "sectors")
-        raise
     return replace(data, panel=panel, fingerprint=data_fingerprint(panel, data.index))
 
 

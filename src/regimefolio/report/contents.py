@@ -149,7 +149,14 @@ class Results(Part):
     checks: list[Check]
     regimes: dict[str, Regimes]
     orders: Orders
+    benchmark: RunResult | None = None
     index: RunResult | None = None
+
+    @property
+    def held(self) -> dict[str, RunResult]:
+        """What is bought and held beside the runs."""
+        found = {"benchmark": self.benchmark, "index": self.index}
+        return {name: each for name, each in found.items() if each is not None}
 
 
 class Evidence(Part):
@@ -423,3 +430,55 @@ class RoundTrips(Part):
     @property
     def closed(self) -> list[Trip]:
         return [trip for trip in self.trips if trip.closed_by is not None]
+
+
+class KindsOfCost(Part):
+    """What the selected run paid, in money."""
+
+    commission: float
+    fees: float
+    slippage: float
+    impact: float
+    borrow: float
+
+
+class Braked(Part):
+    """Decisions that a drawdown brake made smaller, and the part of their targets that it left."""
+
+    decisions: int
+    left: Number
+
+
+class Scaled(Part):
+    """Gross weights of decisions under a volatility target."""
+
+    mean: Number
+    least: Number
+    most: Number
+
+
+class Interventions(Part):
+    """What had a say in the selected run; None is what was not asked for."""
+
+    decisions: int
+    stops: dict[str, int]
+    drawdown_brake: Braked | None
+    vetoed: int | None
+    volatility_target: Scaled | None
+
+
+class Happening(Part):
+    """A stop that closed, or a delisting that is assumed."""
+
+    symbol: str
+    at: datetime.datetime
+
+
+class Trading(Part):
+    """trading.json: what trading cost the selected run, what had a say in it, and what to doubt."""
+
+    costs: KindsOfCost
+    interest: float
+    interventions: Interventions
+    doubtful_stops: list[Happening]
+    assumed_delistings: list[Happening]

@@ -27,6 +27,7 @@ from regimefolio.report.contents import (
     Robustness,
     RoundTrips,
     RunResult,
+    Trading,
     Workflow,
 )
 from regimefolio.report.edits import edited_files
@@ -34,7 +35,8 @@ from regimefolio.report.measured import Fits, Seen, SignalQuality
 from regimefolio.report.settings import Settings
 from regimefolio.report.words import percent
 
-STATIC, BEST_TRIAL, EQUAL_WEIGHT, INDEX, ALL_BARS = "static", "best_trial", "equal_weight", "index", "all"
+STATIC, BEST_TRIAL, EQUAL_WEIGHT, ALL_BARS = "static", "best_trial", "equal_weight", "all"
+BENCHMARK, INDEX = "benchmark", "index"
 
 WORKFLOW = "metadata/workflow.json"
 CONFIGURATION = "metadata/workflow.yaml"
@@ -53,6 +55,7 @@ OVERFITTING = "analysis/overfitting.json"
 ROBUSTNESS = "analysis/robustness.json"
 CONTRIBUTIONS = "analysis/contributions.json"
 ROUND_TRIPS = "analysis/round_trips.json"
+TRADING = "analysis/trading.json"
 SIGNAL_QUALITY = "analysis/signal_quality.json"
 REGIMES = "analysis/regimes.json"
 REGIME_FITS = "analysis/regime_fits.json"
@@ -83,7 +86,7 @@ class Record:
     timestamps : ndarray of shape (B,)
         The test bars; `equity` has them as columns, `weights` and `labels` as rows and columns.
     equity : mapping of run to ndarray of shape (B,)
-        In the order of the page; the index comes last where there is one.
+        In the order of the page; a benchmark of its own and the index come last where there are such.
     weights : ndarray of shape (B, N)
         Of the selected run, fractions of equity at the close.
     labels : mapping of classifier to ndarray of shape (B,)
@@ -106,6 +109,7 @@ class Record:
     robustness: Robustness
     contributions: Contributions
     round_trips: RoundTrips
+    trading: Trading
     signal_quality: SignalQuality
     seen: dict[str, Seen]
     fits: dict[str, Fits]
@@ -136,9 +140,8 @@ class Record:
 
     @property
     def runs(self) -> dict[str, RunResult]:
-        """All runs in the order of the page, the index last."""
-        index = {} if self.results.index is None else {INDEX: self.results.index}
-        return {**self.results.runs, **index}
+        """All runs in the order of the page, what is bought and held last."""
+        return {**self.results.runs, **self.results.held}
 
     def risk_free_of(self, last: int, bars: int) -> Float:
         """The risk-free returns of so many bars, the last of which is the bar before `last`; or one for all, (1,)."""
@@ -154,6 +157,8 @@ class Record:
         """What a run is called on the page."""
         if run in self.results.regimes:
             return f"Adaptive ({run})"
+        if run == BENCHMARK:
+            return f"Benchmark ({self.settings.benchmark})"
         return {STATIC: "Static", BEST_TRIAL: "Best single trial", EQUAL_WEIGHT: "Equal weight", INDEX: "Index"}.get(
             run, run
         )
@@ -235,7 +240,7 @@ def read_record(root: Path) -> Record:
     text, settings = reader.settings()
     axes = reader.json(AXES, Axes)
     results = reader.json(RESULTS, Results)
-    names = [*results.runs, *([] if results.index is None else [INDEX])]
+    names = [*results.runs, *results.held]
     bars = results.window.test.bars
     choices, shares = reader.choices(), reader.json(SHARES, EnsembleWeights)
     _must_fit(root, results, choices, shares)
@@ -256,6 +261,7 @@ def read_record(root: Path) -> Record:
         robustness=reader.json(ROBUSTNESS, Robustness),
         contributions=reader.json(CONTRIBUTIONS, Contributions),
         round_trips=reader.json(ROUND_TRIPS, RoundTrips),
+        trading=reader.json(TRADING, Trading),
         signal_quality=reader.json(SIGNAL_QUALITY, SignalQuality),
         seen=reader.by_classifier(REGIMES, Seen, results.regimes),
         fits=reader.by_classifier(REGIME_FITS, Fits, results.regimes),

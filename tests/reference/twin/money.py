@@ -61,9 +61,9 @@ class Frictions:
             return False
         return abs(weight - share) <= max(self.band, self.relative_band * abs(weight))
 
-    def is_small(self, order: float, equity: float) -> bool:
-        """Whether an order is too small to be one."""
-        return abs(order) < 1e-10 * equity or abs(order) < self.min_value
+    def is_small(self, order: float, equity: float, closes: bool = False) -> bool:
+        """Whether an order is too small to be one; what closes a whole position may be as small as it is."""
+        return abs(order) < 1e-10 * equity or (abs(order) < self.min_value and not closes)
 
     def limit(self, at: Quote) -> float:
         """The largest order, in money, that participation allows."""
@@ -230,7 +230,7 @@ class Account:
             return step * (weights[symbol] * after - held[symbol])
 
         ordered = [s for s, w in weights.items() if not f.within_band(w, held[s] / equity)]
-        ordered = [s for s in ordered if not f.is_small(wish(s, equity), equity)]
+        ordered = [s for s in ordered if not f.is_small(wish(s, equity), equity, weights[s] == 0.0)]
 
         def too_much(after: float) -> float:
             return after - equity + math.fsum(self.charge(wish(s, after), quotes[s]) for s in ordered)
@@ -255,7 +255,8 @@ class Account:
             order = math.copysign(f.limit(quotes[s]), d) if s in cut else d
             closes = weights[s] == 0.0 and s not in cut
             orders[s] = order if closes else f.in_whole_shares(order, self.value(s), quotes[s])
-        return {s: d for s, d in orders.items() if not f.is_small(d, equity)}
+        closings = {s for s, w in weights.items() if w == 0.0} - cut
+        return {s: d for s, d in orders.items() if not f.is_small(d, equity, s in closings)}
 
     def affordable(self, orders: Mapping[str, float], quotes: Mapping[str, Quote]) -> dict[str, float]:
         """Step 7 of a fill: purchases scaled to the cash and to what sales bring."""

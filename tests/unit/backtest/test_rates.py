@@ -166,8 +166,12 @@ def test_a_file_that_is_missing_is_named_at_its_place(folder: Path, name: str) -
     [
         ({"cash_rate": "2%"}, "a rate is a number such as 0.02, or a file such as file:rates.csv"),
         ({"cash_rate": "file:"}, "a rate is a number"),
+        ({"cash_rate": [0.02]}, "a rate is a number such as 0.02, or a file such as file:rates.csv"),
+        ({"borrow_rate": "high"}, "a fee is a number such as 0.02, one for each symbol such as {default"),
+        ({"borrow_rate": [0.02]}, "a fee is a number such as 0.02, one for each symbol such as {default"),
+        ({"commission_bps": {"bps": 2}}, "a commission is basis points such as 5, or tiers such as"),
         ({"cash_rate": 2}, "a rate is a fraction a year between -0.5 and 0.5"),
-        ({"cash_rate": {"A": 0.1}}, "valid number"),
+        ({"cash_rate": {"A": 0.1}}, "a rate is a number such as 0.02, or a file"),
         ({"borrow_rate": -0.1}, "greater than or equal to 0"),
         ({"borrow_rate": {"A": -0.1}}, "greater than or equal to 0"),
         ({"borrow_rate": {"A": 30}}, "a fee is a fraction a year, at most 1: 0.3 is 30%"),

@@ -134,6 +134,48 @@ def test_round_trips_are_shown_and_written(file: Path, folder: Path, call: Call)
     assert sum(each["trips"] for each in told["entry_regime"].values()) == every.trips
 
 
+def test_equity_and_weights_are_written(file: Path, folder: Path, call: Call) -> None:
+    code, out, err = call("backtest", "ranks.yaml", "--equity", "equity.csv", "--weights", "weights.csv")
+    assert (code, err) == (0, "")
+    assert f"equity.csv: {BARS - 20} bars weights.csv: {BARS - 20} bars" in " ".join(out.split())
+    assert (folder / "equity.csv").read_text().startswith(f"date,equity,cash,turnover,cost,return\n{DAYS[20]},")
+    assert (folder / "weights.csv").read_text().startswith(f"date,AAA,BBB,CCC,DDD\n{DAYS[20]},")
+    for option in ("--equity", "--weights"):
+        code, _, err = call("backtest", "ranks.yaml", option, f"{option[2:]}.csv")
+        assert code == 2
+        assert f"{option[2:]}.csv: is there already" in " ".join(err.split())
+
+
+def test_costs_and_what_had_a_say_are_told(file: Path, folder: Path, call: Call) -> None:
+    rows = (folder / "prices.csv").read_text().splitlines()
+    at, where = 450, 1 + 3  # a slipped decimal of DDD, far below any stop
+    cells = rows[at].split(",")
+    rows[at] = ",".join([*cells[:where], f"{float(cells[where]) / 100:.4f}", *cells[where + 1 :]])
+    (folder / "prices.csv").write_text("\n".join([*rows, ""]))
+    risk = "  risk: {stop: {kind: stop_loss, loss: 0.3}, re_entry: 0, vetoes: {bear: longs}}\n"
+    every = "  portfolio: {allocator: equal_weight, rebalance: daily}\n"
+    file.write_text(f"{BACKTEST}{risk}{every}  execution: {{cash_rate: 0.02}}\n")
+    code, out, err = call("backtest", "ranks.yaml")
+    assert (code, err) == (0, "")
+    text, found = " ".join(out.split()), json.loads(call("backtest", "ranks.yaml", "--json").out)
+    assert sum(found["costs"].values()) == pytest.approx(found["metrics"]["costs"])
+    assert f"Costs: commission {found['costs']['commission']:,.0f}, slippage and spread" in text
+    assert "interest on cash" in text
+    assert [each["symbol"] for each in found["doubtful_stops"]] == ["DDD"]
+    day = str(DAYS[at])  # the close was seen the bar before
+    assert f"1 stop closes at bars that `regimefolio data check` calls doubtful: DDD {day}." in text
+    assert found["interventions"]["stops"] == {"stop_loss": 1}
+    assert "stops closed 1 round trip: stop loss 1" in text
+    vetoed, decisions = found["interventions"]["vetoed"], found["interventions"]["decisions"]
+    assert f"a side that a veto forbids was asked for at {vetoed} of {decisions} decisions" in text
+    assert max(map(len, out.splitlines())) <= 80
+    (folder / "mask.csv").write_text(f"symbol,date\nDDD,{DAYS[at - 1]}\n")
+    file.write_text(file.read_text().replace('"file:prices.csv"', '"file:prices.csv", mask: mask.csv'))
+    out = call("backtest", "ranks.yaml").out
+    assert "mask.csv: 1 bar taken as missing" in " ".join(out.split())
+    assert "doubtful" not in out
+
+
 def test_a_file_that_cannot_take_trips_is_refused_before_the_run(
     file: Path, folder: Path, call: Call, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -78,7 +78,7 @@ def test_a_file_without_a_bar_is_not_clean(tmp_path: Path, call: Call) -> None:
 def test_warnings_stand_in_groups_and_do_not_fail(tmp_path: Path, call: Call) -> None:
     days = [f"2020-{1 + n // 28:02}-{1 + n % 28:02}" for n in range(60)]
     rows = [f"{day},A,{7 + 0.01 * n:.2f},{0 if n in (2, 3, 50, 51) else 9}" for n, day in enumerate(days)]
-    rows += [f"{day},B,5,{0 if n == 51 else 9}" for n, day in enumerate(days) if n not in (10, 20)]
+    rows += [f"{day},B,5,{0 if n == 51 else 9 + n}" for n, day in enumerate(days) if n not in (10, 20)]
     (tmp_path / "prices.csv").write_text("\n".join(["date,symbol,close,volume", *rows]) + "\n")
     code, out, err = call("data", "check", "prices.csv")
     assert (code, err) == (0, "")

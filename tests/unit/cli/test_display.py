@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -27,17 +28,18 @@ def told(folder: Path, rows: list[str]) -> list[str]:
     return said[1:]
 
 
-def test_late_rows_are_one_line_and_masked_bars_twenty(tmp_path: Path) -> None:
+def test_late_rows_are_one_line_and_masked_bars_are_counted(tmp_path: Path) -> None:
     days = [f"2020-01-{day:02}" for day in range(30, 5, -1)]
     few = "1 warning (few bars 1): `regimefolio data check FILE` says more"
     assert told(tmp_path, [f"{day},A,5" for day in days]) == ["24 rows stood too late, put in place", few]
     said = told(tmp_path, [f"{day},A,{'x' if day > '2020-01-08' else 5}" for day in days])
-    assert said[:2] == [
+    assert said == [
         "24 rows stood too late, put in place",
-        "masked line 2: A 2020-01-30: close x: not a number",
+        "22 defects masked (not a number 22): line 2 A 2020-01-30 close x; line 3 A 2020-01-29 close x; "
+        "line 4 A 2020-01-28 close x; …",
+        "`regimefolio data check FILE` shows them, and with --json lists all",
+        few,
     ]
-    assert len(said) == 1 + 20 + 1 + 1
-    assert said[-2:] == ["… 2 more; `regimefolio data check FILE --json` lists all", few]
 
 
 def test_warnings_are_one_line(tmp_path: Path) -> None:
@@ -46,6 +48,14 @@ def test_warnings_are_one_line(tmp_path: Path) -> None:
     assert told(tmp_path, [*rows, "2020-01-01,B,5", "2020-01-04,B,5", "2020-02-20,C,1"]) == [
         "4 warnings (few bars 2, missing session 2): `regimefolio data check FILE` says more"
     ]
+
+
+def test_cautions_are_told_one_by_one(tmp_path: Path) -> None:
+    said: list[str] = []
+    (tmp_path / "prices.csv").write_text("date,symbol,close\n2020-01-01,A,5\n")
+    data = File(path=tmp_path / "prices.csv").load()
+    tell_data(replace(data, doubtful={}, cautions=("one", "other")), said.append)
+    assert said[1:] == ["warning: one", "warning: other"]
 
 
 def test_a_log_has_a_line_for_every_stage_that_is_over(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import pytest
 from pydantic import Field
@@ -287,6 +287,8 @@ class Kinds(Model):
     rate: Rate = 0.0
     folder: FolderName = "x"
     table: dict[str, int] = Field({"a": 1}, min_length=1)
+    either: Annotated[int, Field(ge=1)] | Literal["never", "always"] | None = None
+    path: Path | None = None
 
 
 @pytest.mark.parametrize(
@@ -306,6 +308,9 @@ class Kinds(Model):
         ("words: x", "a list belongs here, such as [a, b], but this is 'x'"),
         ("words: [1]", "must be text; put it in quotes, but this is 1"),
         ("table: {}", "must hold at least 1, but holds 0"),
+        ("either: soon", "must be a whole number or 'never' or 'always', but this is 'soon'"),
+        ("either: 0", "must be at least 1 or 'never' or 'always', but this is 0"),
+        ("path: 5", "must be the path of a file, but this is 5"),
         ("table: 1", "a mapping of keys to values belongs here; leave the key out to take the defaults"),
         ("rate: 2", "a rate is a fraction a year between -0.5 and 0.5: 0.02 is 2%, but this is 2"),
         ("rate: -200", "a rate is a fraction a year between -0.5 and 0.5: 0.02 is 2%, but this is -200"),

@@ -271,3 +271,11 @@ class TestMistakes:
         panel = File(path=path).load("mask").panel
         assert close(panel) == [8, 4, 2, 2]
         assert known(panel) == [NONE, NONE, NONE, (2, 0)]
+
+
+@pytest.mark.parametrize("header", ["symbol,date,split", "symbol,date,split,dividend", "symbol,date,dividend"])
+def test_a_file_with_the_names_of_its_columns_alone_holds_none(header: str, folder: Path) -> None:
+    found = load(folder, f"{header}\n")
+    raw = load_data(DataSpec(source="file:raw.csv"), folder)
+    np.testing.assert_array_equal(found.panel.close, raw.panel.close)
+    assert found.about.endswith("; actions.csv: 0 splits and 0 dividends")

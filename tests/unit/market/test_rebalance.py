@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
+from regimefolio import api
 from regimefolio.core.component import Model
 from regimefolio.core.errors import ConfigError
 from regimefolio.core.types import Times
@@ -164,3 +165,18 @@ def test_a_file_that_holds_no_dates(forgetful: Path, body: str | None, text: str
     with pytest.raises(ValidationError) as caught:
         Portfolio.model_validate({"rebalance": {"dates": "file:dates.csv"}})
     assert text in caught.value.errors()[0]["msg"]
+
+
+def test_a_file_of_dates_starts_where_the_others_do(tmp_path: Path) -> None:
+    """The command runs elsewhere, and the folder is named."""
+    (tmp_path / "dates.csv").write_text("date\n2020-01-07\n")
+    lines = [
+        'data: {source: "file:p.csv"}',
+        "strategies: [momentum_rank]",
+        'portfolio: {rebalance: {dates: "file:dates.csv"}}',
+    ]
+    (tmp_path / "b.yaml").write_text("\n  ".join(["backtest:", *lines]) + "\n")
+    spec = api.read_backtest(tmp_path / "b.yaml", tmp_path)
+    assert spec.portfolio.rebalance == OnDates(dates=(date(2020, 1, 7),))
+    with pytest.raises(ConfigError, match=r"b\.yaml:4:27: dates\.csv: there is no such file"):
+        api.read_backtest(tmp_path / "b.yaml")

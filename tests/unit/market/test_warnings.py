@@ -375,3 +375,34 @@ class TestSplitLikeJumps:
             if each.kind == "split-like jump"
         ]
         assert found == [("DISCK", "2014-08-07")]
+
+
+class TestStale:
+    def found(self, path: Path, rows: Sequence[str], header: str = "open,high,low,close,volume") -> list[str]:
+        lines = [f"{DAYS[bar]},A,{row}" for bar, row in enumerate(rows)]
+        path.write_text("\n".join([f"date,symbol,{header}", *lines]) + "\n")
+        return [each.value for each in check_file(path).warnings if each.kind == "stale bars"]
+
+    def test_five_bars_that_repeat_the_first(self, path: Path) -> None:
+        moving = [f"{n},{n},{n},{n},{n}" for n in range(1, 31)]
+        assert self.found(path, [*moving, *["9,9,9,9,7"] * 5, "9,9,9,9,8"]) == [
+            f"9, unchanged for 5 bars, up to {DAYS[34]}"
+        ]
+        assert self.found(path, [*moving, *["9,9,9,9,7"] * 4, "9,9,9,9,8"]) == []
+
+    def test_a_bar_that_traded_otherwise_is_not_stale(self, path: Path) -> None:
+        assert self.found(path, [f"9,9,9,9,{volume}" for volume in range(1, 40)]) == []
+        assert self.found(path, [f"{8.5 + n / 100},9,8,9,7" for n in range(40)]) == []
+
+    def test_without_volume_the_close_is_enough(self, path: Path) -> None:
+        rows = [f"{8.5 + n / 100},9,8,9,{7 if n == 3 else 0}" for n in range(10)]
+        assert self.found(path, rows) == [f"9, unchanged for 7 bars, up to {DAYS[9]}"]
+
+    def test_ranges_without_volume_and_closes_alone(self, path: Path) -> None:
+        assert self.found(path, ["9,9,9,9"] * 6, "open,high,low,close") == [f"9, unchanged for 6 bars, up to {DAYS[5]}"]
+        assert self.found(path, ["9"] * 6, "close") == []
+
+    def test_symbols_are_apart(self, path: Path) -> None:
+        rows = [f"{DAYS[bar]},{symbol},9,9,9,9,7" for symbol in "AB" for bar in range(4)]
+        path.write_text("\n".join(["date,symbol,open,high,low,close,volume", *rows]) + "\n")
+        assert [each for each in check_file(path).warnings if each.kind == "stale bars"] == []

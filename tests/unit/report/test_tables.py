@@ -11,7 +11,7 @@ import pytest
 
 from regimefolio.core.files import read_json, write_json
 from regimefolio.report import tables
-from regimefolio.report.contents import InFlight, Position
+from regimefolio.report.contents import Braked, Happening, InFlight, Position, Scaled
 from regimefolio.report.record import EQUAL_WEIGHT, INDEX, STATIC, Record, read_record
 from regimefolio.report.settings import Settings
 from regimefolio.report.tables import Cell, Table
@@ -20,6 +20,7 @@ from regimefolio.report.words import listed
 ALL: tuple[Callable[[Record], Table | None], ...] = (
     tables.differences,
     tables.results,
+    tables.costs_by_kind,
     tables.all_metrics,
     lambda record: tables.regimes(record, record.selected),
     lambda record: tables.transitions(record, record.selected),
@@ -85,8 +86,52 @@ def test_an_index_has_no_costs(record: Record) -> None:
         equity={**record.equity, INDEX: record.equity[STATIC]},
     )
     row = cells(tables.results(changed), "Index")
-    assert row["Costs a year"].reason == row["Turnover a year"].reason == "an index is not simulated"
+    assert row["Costs a year"].reason == row["Turnover a year"].reason == "what is bought and held is not simulated"
     assert row["Sharpe"].text == cells(tables.results(changed), "Static")["Sharpe"].text
+
+
+class TestTrading:
+    def changed(self, record: Record, **trading: object) -> Record:
+        return replace(record, trading=record.trading.model_copy(update=trading))
+
+    def test_costs_by_kind_are_those_of_the_run(self, record: Record) -> None:
+        table = tables.costs_by_kind(record)
+        assert table is not None
+        rows = {row.head: row.cells for group in table.groups for row in group.rows}
+        assert list(rows) == ["commission", "slippage and spread", "all"]
+        costs = record.results.runs[record.selected].metrics["costs"]
+        assert rows["all"][0].text == f"{costs:,.0f}"
+        assert [rows[name][2].text for name in rows] == ["50%", "50%", "100%"]
+        free = record.trading.costs.model_copy(update=dict.fromkeys(record.trading.costs.model_dump(), 0.0))
+        assert tables.costs_by_kind(self.changed(record, costs=free)) is None
+
+    def test_what_had_a_say(self, record: Record) -> None:
+        assert tables.interventions(record) == ""
+        acted = record.trading.interventions.model_copy(
+            update={
+                "decisions": 60,
+                "stops": {"stop_loss": 7, "time_stop": 1},
+                "drawdown_brake": Braked(decisions=6, left=0.25),
+                "vetoed": 1,
+                "volatility_target": Scaled(mean=0.5, least=0.1, most=1.0),
+            }
+        )
+        assert tables.interventions(self.changed(record, interventions=acted, interest=-12.4)) == (
+            "Stops closed 8 round trips: 7 by stop loss and 1 by time stop. The drawdown brake acted at 6 of 60 "
+            "decisions, and left 25% of their targets on average. A side that a veto forbids was asked for at 1 of 60 "
+            "decisions. Under the volatility target decisions held 50% gross on average, from 10% to 100%. Interest on "
+            "cash cost 12."
+        )
+
+    def test_what_to_doubt(self, record: Record) -> None:
+        assert tables.doubts(record) == ""
+        day = datetime.datetime(2010, 2, 1)
+        found = [Happening(symbol=symbol, at=day) for symbol in "ABCDE"]
+        said = tables.doubts(self.changed(record, doubtful_stops=found, assumed_delistings=found[:1]))
+        assert said == (
+            "5 stops close at bars that the check of the data calls doubtful: A at 2010-02-01, B at 2010-02-01, C at "
+            "2010-02-01 and 2 more. 1 asset was taken to be delisted after too many missing bars: A at 2010-02-01."
+        )
 
 
 def test_intervals_share_one_scale(record: Record) -> None:

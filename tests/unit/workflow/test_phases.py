@@ -51,7 +51,7 @@ def workspace(finished: Path) -> Workspace:
 
 def of_training(found: dict[str, str]) -> dict[str, str]:
     """The files of phases 1 to 3."""
-    validation = ("validation_", "round_trips", "robustness", "contributions", "signal_quality")
+    validation = ("validation_", "round_trips", "trading", "robustness", "contributions", "signal_quality")
     return {name: sha for name, sha in found.items() if not any(each in name for each in validation)}
 
 
@@ -184,6 +184,7 @@ def test_nothing_else_lies_in_the_workspace(workspace: Workspace) -> None:
         "analysis/adaptive_strategy.yaml",
         "analysis/validation_trades.json",
         "analysis/round_trips.json",
+        "analysis/trading.json",
         "analysis/robustness.json",
         "analysis/contributions.json",
         "analysis/signal_quality.json",

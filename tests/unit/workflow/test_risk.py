@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from pydantic import ValidationError
 
@@ -12,7 +13,7 @@ from regimefolio.api import write_report
 from regimefolio.backtest import BacktestSpec
 from regimefolio.core.documents import read_document
 from regimefolio.core.files import read_json
-from tests.workflows import actions, coordinator, spec, write_prices
+from tests.workflows import SYMBOLS, actions, closes, coordinator, spec, write_prices
 
 RISK: dict[str, Any] = {
     "stop": [{"kind": "stop_loss", "loss": 0.03}, {"kind": "mae_stop", "winners": 3}],
@@ -22,12 +23,14 @@ RISK: dict[str, Any] = {
     "drawdown_brake": {"begin": 0.01, "full": 0.1, "floor": 0.2, "window": 60},
 }
 
+RISKY: dict[Any, object] = {("risk",): RISK, ("benchmark",): "AAA"}
+
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = tmp_path_factory.mktemp("risk")
     write_prices(made)
-    coordinator(made, {("risk",): RISK}).run()
+    coordinator(made, RISKY).run()
     return made / "results" / "small"
 
 
@@ -51,10 +54,36 @@ def test_stops_closed_something_and_the_report_says_so(folder: Path) -> None:
     assert "stop loss" in write_report(folder).read_text(encoding="utf-8")
 
 
+def test_what_trading_cost_and_what_had_a_say_is_told(folder: Path) -> None:
+    results = read_json(folder / "performance" / "validation_results.json")
+    found = read_json(folder / "analysis" / "trading.json")
+    run = results["runs"][results["selected"]]
+    assert sum(found["costs"].values()) == pytest.approx(run["metrics"]["costs"], rel=1e-12)
+    trips = read_json(folder / "analysis" / "round_trips.json")
+    closed = [row[trips["columns"].index("closed_by")] for row in trips["rows"]]
+    stops = found["interventions"]["stops"]
+    assert stops == {name: closed.count(name) for name in stops}
+    assert sum(stops.values()) == sum(name not in (None, "order", "delisting") for name in closed)
+    assert 0 < found["interventions"]["vetoed"] <= found["interventions"]["decisions"]
+    assert found["interventions"]["drawdown_brake"] is not None
+
+
+def test_a_benchmark_of_its_own_is_bought_and_held(folder: Path) -> None:
+    found = read_json(folder / "performance" / "validation_results.json")
+    close = closes()[found["window"]["first_test_bar"] :, SYMBOLS.index("AAA")]
+    equity = np.load(folder / "performance" / "validation_equity.npy")
+    assert len(equity) == len(found["runs"]) + 1
+    np.testing.assert_allclose(equity[-1], 1e6 * close / close[0], rtol=1e-12)
+    assert found["benchmark"]["metrics"]["total_return"] == pytest.approx(close[-1] / close[0] - 1.0)
+    page = write_report(folder).read_text(encoding="utf-8")
+    assert "Benchmark (AAA)" in page
+    assert "The benchmark was bought once and held" in page
+
+
 def test_another_risk_is_another_workflow(folder: Path) -> None:
     root = folder.parent.parent
-    assert actions(coordinator(root, {("risk",): RISK}).plan()) == "uuuu"
-    assert actions(coordinator(root, {("risk",): {**RISK, "re_entry": 3}}).plan()) == "rrrr"
+    assert actions(coordinator(root, RISKY).plan()) == "uuuu"
+    assert actions(coordinator(root, {**RISKY, ("risk",): {**RISK, "re_entry": 3}}).plan()) == "rrrr"
 
 
 def test_a_veto_of_a_regime_that_no_classifier_has_is_refused() -> None:

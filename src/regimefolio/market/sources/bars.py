@@ -12,7 +12,7 @@ from typing import NamedTuple, NoReturn
 
 import numpy as np
 
-from regimefolio.core.errors import DataError, MissingDataError
+from regimefolio.core.errors import DataError, MissingDataError, placed
 from regimefolio.core.types import Bool, Float, Int, Panel, Times
 from regimefolio.market.actions import (
     ACTIONS,
@@ -29,7 +29,7 @@ from regimefolio.market.calendar import periods_per_year, time_text
 from regimefolio.market.deliveries import last_deliveries
 from regimefolio.market.quality import Problem, bar_order, bar_problems, is_price
 from regimefolio.market.sources.base import AS_IT_IS, LATE, Defect, OnBad, Reading, refusal
-from regimefolio.market.sources.dated import read_actions
+from regimefolio.market.sources.dated import read_actions, read_mask
 from regimefolio.market.sources.table import Table
 
 TIMES = ("date", "timestamp")
@@ -185,20 +185,23 @@ def read_bars(table: Table, reading: Reading = AS_IT_IS) -> Bars:
     delivered and then adjusted: with an adj_close, prices times adj_close/close, volume divided by it; with splits and
     dividends, of the table or of a file of their own, forward. A row whose numbers of a bar are all empty is no bar,
     nor is an empty cell of a wide table. Of a bar with several times in `delivered` the last one counts, and rows stand
-    in any order. Symbols are in the order of their names.
+    in any order. A bar that a mask names is none, whatever its numbers are. Symbols are in the order of their names.
 
     Raises
     ------
     DataError
-        The columns are not such, there is not one bar, good or bad, or the file of actions cannot be used.
+        The columns are not such, there is not one bar, good or bad, or the file of actions or the mask cannot be used.
     """
     names = [_name(text) for text in table.header]
     if {"symbol", "close", "adj_close", "ticker"}.isdisjoint(names):
         at = _wide_columns(table, names)
+        table, notes = _masked_wide(table, at, reading.mask)
         bars = _read_wide(table, at)
     else:
         at = _long_columns(table, names)
+        table, notes = _masked_long(table, at, reading.mask)
         bars = _read_long(table, at, reading.as_of)
+    bars = replace(bars, notes=(*notes, *bars.notes))
     if reading.as_of is not None and DELIVERED not in at:
         raise DataError(
             f"{table.path}: `as_of` asks when each bar was delivered, and there is no column `delivered`; take it out"
@@ -213,7 +216,32 @@ def read_bars(table: Table, reading: Reading = AS_IT_IS) -> Bars:
             f"{table.path}: prices are adjusted by the column {columns}, and {reading.actions} would adjust them "
             "again; drop one of the two"
         )
-    return _with_actions(bars, reading.actions)
+    with placed("data", "actions"):
+        return _with_actions(bars, reading.actions)
+
+
+def _masked_long(table: Table, at: Mapping[str, int], path: Path | None) -> tuple[Table, tuple[str, ...]]:
+    """The table without the numbers of the bars that a file names, and what was done; their actions stay."""
+    if path is None:
+        return table, ()
+    asset, symbols = table.symbols(at["symbol"])
+    with placed("data", "mask"):
+        mask = read_mask(path, symbols, asset, table.times(at["date"] if "date" in at else at["timestamp"]))
+    return table.without(mask.bars, [at[name] for name in FIELDS if name in at]), (mask.note,)
+
+
+def _masked_wide(table: Table, at: Mapping[str, int], path: Path | None) -> tuple[Table, tuple[str, ...]]:
+    """The same of a table with a column a symbol."""
+    if path is None:
+        return table, ()
+    stamp, *columns = at.values()
+    _, *symbols = at
+    asset = np.repeat(np.arange(len(columns)), table.n_rows)
+    with placed("data", "mask"):
+        mask = read_mask(path, symbols, asset, np.tile(table.times(stamp), len(columns)))
+    for column, cells in zip(columns, mask.bars.reshape(len(columns), -1), strict=True):
+        table = table.without(cells, [column])
+    return table, (mask.note,)
 
 
 def _with_actions(bars: Bars, path: Path) -> Bars:

@@ -95,6 +95,8 @@ class Dataset:
         How many warnings of each kind there are about a file of one's own; its bars are used as they are.
     version : str
         The whole name of the version, where the source keeps versions.
+    cautions : tuple of str
+        What a person should know of the files beside the prices, a sentence each.
     """
 
     panel: Panel
@@ -105,6 +107,7 @@ class Dataset:
     unit: str = "line"
     doubtful: Mapping[str, int] = field(default_factory=dict)
     version: str = ""
+    cautions: tuple[str, ...] = ()
 
 
 class Reading(NamedTuple):
@@ -116,10 +119,13 @@ class Reading(NamedTuple):
         A file of splits and dividends; the prices are raw.
     as_of : date or None
         What was delivered after this date does not exist.
+    mask : Path or None
+        A file of bars that cannot be right: they are read as missing.
     """
 
     actions: Path | None = None
     as_of: date | None = None
+    mask: Path | None = None
 
 
 AS_IT_IS = Reading()
@@ -146,7 +152,7 @@ class Source(Component, family="source"):
         """
 
     def load_as(self, reading: Reading, on_bad: OnBad = "error") -> Dataset:
-        """Load raw prices with a file of actions, or as they had been delivered by some date: for files alone.
+        """Load raw prices with a file of actions, as they were delivered by a date, or without some bars; files alone.
 
         Raises
         ------
@@ -155,7 +161,9 @@ class Source(Component, family="source"):
         """
         for key, value in reading._asdict().items():
             if value is not None:
-                raise ConfigError(f"`{key}` belongs to a file of prices, and {self} is none; take it out")
+                raise ConfigError(
+                    f"`{key}` belongs to a file of prices, and {self} is none; take it out", ("data", key)
+                )
         return self.load(on_bad)
 
     def __str__(self) -> str:

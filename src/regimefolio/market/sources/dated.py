@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from regimefolio.core.component import did_you_mean
 from regimefolio.core.errors import DataError
 from regimefolio.core.types import Bool, Float, Int, Times
 from regimefolio.market.actions import ACTIONS, Actions, action_problems, actions_of
+from regimefolio.market.notes import counted, used
 from regimefolio.market.sources.table import read_table
 
 ELSEWHERE = {
@@ -40,6 +42,8 @@ class DatedTable:
         Named .csv, .csv.gz or .parquet.
     needed, optional : sequence of str
         Its columns, in any order and any case.
+    may_be_empty : bool
+        Whether it may hold the names of its columns alone.
 
     Raises
     ------
@@ -49,9 +53,11 @@ class DatedTable:
         It cannot be read, has other columns, or a row of another width, or one without its symbol.
     """
 
-    def __init__(self, path: Path, needed: Sequence[str], optional: Sequence[str] = ()) -> None:
+    def __init__(
+        self, path: Path, needed: Sequence[str], optional: Sequence[str] = (), may_be_empty: bool = False
+    ) -> None:
         self.path = path
-        self._table = read_table(path)
+        self._table = read_table(path, may_be_empty)
         known = (*needed, *optional)
         names = [text.strip().lower().replace(" ", "_") for text in self._table.header]
         mistakes = [f"there is no column `{name}`" for name in needed if name not in names]
@@ -102,8 +108,8 @@ class DatedTable:
         return np.arange(self.n_rows)
 
     def refuse_strangers(self, known: Iterable[str]) -> None:
-        """Raise an error where none of its symbols is known."""
-        if not any(True for _ in known):
+        """Raise an error where it has rows, and none of its symbols is known."""
+        if self.n_rows and not any(True for _ in known):
             few = f"{', '.join(self.symbols[:3])}{', …' * (len(self.symbols) > 3)}"
             raise DataError(f"{self.path}: the prices have none of its symbols ({few})")
 
@@ -129,7 +135,7 @@ def read_actions(path: Path, symbols: Sequence[str]) -> tuple[Actions, DatedTabl
     MissingDataError, DataError
         It is no such file, a row is wrong, a split is given twice, or no symbol is known.
     """
-    table = DatedTable(path, ("symbol", "date"), ACTIONS)
+    table = DatedTable(path, ("symbol", "date"), ACTIONS, may_be_empty=True)
     if not any(name in table for name in ACTIONS):
         raise DataError(f"{path}: there is neither a column `split` nor a column `dividend`")
     values = {
@@ -139,7 +145,7 @@ def read_actions(path: Path, symbols: Sequence[str]) -> tuple[Actions, DatedTabl
     for problem in action_problems(values["split"], values["dividend"]):
         table.refuse(problem.rows, problem.column, problem.text)
     number = {symbol: at for at, symbol in enumerate(symbols)}
-    asset = np.array([number.get(symbol, -1) for symbol in table.symbols])[table.asset]
+    asset = np.array([number.get(symbol, -1) for symbol in table.symbols], dtype=np.int64)[table.asset]
     table.refuse_strangers(symbol for symbol in table.symbols if symbol in number)
     found = actions_of(Actions(table.rows, asset, table.times("date"), values["split"], values["dividend"]))
     splits = found.where(found.split != 1.0)
@@ -149,3 +155,48 @@ def read_actions(path: Path, symbols: Sequence[str]) -> tuple[Actions, DatedTabl
     again[splits.row[order[1:][same]]] = True
     table.refuse(again, "split", "a second split of this symbol and date")
     return found, table
+
+
+class Mask(NamedTuple):
+    """Bars that cannot be right: where in a table they stand, (R,), and what is told of them."""
+
+    bars: Bool
+    note: str
+
+
+def read_mask(path: Path, symbols: Sequence[str], asset: Int, time: Times) -> Mask:
+    """The bars that a file with the columns symbol and date names; a date alone means all bars of its day.
+
+    Parameters
+    ----------
+    symbols : sequence of str
+        Those of the prices.
+    asset : ndarray of shape (R,), int64
+        Place of each bar's symbol among them; below 0 where it has none.
+    time : ndarray of shape (R,), datetime64[ns]
+        As the prices stamp each bar.
+
+    Raises
+    ------
+    MissingDataError, DataError
+        It is no such file, a row is wrong, or no symbol is known.
+    """
+    table = DatedTable(path, ("symbol", "date"), may_be_empty=True)
+    number = {symbol: at for at, symbol in enumerate(symbols)}
+    table.refuse_strangers(symbol for symbol in table.symbols if symbol in number)
+    owner = np.array([number.get(symbol, -1) for symbol in table.symbols], dtype=np.int64)[table.asset]
+    date = table.times("date")
+    whole = date == date.astype("datetime64[D]")
+    bars, found = np.zeros(asset.size, dtype=bool), np.zeros(table.n_rows, dtype=bool)
+    for rows, unit in ((whole, "datetime64[D]"), (~whole, "datetime64[ns]")):
+        clock, when = np.unique(np.concatenate([time, date]).astype(unit), return_inverse=True)
+        key = np.concatenate([asset, owner]) * clock.size + when
+        key[np.concatenate([asset, owner]) < 0] = -1
+        theirs, ours = key[: asset.size], key[asset.size :]
+        bars |= (theirs >= 0) & np.isin(theirs, ours[rows])
+        found |= rows & np.isin(ours, theirs[theirs >= 0])
+    ignored = {
+        "of symbols without prices": int((owner < 0).sum()),
+        "of which the symbol has no bar": int(((owner >= 0) & ~found).sum()),
+    }
+    return Mask(bars, used(f"{path.name}: {counted(int(bars.sum()), 'bar')} taken as missing", ignored))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import time
 from pathlib import Path
@@ -76,6 +77,15 @@ class Table:
         lines = at + first if self.lines is None else self.lines[at]
         return replace(self, columns=tuple(column.gather(at) for column in self.columns), lines=lines)
 
+    def without(self, rows: Bool, columns: Sequence[int]) -> Table:
+        """The same with empty cells in these rows of these columns."""
+        import polars as pl
+
+        empty, made = pl.Series(rows), list(self.columns)
+        for column in columns:
+            made[column] = made[column].set(empty, None)
+        return replace(self, columns=tuple(made))
+
     def numbers(self, column: int) -> tuple[Float, Bool]:
         """A column's numbers, and where a cell is none, as `read_numbers` says; any other type is a DataError."""
         try:
@@ -108,8 +118,8 @@ class Table:
         return texts.replace_strict(written, codes, return_dtype=pl.Int64).fill_null(-1).to_numpy(), symbols
 
 
-def read_table(path: Path) -> Table:
-    """Read all cells of a file.
+def read_table(path: Path, may_be_empty: bool = False) -> Table:
+    """Read all cells of a file; one with the names of its columns alone has no rows, where that may be.
 
     Raises
     ------
@@ -127,7 +137,11 @@ def read_table(path: Path) -> Table:
         near = [file.name for file in path.parent.glob("*") if file.name.lower().endswith(FORMATS) and file.is_file()]
         hint = f"; {did_you_mean(path.name, near)}" if near else f"; there is no table in {path.parent}"
         raise MissingDataError(f"{path}: there is no such file{hint}")
-    return _read_parquet(path) if form == "parquet" else _read_csv(path, form)
+    table = _read_parquet(path) if form == "parquet" else _read_csv(path, form)
+    if not table.n_rows and not table.defects and not may_be_empty:
+        names = "" if form == "parquet" else "line 1 must name the columns, and rows must follow it"
+        raise DataError(f"{path}: the file is empty; {names or 'it must hold at least one row'}")
+    return table
 
 
 def _read_parquet(path: Path) -> Table:
@@ -137,12 +151,12 @@ def _read_parquet(path: Path) -> Table:
         frame = pl.read_parquet(path, glob=False)
     except (pl.exceptions.PolarsError, OSError) as error:
         raise DataError(f"{path}: is not a whole Parquet file ({error}); write it again") from error
-    if not frame.height:
-        raise DataError(f"{path}: the file is empty; it must hold at least one row")
     return Table(path, "parquet", tuple(frame.columns), tuple(frame.get_columns()))
 
 
 def _read_csv(path: Path, form: str) -> Table:
+    import polars as pl
+
     head, _, body = _bytes(path, form).partition(b"\n")
     try:
         header = tuple(next(csv.reader([head.decode().rstrip("\r")], strict=True), ()))
@@ -152,8 +166,10 @@ def _read_csv(path: Path, form: str) -> Table:
     if other is not None:
         raise DataError(f"{path}: columns are separated by {other}: write them with commas (and decimals with points)")
     body = body.rstrip(b"\r\n")
-    if not any(name.strip() for name in header) or not body:
+    if not any(name.strip() for name in header):
         raise DataError(f"{path}: the file is empty; line 1 must name the columns, and rows must follow it")
+    if not body:
+        return Table(path, form, header, tuple(pl.Series(name, [], pl.String) for name in header))
     if b'"' not in body:
         columns = _columns(body, len(header), body.count(b"\n") + 1)
         # Polars refuses a line that is too long and fills up one that is too short, so the commas' total tells.

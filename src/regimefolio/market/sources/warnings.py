@@ -18,6 +18,7 @@ from regimefolio.market.quality import (
     is_price,
     missing_sessions,
     split_like_jumps,
+    stale_runs,
 )
 from regimefolio.market.sources.bars import Bars, Cells
 from regimefolio.market.sources.base import DataWarning
@@ -26,6 +27,7 @@ MIXED_ZONES = "mixed time zones"
 FEW = "few bars"
 FAR_OFF = "far from its five bars"
 COARSE = "coarse prices"
+STALE_BARS = "stale bars"
 MISSING = "missing session"
 ZERO_VOLUME = "zero volume"
 LONG_GAP = "long gap"
@@ -57,6 +59,8 @@ def find_warnings(bars: Bars) -> tuple[DataWarning, ...]:
         A change by a ratio that companies split by, which lasts, in prices adjusted for all that is known.
     coarse prices
         A symbol of which no two different closes, in some 252 bars, are nearer than 5 bp of their median.
+    stale bars
+        Five bars of a symbol in a row, or more, that repeat the numbers of the one before, or its close without volume.
     long gap
         A symbol that resumes after more than 21 bars at which others have one.
     missing session
@@ -84,6 +88,7 @@ def _groups(bars: Bars) -> Iterator[Group]:
         (FAR_OFF, _far_off),
         (SPLIT_LIKE, _split_like),
         (COARSE, _coarse),
+        (STALE_BARS, _stale),
         (LONG_GAP, _long_gaps),
     ):
         found = list(rule(bars, cells))
@@ -207,6 +212,14 @@ def _coarse(bars: Bars, cells: Cells) -> Iterator[DataWarning]:
             f"coarse in {coarse.sum():,} of {end - start:,} bars"
         )
         yield _about(bars, cells, COARSE, "close", int(at[start + worst.first]), value)
+
+
+def _stale(bars: Bars, cells: Cells) -> Iterator[DataWarning]:
+    runs = stale_runs(cells.asset, cells.fields)
+    for first, last in zip(runs.first.tolist(), runs.last.tolist(), strict=True):
+        price, until = cells.fields["close"][first], bars.time(int(cells.bar[last]))
+        value = f"{price:.10g}, unchanged for {last - first + 1:,} bars, up to {until}"
+        yield _about(bars, cells, STALE_BARS, "close", first, value)
 
 
 def _long_gaps(bars: Bars, cells: Cells) -> Iterator[DataWarning]:

@@ -8,6 +8,7 @@ from regimefolio.report.tables.fits import last_fit, learnt, stays
 from regimefolio.report.tables.money import assets, concentration, contributions
 from regimefolio.report.tables.returns import all_metrics, differences, drawdowns, results, years
 from regimefolio.report.tables.signals import forecasts, signals
+from regimefolio.report.tables.trading import costs_by_kind, doubts, interventions
 from regimefolio.report.tables.trips import best_and_worst, trip_statistics, won_and_lost
 
 __all__ = [
@@ -25,12 +26,15 @@ __all__ = [
     "circumstances",
     "concentration",
     "contributions",
+    "costs_by_kind",
     "differences",
+    "doubts",
     "drawdowns",
     "episodes",
     "files",
     "forecasts",
     "in_flight",
+    "interventions",
     "resting",
     "last_fit",
     "learnt",

@@ -83,7 +83,9 @@ def cell(value: Number, shown: Format, reason: str = "it is undefined") -> Cell:
 def metric_of(record: Record, run: str, name: str, shown: Format) -> Cell:
     """A metric of a run."""
     result = record.runs[run]
-    missing = "an index is not simulated" if run == INDEX else "it was not measured for this run"
+    missing = (
+        "what is bought and held is not simulated" if run in record.results.held else "it was not measured for this run"
+    )
     return cell(metric(record, run, name), shown, result.reasons.get(name, missing))
 
 

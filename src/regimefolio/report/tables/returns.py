@@ -7,7 +7,7 @@ import numpy as np
 from regimefolio.core.types import Float
 from regimefolio.evaluation import worst_drawdowns, yearly_table
 from regimefolio.kernels.metrics import part_of
-from regimefolio.report.record import EQUAL_WEIGHT, INDEX, STATIC, Record
+from regimefolio.report.record import EQUAL_WEIGHT, STATIC, Record
 from regimefolio.report.tables.cells import (
     Cell,
     Format,
@@ -78,6 +78,8 @@ def results(record: Record) -> Table:
         low, high = metric(record, name, "sharpe_low"), metric(record, name, "sharpe_high")
         why = run.reasons.get("sharpe_low", "it is undefined")
         costs = cost_a_year(record, name)
+        held = name in record.results.held
+        missing = "what is bought and held is not simulated" if held else "it was not measured"
         rows.append(
             Row(
                 record.title(name) + ("" if run.status == "ok" else f", {run.status}"),
@@ -91,7 +93,7 @@ def results(record: Record) -> Table:
                     metric_of(record, name, "max_drawdown", percent),
                     metric_of(record, name, "exposure", whole_percent),
                     metric_of(record, name, "turnover", times_a_year),
-                    cell(costs, percent, "an index is not simulated" if name == INDEX else "it was not measured"),
+                    cell(costs, percent, missing),
                 ],
                 tone="strong" if name == record.selected else "",
             )

@@ -13,13 +13,14 @@ from regimefolio.backtest import BacktestSpec, Run, in_order
 from regimefolio.core.documents import read_document
 from regimefolio.core.errors import CorruptError
 from regimefolio.core.files import jsonable, read_json, read_npy, write_json, write_npy
-from regimefolio.core.types import REASONS, Float, Json, RegimePath, Simulation
+from regimefolio.core.types import REASONS, Float, Json, RegimePath, Simulation, last_seen
 from regimefolio.evaluation import (
     paired_sharpe_difference,
     probabilistic_sharpe_ratio,
     return_moments,
     round_trips,
     sharpe_interval,
+    trading_document,
     trips_document,
 )
 from regimefolio.kernels.metrics import NAMES, equity_metrics
@@ -53,19 +54,22 @@ from regimefolio.workflow.phases.signal_quality import signal_quality
 from regimefolio.workflow.spec import WorkflowSpec
 from regimefolio.workflow.workspace import Workspace
 
-BEST_TRIAL, EQUAL_WEIGHT, INDEX = "best_trial", "equal_weight", "index"
+BEST_TRIAL, EQUAL_WEIGHT, BENCHMARK, INDEX = "best_trial", "equal_weight", "benchmark", "index"
 
 
 @dataclass(frozen=True, eq=False)
 class Validated:
-    """What phase 4 found out before it is written: all runs by name, in the order of the report."""
+    """What phase 4 found out before it is written: all runs by name, in the order of the report.
+
+    `held` are the closes of what is bought and held beside them, a benchmark of its own and the index.
+    """
 
     runs: dict[str, Run]
     paths: dict[str, RegimePath]
     ensembles: dict[str, Ensemble]
     rows: list[Ensemble]
     selected: str
-    index: Float | None
+    held: dict[str, Float]
 
 
 class Validation(Phase):
@@ -81,6 +85,7 @@ class Validation(Phase):
         "performance/risk_free.npy",
         "analysis/validation_trades.json",
         "analysis/round_trips.json",
+        "analysis/trading.json",
         "analysis/robustness.json",
         "analysis/contributions.json",
         "analysis/signal_quality.json",
@@ -150,7 +155,7 @@ class Validation(Phase):
         runs[EQUAL_WEIGHT] = equal_weight(job, paths[selected]).replay(record=True)
         order = (selected, *(name for name in runs if name != selected))
         rows = rows_of(job, choices, selected, weights.classifiers[selected].weights)
-        return Validated({name: runs[name] for name in order}, paths, ensembles, rows, selected, market.index)
+        return Validated({name: runs[name] for name in order}, paths, ensembles, rows, selected, _held(job))
 
     def _checks(self, job: Job, done: Validated, detector: RegimeDetector, training: Float) -> list[Check]:
         """What must hold of the chosen strategy, each with its numbers."""
@@ -245,10 +250,10 @@ def _write(job: Job, done: Validated, checks: Sequence[Check], objective: str) -
         "orders": chosen.orders(),
     }
     curves = [run.simulation.equity[start:] for run in runs.values()]
-    if done.index is not None:
-        equity, figures = _index(job, done.index)
+    for name, closes in done.held.items():
+        equity, figures = _bought_and_held(job, closes)
         curves.append(equity)
-        results["index"] = figures
+        results[name] = figures
     write_npy(performance / "validation_equity.npy", np.stack(curves))
     write_npy(performance / "validation_rolling.npy", rolling(job, np.stack(curves)))
     write_npy(performance / "risk_free.npy", job.risk_free())
@@ -257,7 +262,10 @@ def _write(job: Job, done: Validated, checks: Sequence[Check], objective: str) -
     write_npy(performance / "validation_labels.npy", np.stack([path.label[start:] for path in done.paths.values()]))
     trades = _trades(chosen.simulation, done.paths[done.selected], job.spec.execution.delay)
     write_json(workspace.analysis / "validation_trades.json", trades)
-    write_json(workspace.analysis / "round_trips.json", trips_document(round_trips(chosen)))
+    trips = round_trips(chosen)
+    write_json(workspace.analysis / "round_trips.json", trips_document(trips))
+    risk = job.spec.risk.for_regimes(done.paths[done.selected].names)
+    write_json(workspace.analysis / "trading.json", trading_document(chosen, risk, job.dataset.panel, trips))
     write_json(performance / "validation_results.json", results)
 
 
@@ -298,10 +306,21 @@ def _regimes(path: RegimePath, start: int) -> dict[str, object]:
     }
 
 
-def _index(job: Job, closes: Float) -> tuple[Float, dict[str, object]]:
-    """The index bought at the close of the first test bar and held, without costs."""
+def _held(job: Job) -> dict[str, Float]:
+    """The closes of a benchmark that is neither a run nor the index, and of the index, where there are such."""
+    market, known = job.market, {}
+    if market.benchmark is not None and job.spec.benchmark not in (EQUAL_WEIGHT, INDEX):
+        known[BENCHMARK] = market.benchmark
+    if market.index is not None:
+        known[INDEX] = market.index
+    return known
+
+
+def _bought_and_held(job: Job, closes: Float) -> tuple[Float, dict[str, object]]:
+    """A price series bought at the first test bar at which its price is known, and held, without costs."""
     year = job.dataset.panel.periods_per_year
-    held = closes[job.test_start :]
+    held = last_seen(closes[:, None])[job.test_start :, 0]
+    held = np.where(np.isnan(held), held[np.isfinite(held).argmax()], held)
     equity = np.ascontiguousarray(job.spec.initial_capital * held / held[0])
     values = np.full(len(NAMES), np.nan)
     free = job.risk_free(slice(job.test_start, None))
