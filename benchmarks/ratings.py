@@ -1,14 +1,12 @@
-"""Technical ratings of a universe, all 26 votes and the three means: against TA-Lib and pandas-ta-classic, asset by asset.
+"""Technical ratings of a universe, 26 votes and three means: against TA-Lib and pandas-ta-classic, asset by asset.
 
-The peers compute the indicators, each asset in turn as their documentation has it, and the rules of 2024 stand in numpy.
-Where an indicator is defined otherwise (exponential averages start from a simple mean, CCI is given the close three
-times), its votes agree once the seeds have faded: how many means differ after 600 bars is printed.
+The peers compute the indicators, each asset in turn as their documentation has it, and the rules of 2024 are numpy's.
+Their exponential averages start from a simple mean: how many of the means differ after 2,000 bars is printed.
 """
 
 from __future__ import annotations
 
-import subprocess
-import sys
+import tracemalloc
 from collections.abc import Callable, Mapping
 from functools import partial
 
@@ -22,7 +20,7 @@ from regimefolio.api import Panel, technical_ratings
 
 SIZES = ((2520, 200), (5040, 500))
 SPANS = (10, 20, 30, 50, 100, 200)
-FADED, FEW = 600, 4
+FADED, FEW = 2000, 4
 
 Bars = Mapping[str, np.ndarray]
 
@@ -165,11 +163,13 @@ def differing(panel: Panel, found: np.ndarray) -> float:
     return float((np.abs(means - found[:, FADED:]) > 1e-9).mean())
 
 
-def megabytes(bars: int, assets: int) -> tuple[float, float]:
-    """Of the input, and what rating it adds to the peak of a process of its own."""
-    command = [sys.executable, "-m", "benchmarks.ratings", str(bars), str(assets)]
-    taken, peak = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
-    return float(taken), float(peak)
+def megabytes(panel: Panel) -> tuple[float, float]:
+    """Of the input, and the most that rating it takes beside it, its result included."""
+    tracemalloc.start()
+    technical_ratings(panel)
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return 4 * panel.close.nbytes / 2**20, most / 2**20
 
 
 def row(bars: int, assets: int) -> None:
@@ -183,31 +183,23 @@ def row(bars: int, assets: int) -> None:
     few = least_seconds({"pandas": partial(each_asset, panel, by_pandas_ta, FEW)}, 2)["pandas"]
     pandas = Spent(*(seconds * assets / FEW for seconds in few))
     one, two, peer = spent["one"], spent["two"], spent["talib"]
-    given, added = megabytes(bars, assets)
-    wrong = differing(panel, each_asset(panel, by_talib, FEW)), differing(panel, each_asset(panel, by_pandas_ta, FEW))
+    given, added = megabytes(panel)
+    wrong = [differing(panel, each_asset(panel, rate, FEW)) for rate in (by_talib, by_pandas_ta)]
     print(
         f"{assets} assets x {bars} bars: one thread {one.clock * 1e3:.1f} ms, two {two.clock * 1e3:.1f} ms, "
-        f"{two.processor * 1e3:.1f} ms of processors; TA-Lib {peer.clock * 1e3:.0f} ms, ratio {peer.clock / two.clock:.1f}, "
-        f"of processors {peer.processor / one.processor:.1f}; pandas-ta-classic ({FEW} assets, scaled) "
-        f"{pandas.clock:.1f} s, ratio {pandas.clock / two.clock:.0f}, of processors {pandas.processor / one.processor:.0f}; "
-        f"means that differ {wrong[0]:.1%} and {wrong[1]:.1%}; input {given:.0f} MB, rating adds {added:.0f} MB",
-        flush=True,
+        f"{two.processor * 1e3:.1f} ms of processors"
     )
+    for name, other, share in (("TA-Lib", peer, wrong[0]), ("pandas-ta-classic", pandas, wrong[1])):
+        print(
+            f"  {name} {other.clock * 1e3:.0f} and {other.processor * 1e3:.0f} ms, ratio to two threads "
+            f"{other.clock / two.clock:.1f}, on two idle processors {2 * other.processor / two.processor:.1f}; "
+            f"{share:.2%} of the means differ"
+        )
+    print(f"  input {given:.0f} MB, rating takes {added:.0f} MB beside it", flush=True)
 
 
 def run() -> None:
-    """Two sizes of universe."""
+    """Two sizes of universe; pandas-ta-classic rates a few assets, whose time is scaled."""
     print("ratings: 26 votes and three means, rules of 2024")
     for bars, assets in SIZES:
         row(bars, assets)
-
-
-if __name__ == "__main__":
-    import resource
-
-    data = universe(int(sys.argv[1]), int(sys.argv[2]))
-    technical_ratings(data.until(300))  # loads the kernels
-    start = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    ratings = technical_ratings(data)
-    end = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    print(4 * data.close.nbytes / 2**20, (end - start) / 2**10)
