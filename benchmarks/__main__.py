@@ -8,7 +8,7 @@ import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-NAMES = ("sweep", "replay", "hmm", "capture", "loading", "weights", "ratings")
+NAMES = ("sweep", "replay", "hmm", "capture", "loading", "weights", "ratings", "rerank")
 PEERS = ("numpy", "numba", "polars", "pandas", "vectorbt", "hmmlearn", "ta-lib", "pandas-ta-classic")
 
 

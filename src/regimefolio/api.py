@@ -12,12 +12,16 @@ from regimefolio.backtest import (
     BacktestSpec,
     DrawdownBrake,
     ExecutionSpec,
+    RerankSpec,
     RiskSpec,
     Run,
     Stop,
     Trial,
     load_market,
+    profile_file,
+    read_profile,
     run_backtest,
+    shipped_profiles,
 )
 from regimefolio.core.component import Component, registered
 from regimefolio.core.documents import load_system, read_document
@@ -36,15 +40,19 @@ from regimefolio.core.types import (
     StrategySignal,
 )
 from regimefolio.evaluation import (
+    ChosenAsset,
     CombinationRow,
     ComparedRun,
     PortfolioEvaluator,
+    RatingsComparison,
     RoundTrips,
     StrategyEvaluation,
     StrategyEvaluator,
     StrategyRow,
     TripStatistics,
+    compare_ratings,
     must_take,
+    rerank,
     round_trips,
     trading_document,
     trip_statistics,
@@ -110,14 +118,19 @@ from regimefolio.portfolio import (
     Constraints,
     Ensemble,
     EqualWeight,
+    HierarchicalRiskParity,
+    InverseVolatility,
+    MeanVariance,
+    MinVariance,
     PortfolioManager,
     PortfolioSpec,
     Proportional,
     RiskParity,
+    Selection,
     VolatilityTarget,
 )
 from regimefolio.regimes import GaussianHMM, PricePattern, RegimeDetector, Trend
-from regimefolio.report import Record, edited_files, first_sentence
+from regimefolio.report import Record, edited_files, first_sentence, must_take_page, write_ratings_report
 from regimefolio.research import Sampler
 from regimefolio.strategies import (
     BollingerMeanReversion,
@@ -137,10 +150,16 @@ from regimefolio.strategies import (
 )
 from regimefolio.workflow import PHASES, Coordinator, PhaseStep, WorkflowSpec, Workspace
 from regimefolio.workflow.interchange import Imported, SavedSignals
+from regimefolio.workflow.reading import demo_file, read_backtest, read_data, read_workflow
 from regimefolio.workflow.saved import export_signals, import_signals, read_signals, workspace_of
 
 __all__ = [
+    "ChosenAsset",
     "FAMILIES",
+    "HierarchicalRiskParity",
+    "InverseVolatility",
+    "MeanVariance",
+    "MinVariance",
     "PHASES",
     "Action",
     "Allocator",
@@ -191,18 +210,21 @@ __all__ = [
     "PriceStore",
     "Progress",
     "Proportional",
+    "RatingsComparison",
     "RatingMeans",
     "RatingVotes",
     "Ratings",
     "RegimeDetector",
     "RegimePath",
     "RegimefolioError",
+    "RerankSpec",
     "RiskParity",
     "RiskSpec",
     "RoundTrips",
     "Run",
     "Sampler",
     "SavedSignals",
+    "Selection",
     "SignalBuffer",
     "Signals",
     "Simulation",
@@ -229,6 +251,7 @@ __all__ = [
     "cci",
     "check_data",
     "check_file",
+    "compare_ratings",
     "coordinator",
     "demo_file",
     "edited_files",
@@ -248,6 +271,7 @@ __all__ = [
     "load_plugins",
     "load_data",
     "load_market",
+    "must_take_page",
     "macd",
     "momentum",
     "must_take",
@@ -255,20 +279,24 @@ __all__ = [
     "normalise_rank",
     "normalise_tanh",
     "normalise_zscore",
+    "profile_file",
     "rating_labels",
     "read_backtest",
     "read_candidates",
     "read_data",
     "read_document",
+    "read_profile",
     "read_matrix",
     "read_record",
     "read_signals",
     "read_workflow",
     "price_stores",
     "registered",
+    "rerank",
     "round_trips",
     "rsi",
     "run_backtest",
+    "shipped_profiles",
     "source_of",
     "sma",
     "stochastic",
@@ -282,6 +310,7 @@ __all__ = [
     "williams_r",
     "wma",
     "workspace_of",
+    "write_ratings_report",
     "write_equity",
     "write_report",
     "write_round_trips",
@@ -299,11 +328,6 @@ FAMILIES = (
     Stop.family,
 )
 """What parts there are; `registered` names those of each."""
-
-
-def demo_file() -> Path:
-    """The shipped workflow that `regimefolio demo` runs; a good file to copy and change."""
-    return Path(__file__).parent / "workflow" / "examples" / "demo.yaml"
 
 
 def us5_file() -> Path:
@@ -341,44 +365,6 @@ def load_plugins() -> None:
         One of them cannot be imported.
     """
     load_system()
-
-
-def read_workflow(path: str | Path) -> WorkflowSpec:
-    """The workflow that a file describes.
-
-    Raises
-    ------
-    ConfigError
-        With file:line:column and a hint.
-    """
-    return read_document(path).parse(WorkflowSpec, "workflow")
-
-
-def read_backtest(path: str | Path, folder: Path = Path()) -> BacktestSpec:
-    """The backtest that a file describes; a file of dates that it names starts at `folder`, as for `run_backtest`.
-
-    Raises
-    ------
-    ConfigError
-        With file:line:column and a hint.
-    """
-    return read_document(path).parse(BacktestSpec, "backtest", folder)
-
-
-def read_data(path: str | Path) -> DataSpec:
-    """The data of a backtest or a workflow, or a file with a section `data:` alone.
-
-    Raises
-    ------
-    ConfigError
-        With file:line:column and a hint.
-    """
-    document = read_document(path)
-    if "backtest" in document.data:
-        return document.parse(BacktestSpec, "backtest").data
-    if "workflow" in document.data:
-        return document.parse(WorkflowSpec, "workflow").data
-    return document.parse(DataSpec, "data")
 
 
 def check_file(path: str | Path, calendar: str | None = None) -> CheckReport:

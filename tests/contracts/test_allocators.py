@@ -11,7 +11,17 @@ from regimefolio.core.component import registered
 from regimefolio.core.types import Float, read_only
 from regimefolio.kernels.weights import PROPORTIONAL, RISK_PARITY
 from regimefolio.market.view import Market, View
-from regimefolio.portfolio import Allocator, CompiledAllocator, EqualWeight, Proportional, RiskParity
+from regimefolio.portfolio import (
+    Allocator,
+    CompiledAllocator,
+    EqualWeight,
+    HierarchicalRiskParity,
+    InverseVolatility,
+    MeanVariance,
+    MinVariance,
+    Proportional,
+    RiskParity,
+)
 from regimefolio.portfolio.allocators import Rule
 from regimefolio.testing.allocators import AllocatorContract
 from tests.contracts.biting import failures
@@ -33,9 +43,33 @@ class TestRiskParity(AllocatorContract):
     allocator = RiskParity(lookback=20)
 
 
+class TestInverseVolatility(AllocatorContract):
+    allocator = InverseVolatility(lookback=20)
+
+
+class TestMinVariance(AllocatorContract):
+    allocator = MinVariance(lookback=10)  # fewer returns than assets
+    stride = 14
+
+
+class TestMeanVariance(AllocatorContract):
+    allocator = MeanVariance(lookback=40)
+    stride = 14
+
+
+class TestMaxSharpe(AllocatorContract):
+    allocator = MeanVariance(lookback=40, objective="max_sharpe")
+    stride = 14
+
+
+class TestHierarchicalRiskParity(AllocatorContract):
+    allocator = HierarchicalRiskParity(lookback=10)  # fewer returns than assets
+    stride = 14
+
+
 def test_every_allocator_of_ours_is_under_contract() -> None:
     ours = {kind for kind, part in registered("allocator").items() if part.__module__.startswith("regimefolio.")}
-    assert ours == {suite.allocator.kind for suite in (TestProportional, TestEqualWeight, TestRiskParity)}
+    assert ours == {suite.allocator.kind for suite in AllocatorContract.__subclasses__()}
 
 
 class Suspect(Allocator):

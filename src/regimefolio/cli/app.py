@@ -19,6 +19,7 @@ from regimefolio.cli import (
     features,
     init,
     report,
+    rerank,
     signals,
     workflow,
 )
@@ -51,7 +52,7 @@ def _root(
     """From price bars to a validated, regime-adaptive portfolio and today's orders."""
 
 
-for group in (workflow, init, backtest, compare, data, features, report, signals, audit, components, doctor):
+for group in (workflow, init, backtest, compare, rerank, data, features, report, signals, audit, components, doctor):
     group.register(app)
 
 

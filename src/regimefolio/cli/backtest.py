@@ -44,7 +44,7 @@ def backtest(
     """Run one strategy file; show metrics, trips and orders."""
     from regimefolio import api
     from regimefolio.cli import backtest_tables
-    from regimefolio.cli.display import console, display, tell_data
+    from regimefolio.cli.display import console, display, tell_data, tell_features
     from regimefolio.cli.strategy_file import opened
     from regimefolio.cli.tables import counted
     from regimefolio.core.files import json_text, jsonable
@@ -60,6 +60,7 @@ def backtest(
     with opened(file, say) as spec:
         dataset, outcome, run = api.run_backtest(spec)
     tell_data(dataset, say)
+    tell_features(spec.portfolio, dataset.panel, say)
     found = api.round_trips(run)
     statistics = api.trip_statistics(found)
     trading = api.trading_document(run, spec.risk, dataset.panel, found)

@@ -43,7 +43,7 @@ def compare(
 ) -> None:
     """Compare combinations, and each strategy alone."""
     from regimefolio import api
-    from regimefolio.cli.display import console, display, tell_data
+    from regimefolio.cli.display import console, display, tell_data, tell_features
     from regimefolio.cli.strategy_file import opened
     from regimefolio.core.files import json_text
 
@@ -57,6 +57,7 @@ def compare(
         typer.echo(json_text(_described(spec, evaluator, combinations, strategies)), nl=False)
         return
     tell_data(dataset, say)
+    tell_features(spec.portfolio, dataset.panel, say)
     _show(screen, spec, evaluator, combinations, strategies)
 
 

@@ -18,7 +18,7 @@ from regimefolio.cli.tables import counted, printable
 from regimefolio.core.progress import Progress
 
 if TYPE_CHECKING:
-    from regimefolio.api import Dataset
+    from regimefolio.api import Dataset, Panel, PortfolioSpec
     from regimefolio.market import Defect
 
 LINE_EVERY = 10.0
@@ -70,6 +70,12 @@ def _bar(defect: Defect, unit: str) -> str:
     return " ".join(
         part for part in (place, defect.symbol, defect.timestamp, f"{defect.column} {defect.value}") if part
     )
+
+
+def tell_features(portfolio: PortfolioSpec, panel: Panel, say: Callable[[str], None]) -> None:
+    """Say where the features come from that a portfolio selects by, where it does."""
+    if portfolio.selection is not None:
+        say(portfolio.selection.about(panel))
 
 
 class Display(Progress):

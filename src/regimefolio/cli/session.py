@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager, nullcontext, redirect_stdout
 import typer
 
 from regimefolio import api
-from regimefolio.cli.display import console, display, tell_compiling, tell_data
+from regimefolio.cli.display import console, display, tell_compiling, tell_data, tell_features
 from regimefolio.cli.phase_tables import checks_table, plan_table, tables_of
 from regimefolio.cli.results import Results
 from regimefolio.core.errors import CorruptError
@@ -92,6 +92,7 @@ class Session:
             "later.\n"
         )
         tell_data(self._load()[0], self._display.say)
+        tell_features(spec.portfolio, self._load()[0].panel, self._display.say)
 
     def _announce(self, plan: Sequence[api.PhaseStep]) -> None:
         if not (self._quiet or self._json):

@@ -41,6 +41,15 @@ from regimefolio.evaluation.portfolio import (
     worst_drawdowns,
     yearly_table,
 )
+from regimefolio.evaluation.reranking import (
+    HISTORICAL,
+    NONE,
+    TODAYS,
+    ChosenAsset,
+    RatingsComparison,
+    compare_ratings,
+    rerank,
+)
 from regimefolio.evaluation.robustness import (
     COSTS,
     BreakEven,
@@ -72,6 +81,13 @@ __all__ = [
     "ComparedRun",
     "PortfolioEvaluator",
     "StrategyRow",
+    "HISTORICAL",
+    "NONE",
+    "TODAYS",
+    "ChosenAsset",
+    "RatingsComparison",
+    "compare_ratings",
+    "rerank",
     "ProfitAndLoss",
     "by_asset",
     "by_regime",

@@ -271,10 +271,11 @@ def by_strategy(
 def follows_alpha(portfolio: PortfolioSpec) -> bool:
     """Whether weights are in proportion to a sum of the strategies' alphas, so that each has a share in them.
 
-    They are not where the best strategy alone decides a conflict, nor in proportion to ranks.
+    They are not where the best strategy alone decides a conflict, nor in proportion to ranks, nor sold short.
     """
     return (
         isinstance(portfolio.allocator, Proportional)
+        and not portfolio.sells_short
         and portfolio.combination_method in ("weighted", "confidence_weighted")
         and portfolio.on_conflict in ("net", "flat")
     )

@@ -130,7 +130,7 @@ def is_plain(settings: Settings) -> bool:
     """Whether a row is combined and allocated, and at most each position capped: nothing else could bind."""
     limits = settings.limits
     limited = limits.max_sector < np.inf or limits.min_net > -np.inf or limits.max_net < np.inf
-    return settings.on_conflict == NET and settings.top_n == 0 and not limited
+    return settings.on_conflict == NET and settings.top_n == 0 and settings.side > 0 and not limited
 
 
 @piece

@@ -49,7 +49,8 @@ class Settings(NamedTuple):
 
     `method`, `allocator` and `on_conflict` are the codes above; `top_n` keeps that many best assets, 0 = all; `sector`
     (N,) holds codes from 0 on; `tilt` and the `risk` panel (T, N) are for `RISK_PARITY` alone; `alone` applies the rule
-    to each asset as if it were the only one; `scaling` is for whole decisions, after their rows.
+    to each asset as if it were the only one; `scaling` is for whole decisions, after their rows; `side` −1 turns alphas
+    round before they are ranked and allocated, and the weights after that: they are sold short.
     """
 
     method: int
@@ -62,6 +63,7 @@ class Settings(NamedTuple):
     risk: Float = NO_RISK
     alone: bool = False
     scaling: Scaling = NO_SCALING
+    side: int = 1
 
 
 @summing
@@ -338,8 +340,12 @@ def weights_row(
     if settings.alone:
         allocate_alone(combined, tradable, settings, out)
         return
+    if settings.side < 0:
+        combined[:] = -combined
     keep = tradable.copy()
     keep_best_row(combined, settings, keep)
     wished = np.empty(out.size)
     allocate_row(combined, keep, risk, settings.allocator, settings.tilt, settings.limits.max_gross, wished)
+    if settings.side < 0:
+        wished[:] = -wished
     constrain_row(wished, settings.sector, settings.limits, out)

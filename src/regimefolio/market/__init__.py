@@ -4,7 +4,7 @@
 """
 
 from regimefolio.market.calendar import periods_per_year, quarter_starts
-from regimefolio.market.candidates import load_candidates, read_candidates
+from regimefolio.market.candidates import load_candidates, narrowed, read_candidates
 from regimefolio.market.check import CheckReport, check_data, check_file, doubtful_bars
 from regimefolio.market.rebalance import Every, OnDates, Rebalance, decision_bars, must_decide
 from regimefolio.market.sources import (
@@ -65,6 +65,7 @@ __all__ = [
     "OnDates",
     "decision_bars",
     "must_decide",
+    "narrowed",
     "quarter_starts",
     "periods_per_year",
     "Market",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from regimefolio.core.component import did_you_mean
@@ -43,21 +45,34 @@ def read_candidates(path: Path) -> tuple[str, ...]:
     return tuple(found)
 
 
+@contextmanager
+def narrowed(spec: DataSpec, path: Path) -> Iterator[DataSpec]:
+    """The data of the candidates in a file alone; a symbol that it has not is shown at its place in that file.
+
+    Raises
+    ------
+    ConfigError
+        As `read_candidates`, or the prices have not one of them.
+    """
+    symbols = read_candidates(path)
+    try:
+        yield spec.model_copy(update={"symbols": symbols})
+    except ConfigError as error:
+        match error.place:
+            case ("data", "symbols", int(place)):
+                raise ConfigError(f"{path}: item {place + 1}: {error}") from error
+        raise
+
+
 def load_candidates(spec: DataSpec, path: Path, folder: Path = Path()) -> Dataset:
     """The prices that `load_data` reads, of the candidates in a file alone.
 
     Raises
     ------
     ConfigError
-        As `read_candidates`, or the prices have not one of them.
+        As `narrowed`.
     MissingDataError, DataError
         As `load_data`.
     """
-    symbols = read_candidates(path)
-    try:
-        return load_data(spec.model_copy(update={"symbols": symbols}), folder)
-    except ConfigError as error:
-        match error.place:
-            case ("data", "symbols", int(place)):
-                raise ConfigError(f"{path}: item {place + 1}: {error}") from error
-        raise
+    with narrowed(spec, path) as data:
+        return load_data(data, folder)

@@ -336,12 +336,15 @@ class View(NamedTuple):
     alpha : ndarray of shape (N,), float32
         The strategies' combined alpha at this bar.
     tradable : ndarray of shape (N,), bool
-        Members that have a bar.
+        Members that have a bar, and were selected where a selection says who may be held.
+    side : int
+        1, or −1 where what the allocator gives is sold short: alpha is turned round already, returns are not.
     """
 
     market: Market
     alpha: Float32
     tradable: Bool
+    side: int = 1
 
 
 def equal_weight_index(panel: Panel) -> Float:

@@ -22,6 +22,7 @@ from regimefolio.portfolio.adaptive_ensemble import Ensemble
 from regimefolio.portfolio.allocators import Allocator, CompiledAllocator, Proportional, Rule
 from regimefolio.portfolio.conflicts import Conflicts, count_conflicts
 from regimefolio.portfolio.constraints import Constraints
+from regimefolio.portfolio.selection import Selection
 from regimefolio.portfolio.volatility_target import VolatilityTarget
 
 CombinationMethod = Literal["weighted", "confidence_weighted", "rank_average", "best_strategy"]
@@ -39,6 +40,7 @@ _ON_CONFLICT: Mapping[OnConflict, int] = {"net": rules.NET, "flat": rules.FLAT, 
 class PortfolioSpec(Model):
     """How signals become weights."""
 
+    selection: Selection | None = Field(None, description="who may be held; all members with a bar, if not said")
     combination_method: CombinationMethod = "weighted"
     on_conflict: OnConflict = Field("net", description="what becomes of an asset on which strategies contradict")
     top_n: int | None = Field(
@@ -58,6 +60,16 @@ class PortfolioSpec(Model):
     rebalance_fraction: float = Field(1.0, gt=0, le=1, description="part of the way to the target that an order goes")
 
     @property
+    def sells_short(self) -> bool:
+        """Whether what the allocator gives is sold short."""
+        return self.selection is not None and self.selection.side == "short"
+
+    def in_memory(self) -> PortfolioSpec:
+        """The same, whose features are computed from the prices at hand, wherever else they are kept."""
+        selection = None if self.selection is None else self.selection.in_memory()
+        return self.model_copy(update={"selection": selection})
+
+    @property
     def frictions(self) -> list[str]:
         """The fields that keep an order from going all the way to its target."""
         names = ("no_trade_band", "relative_band", "rebalance_fraction")
@@ -71,7 +83,7 @@ class PortfolioSpec(Model):
                 f"top_n {self.top_n} keeps fewer assets than min_positions {limits.min_positions}; raise it, or lower"
             )
             raise placed_error(("top_n",), f"{text} min_positions")
-        if self.allocator.long_only:
+        if self.allocator.long_only and not self.sells_short:
             hint = (
                 f"and {kind} is long-only; take one that sells short, such as {{kind: proportional, long_short: true}}"
             )
@@ -141,6 +153,7 @@ def must_work_alone(spec: PortfolioSpec) -> None:
     """
     limits, kind = spec.constraints, spec.allocator.kind or type(spec.allocator).__name__
     compared: dict[tuple[str, ...], object] = {
+        ("selection",): None if spec.selection is None else "said",
         ("top_n",): spec.top_n,
         ("combination_method",): "rank_average" if spec.combination_method == "rank_average" else None,
         ("allocator",): None if kind in ("proportional", "equal_weight") else kind,
@@ -193,6 +206,8 @@ class PortfolioManager:
         self.tradable: Bool = panel.member & np.isfinite(panel.close)
         silent = panel.member & ~self.tradable
         self._scheduled = decision_bars(panel.timestamps, spec.rebalance)
+        if spec.selection is not None:
+            self.tradable &= spec.selection.kept_on(market, self._scheduled)
         if flat is not None and flat.any():
             self._scheduled |= flat
             self.tradable[flat] = silent[flat] = False
@@ -208,6 +223,7 @@ class PortfolioManager:
             risk=rule.risk(market),
             alone=alone,
             scaling=NO_SCALING if volatility_target is None else volatility_target.scaling(market, spec.constraints),
+            side=-1 if spec.sells_short else 1,
         )
 
     def decisions(self, regimes: RegimePath | None, start: int) -> Bool:
@@ -289,10 +305,12 @@ class PortfolioManager:
     def _weights_at(self, t: int, alpha: Float32) -> Float:
         """Target weights (N,) at one bar, from combined alphas, by asking the allocator."""
         keep = self.tradable[t].copy()
-        rules.keep_best_row(alpha, self.settings, keep)
-        view = View(self.market.until(t + 1), read_only(alpha), read_only(keep))
+        side = self.settings.side
+        faced = alpha if side > 0 else -alpha
+        rules.keep_best_row(faced, self.settings, keep)
+        view = View(self.market.until(t + 1), read_only(faced), read_only(keep), side)
         limits, out = self.settings.limits, np.empty(alpha.size)
-        constrain_row(limits.max_gross * self._asked(view), self.settings.sector, limits, out)
+        constrain_row(side * limits.max_gross * self._asked(view), self.settings.sector, limits, out)
         if self.settings.scaling.target > 0.0:
             scale_row(t, self.settings.sector, limits, self.settings.scaling, out)
         return out

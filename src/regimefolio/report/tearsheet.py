@@ -2,27 +2,18 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
 
-from regimefolio.core.errors import WorkspaceError
-from regimefolio.core.files import write_text
 from regimefolio.report import tables, verdict
 from regimefolio.report.figures import all_figures, signals
+from regimefolio.report.page import page, write_page
 from regimefolio.report.record import ALL_BARS, EQUAL_WEIGHT, STATIC, Record, read_record
-from regimefolio.report.words import count, counted, day, listed, metric_name, number, percent, probability
+from regimefolio.report.words import count, counted, day, listed, number, percent, probability
 
-TEMPLATES = Path(__file__).parent / "templates"
 REPORT = "report.html"
-MAX_BYTES = 3_000_000
 
 
 def write_report(root: Path) -> Path:
@@ -45,29 +36,16 @@ def write_report(root: Path) -> Path:
     StaleError
         A phase was run again and those after it were not.
     """
-    page = render(read_record(root))
-    size = len(page.encode())
-    if size > MAX_BYTES:
-        raise WorkspaceError(
-            f"{root / REPORT}: would have {size:,} bytes, more than the {MAX_BYTES:,} that are allowed"
-        )
-    write_text(root / REPORT, page)
+    write_page(root / REPORT, render(read_record(root)))
     return root / REPORT
 
 
 def render(record: Record) -> str:
     """The page as text; the same record gives the same bytes."""
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(count=count, counted=counted, day=day, metric_name=metric_name, probability=probability)
     figures = all_figures(record)
-    scripts = [_text("plotly-cartesian.min.js"), _text("report.js")]
-    return environment.get_template("report.html.j2").render(
+    return page(
+        "report.html.j2",
+        figures,
         record=record,
         results=record.results,
         verdict=verdict,
@@ -75,7 +53,6 @@ def render(record: Record) -> str:
         tiles=_tiles(record),
         timeline=_timeline(record),
         holdings=_holdings(record),
-        figures=figures,
         sources=record.sources,
         edited=_some(record.edited),
         scored=_scored(record),
@@ -84,10 +61,6 @@ def render(record: Record) -> str:
         surfaces=[figure for name, figure in figures.items() if name.startswith("surface-")],
         opinions=signals(record),
         orders_note=_orders_note(record),
-        specs=_embedded({name: figure.spec for name, figure in figures.items()}),
-        style=Markup(_text("report.css")),
-        scripts=[Markup(script) for script in scripts],
-        policy=_policy(scripts),
     )
 
 
@@ -205,20 +178,3 @@ def _holdings(record: Record) -> str:
         f"On average {percent(float(exposure.mean()))} of equity was invested, in {number(float(names.mean()), 1)} "
         f"of {counted(len(record.symbols), 'symbol')}; on {percent(idle)} of the bars everything was cash."
     )
-
-
-def _text(name: str) -> str:
-    return (TEMPLATES / name).read_text(encoding="utf-8")
-
-
-def _policy(scripts: list[str]) -> str:
-    """Nothing may be fetched, and only our own scripts may run."""
-    digests = (base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts)
-    allowed = " ".join(f"'sha256-{digest}'" for digest in digests)
-    return f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
-
-
-def _embedded(value: Mapping[str, object]) -> Markup:
-    """JSON that cannot end the element that it stands in."""
-    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    return Markup(text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029"))

@@ -30,9 +30,11 @@ class AllocatorContract:
 
     The bars have every kind of alpha: of both signs, all negative, all zero, one alone, tiny ones, equal ones;
     assets that have no bar or are no members; a market of one bar, and one whose prices never move.
+    `stride` leaves bars out, for an allocator that takes milliseconds.
     """
 
     allocator: ClassVar[Allocator]
+    stride: ClassVar[int] = 1
 
     def test_weights_are_finite_fractions_of_equity(self) -> None:
         for name, view in self._views():
@@ -97,7 +99,7 @@ class AllocatorContract:
         market, alpha = synthetic_market(BARS), _alphas()
         targets = self._history(market)
         tradable: Bool = market.panel.member & np.isfinite(market.panel.close)
-        for bar in range(0, BARS, 7):
+        for bar in range(0, BARS, 7 * self.stride):
             expected = np.where(tradable[bar], targets[bar], 0.0)  # no order where a member has no bar
             view = View(market.until(bar + 1), alpha[bar], tradable[bar])
             assert self.allocator.weights(view).tobytes() == expected.tobytes(), f"bar {bar}"
@@ -120,12 +122,12 @@ class AllocatorContract:
         manager = PortfolioManager(PortfolioSpec(allocator=self.allocator, rebalance="daily"), market)
         ensemble = Ensemble.static([MomentumRank()], [1.0])
         stack = SignalStack.joined([alpha], [np.abs(alpha)])
-        return manager.targets(stack, ensemble, ensemble.rows(None, bars), np.ones(bars, np.bool_))
+        return manager.targets(stack, ensemble, ensemble.rows(None, bars), np.arange(bars) % self.stride == 0)
 
     def _views(self) -> Iterator[tuple[str, View]]:
         market, alpha = synthetic_market(BARS), _alphas()
         tradable: Bool = market.panel.member & np.isfinite(market.panel.close)
-        for bar in range(0, BARS, 7):
+        for bar in range(0, BARS, 7 * self.stride):
             yield f"bar {bar}", View(market.until(bar + 1), alpha[bar], tradable[bar])
         for number in (0, 1):
             few = np.arange(alpha.shape[1]) < number

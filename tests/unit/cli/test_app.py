@@ -16,7 +16,21 @@ import pytest
 from regimefolio import api
 from tests.unit.cli.conftest import Call, write_workflow
 
-COMMANDS = ("demo", "run", "init", "backtest", "compare", "report", "signals", "audit", "data", "components", "doctor")
+COMMANDS = (
+    "demo",
+    "run",
+    "init",
+    "backtest",
+    "compare",
+    "rerank",
+    "features",
+    "report",
+    "signals",
+    "audit",
+    "data",
+    "components",
+    "doctor",
+)
 HEAVY = ("numpy", "numba", "polars", "pydantic", "rich", "scipy", "yaml")
 
 

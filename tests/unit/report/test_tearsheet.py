@@ -14,6 +14,7 @@ import pytest
 from regimefolio.core.errors import CorruptError, RegimefolioError, StaleError, WorkspaceError
 from regimefolio.core.files import read_json, sha256_of, write_json, write_text
 from regimefolio.report import edited_files, tearsheet, verdict, write_report
+from regimefolio.report.page import template_text
 from regimefolio.report.record import Record, read_record
 from regimefolio.report.tearsheet import render
 from tests.workflows import coordinator, write_prices
@@ -55,7 +56,7 @@ def visible(page: str) -> str:
 
 
 def without_bundle(page: str) -> str:
-    return page.replace(tearsheet._text("plotly-cartesian.min.js"), "")
+    return page.replace(template_text("plotly-cartesian.min.js"), "")
 
 
 def test_one_file_in_its_place(workspace: Path, page: str) -> None:
@@ -77,7 +78,7 @@ def test_the_verdict_is_the_first_sentence(page: str, record: Record) -> None:
 
 def test_nothing_leads_outside(page: str) -> None:
     own = without_bundle(page)
-    assert "//" not in own.replace(tearsheet._text("report.js"), "")
+    assert "//" not in own.replace(template_text("report.js"), "")
     assert not re.search(r"\b(src|srcset|action)=|@import|url\(", own)
     assert set(re.findall(r'href="([^"]*)"', own)) == {
         f"#{name}" for name in re.findall(r'(?:section|header) id="(\w+)"', own)
@@ -337,7 +338,7 @@ def test_scores_begin_after_the_warm_up(record: Record, page: str) -> None:
 
 
 def test_a_page_that_is_too_large_is_refused(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tearsheet, "MAX_BYTES", 1000)
+    monkeypatch.setattr("regimefolio.report.page.MAX_BYTES", 1000)
     with pytest.raises(WorkspaceError, match="more than the 1,000 that are allowed"):
         write_report(workspace)
     assert not (workspace / "report.html").exists()

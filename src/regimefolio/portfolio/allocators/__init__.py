@@ -2,7 +2,24 @@
 
 from regimefolio.portfolio.allocators.base import Allocator, CompiledAllocator, Rule
 from regimefolio.portfolio.allocators.equal_weight import EqualWeight
+from regimefolio.portfolio.allocators.hrp import HierarchicalRiskParity
+from regimefolio.portfolio.allocators.inverse_volatility import InverseVolatility
+from regimefolio.portfolio.allocators.mean_variance import MeanVariance
+from regimefolio.portfolio.allocators.min_variance import MinVariance
+from regimefolio.portfolio.allocators.optimizer import Optimizer
 from regimefolio.portfolio.allocators.proportional import Proportional
 from regimefolio.portfolio.allocators.risk_parity import RiskParity
 
-__all__ = ["Allocator", "CompiledAllocator", "EqualWeight", "Proportional", "RiskParity", "Rule"]
+__all__ = [
+    "Allocator",
+    "CompiledAllocator",
+    "EqualWeight",
+    "HierarchicalRiskParity",
+    "InverseVolatility",
+    "MeanVariance",
+    "MinVariance",
+    "Optimizer",
+    "Proportional",
+    "RiskParity",
+    "Rule",
+]

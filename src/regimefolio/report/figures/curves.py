@@ -7,6 +7,7 @@ import numpy as np
 from regimefolio.core.types import Float, Json
 from regimefolio.evaluation import drawdown_series
 from regimefolio.report.figures.drawing import (
+    MAX_POINTS,
     Figure,
     Key,
     axis,
@@ -30,9 +31,6 @@ from regimefolio.report.record import (
     Record,
 )
 from regimefolio.report.words import counted, day, number, percent
-
-MAX_POINTS = 3000
-"""Points of a curve that are drawn; of longer ones every k-th bar and the last."""
 
 MAX_AREA_POINTS = 600
 MAX_AREAS = 10

@@ -15,6 +15,9 @@ from regimefolio.report.words import day
 
 SHADES = 5
 
+MAX_POINTS = 3000
+"""Points of a curve that are drawn; of longer ones every k-th bar and the last."""
+
 
 @dataclass(frozen=True)
 class Key:

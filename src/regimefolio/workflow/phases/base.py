@@ -78,11 +78,15 @@ class Job:
         """The bars that end before the embargo."""
         return self.market.until(self.n_train)
 
-    def runner(self, market: Market, vetoes: bool = True) -> BacktestRunner:
-        """A runner with the workflow's portfolio, costs, risk and capital; vetoes are not for what does not adapt."""
+    def runner(self, market: Market, vetoes: bool = True, changed: bool = False) -> BacktestRunner:
+        """A runner with the workflow's portfolio, costs, risk and capital; vetoes are not for what does not adapt.
+
+        Of prices that were `changed` no features are kept anywhere: they are computed.
+        """
         spec = self.spec
         risk = spec.risk if vetoes else spec.risk.for_regimes(())
-        return BacktestRunner(market, spec.portfolio, spec.execution, spec.initial_capital, spec.risk_free, risk)
+        portfolio = spec.portfolio.in_memory() if changed else spec.portfolio
+        return BacktestRunner(market, portfolio, spec.execution, spec.initial_capital, spec.risk_free, risk)
 
 
 class Phase(ABC):

@@ -168,7 +168,7 @@ class Validation(Phase):
 
         def rerun(changed: Market) -> tuple[Run, RegimePath]:
             regimes = detector.detect(changed)
-            return job.runner(changed).run(ensemble, start, regimes), regimes
+            return job.runner(changed, changed=True).run(ensemble, start, regimes), regimes
 
         checks += future_is_unseen(market, run, done.paths[done.selected], start, rerun, job.spec.seed, job.threads)
         job.progress.advance(2)
