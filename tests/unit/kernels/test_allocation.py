@@ -34,7 +34,7 @@ def least_variance(covariance: Float, upper: Float | None = None, hint: list[int
 
 def by_enumeration(covariance: Float, upper: Float) -> float:
     """The least variance over every way in which assets are at 0, at their limit, or free."""
-    n_assets, best = len(covariance), np.inf
+    n_assets, best = len(covariance), float("inf")
     for places in product((0, 1, 2), repeat=n_assets):
         free = np.flatnonzero(np.array(places) == 1)
         weights = np.where(np.array(places) == 2, upper, 0.0)
@@ -45,8 +45,8 @@ def by_enumeration(covariance: Float, upper: Float) -> float:
             right = np.append(-covariance[free] @ weights, left)
             weights[free] = np.linalg.lstsq(system, right, rcond=None)[0][:-1]
         if abs(weights.sum() - 1.0) < 1e-9 and (weights > -1e-12).all() and (weights < upper + 1e-12).all():
-            best = min(best, weights @ covariance @ weights)
-    return float(best)
+            best = min(best, float(weights @ covariance @ weights))
+    return best
 
 
 def residual(covariance: Float, weights: Float, upper: Float) -> float:
