@@ -19,8 +19,7 @@ from regimefolio.kernels.minimum_variance import minimum_variance
 from regimefolio.kernels.risk_budgeting import risk_budgeting
 from regimefolio.portfolio.clusters import leaf_order
 
-
-EXACT = {name: 1e-12 for name in ("tol_gap_abs", "tol_gap_rel", "tol_feas")}
+EXACT = dict.fromkeys(("tol_gap_abs", "tol_gap_rel", "tol_feas"), 1e-12)
 
 
 def returns_of(n_assets: int) -> Float:
