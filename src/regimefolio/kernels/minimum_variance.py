@@ -48,7 +48,7 @@ class _Set(NamedTuple):
     size : ndarray of shape (1,), int64
     factor : ndarray of shape (N, N)
         Lower Cholesky factor of the free assets' covariance.
-    ones, fixed : ndarray of shape (N,)
+    ones, limited : ndarray of shape (N,)
         Solutions of Σ_FF·x for ones, and for what the assets at their limit contribute.
     weight, gradient : ndarray of shape (N,)
     lift : float
@@ -60,7 +60,7 @@ class _Set(NamedTuple):
     size: Int
     factor: Float
     ones: Float
-    fixed: Float
+    limited: Float
     weight: Float
     gradient: Float
     lift: float
@@ -125,21 +125,21 @@ def _solve(covariance: Float, upper: Float, active: _Set) -> float:
     """Write the weights that the free assets should have into `ones`, in the order of the factor; returns λ."""
     k, left, share, offset = active.size[0], 1.0, 0.0, 0.0
     for i in range(k):
-        active.ones[i], active.fixed[i] = 1.0, 0.0
+        active.ones[i], active.limited[i] = 1.0, 0.0
     for n in range(upper.size):
         if active.place[n] == _FULL:
             left -= upper[n]
             for i in range(k):
-                active.fixed[i] += (covariance[n, active.free[i]] + active.lift) * upper[n]
+                active.limited[i] += (covariance[n, active.free[i]] + active.lift) * upper[n]
     _back(active.factor, k, active.ones)
     if left < 1.0:
-        _back(active.factor, k, active.fixed)
+        _back(active.factor, k, active.limited)
     for i in range(k):
         share += active.ones[i]
-        offset += active.fixed[i]
+        offset += active.limited[i]
     level = (left + offset) / share
     for i in range(k):
-        active.ones[i] = level * active.ones[i] - active.fixed[i]
+        active.ones[i] = level * active.ones[i] - active.limited[i]
     return level - active.lift
 
 
