@@ -8,8 +8,8 @@ import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-NAMES = ("sweep", "replay", "hmm", "capture", "loading", "weights", "ratings", "rerank")
-PEERS = ("numpy", "numba", "polars", "pandas", "vectorbt", "hmmlearn", "ta-lib", "pandas-ta-classic")
+NAMES = ("sweep", "replay", "hmm", "capture", "loading", "weights", "ratings", "rerank", "optimizers")
+PEERS = ("numpy", "numba", "polars", "pandas", "vectorbt", "hmmlearn", "ta-lib", "pandas-ta-classic", "skfolio")
 
 
 def processor() -> str:

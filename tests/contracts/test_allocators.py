@@ -14,6 +14,7 @@ from regimefolio.market.view import Market, View
 from regimefolio.portfolio import (
     Allocator,
     CompiledAllocator,
+    EqualRiskContribution,
     EqualWeight,
     HierarchicalRiskParity,
     InverseVolatility,
@@ -45,6 +46,11 @@ class TestRiskParity(AllocatorContract):
 
 class TestInverseVolatility(AllocatorContract):
     allocator = InverseVolatility(lookback=20)
+
+
+class TestEqualRiskContribution(AllocatorContract):
+    allocator = EqualRiskContribution(lookback=10)
+    stride = 7
 
 
 class TestMinVariance(AllocatorContract):

@@ -4,6 +4,7 @@ from regimefolio.portfolio.adaptive_ensemble import Ensemble, RegimeSettings
 from regimefolio.portfolio.allocators import (
     Allocator,
     CompiledAllocator,
+    EqualRiskContribution,
     EqualWeight,
     HierarchicalRiskParity,
     InverseVolatility,
@@ -35,6 +36,7 @@ __all__ = [
     "Conflicts",
     "Constraints",
     "Ensemble",
+    "EqualRiskContribution",
     "EqualWeight",
     "HierarchicalRiskParity",
     "InverseVolatility",

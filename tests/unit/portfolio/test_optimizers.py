@@ -12,15 +12,17 @@ from regimefolio.core.errors import NotConvergedError
 from regimefolio.core.types import Float
 from regimefolio.market.view import Market, View
 from regimefolio.portfolio import (
+    EqualRiskContribution,
     HierarchicalRiskParity,
     InverseVolatility,
     MeanVariance,
     MinVariance,
-    Optimizer,
     PortfolioManager,
     PortfolioSpec,
     RiskParity,
 )
+from regimefolio.portfolio.allocators import SkfolioOptimizer
+from regimefolio.portfolio.moments import shrunk_covariance
 from tests.scripted import written
 
 if TYPE_CHECKING:
@@ -62,7 +64,7 @@ def test_least_variance_of_uncorrelated_assets_is_inverse_to_their_variances() -
     made = returns(0.01, 0.02, 0.04)
     variance = np.diag(shrunk(made))
     expected = (1.0 / variance) / (1.0 / variance).sum()
-    np.testing.assert_allclose(MinVariance(lookback=LOOKBACK).weights(view(market_of(made))), expected, atol=2e-4)
+    np.testing.assert_allclose(MinVariance(lookback=LOOKBACK).weights(view(market_of(made))), expected, rtol=1e-12)
 
 
 def test_least_variance_leaves_out_what_only_adds_risk() -> None:
@@ -123,6 +125,23 @@ def test_two_assets_share_risk_by_their_variances_in_a_tree() -> None:
     np.testing.assert_allclose(found, expected, rtol=1e-6)
 
 
+def test_equal_parts_of_the_risk_know_what_moves_together() -> None:
+    made = returns(0.01, 0.01, 0.01)
+    made[:, 1] = made[:, 0] + 0.1 * made[:, 1]
+    found = EqualRiskContribution(lookback=LOOKBACK).weights(view(market_of(made)))
+    part = found * (shrunk(made) @ found)
+    np.testing.assert_allclose(part / part.sum(), [1 / 3] * 3, rtol=1e-9)
+    assert found[2] > 1.2 * found[1]
+
+
+def test_the_shrunk_covariance_is_that_of_its_formulas() -> None:
+    made = returns(0.01, 0.02, 0.04, 0.01) @ np.array([[1.0, 0.5, 0, 0], [0, 1, 0, 0.7], [0, 0, 1, 0], [0.3, 0, 0, 1]])
+    np.testing.assert_allclose(shrunk_covariance(made), shrunk(made), rtol=1e-10)
+    few = made[:3]  # fewer returns than assets
+    np.testing.assert_allclose(shrunk_covariance(few), shrunk(few), rtol=1e-10)
+    assert np.linalg.eigvalsh(shrunk_covariance(few)).min() > 0.0
+
+
 def test_inverse_volatility_is_risk_parity_without_a_tilt() -> None:
     made = view(market_of(returns(0.01, 0.02, 0.04)))
     found = InverseVolatility(lookback=LOOKBACK).weights(made)
@@ -133,7 +152,7 @@ def test_inverse_volatility_is_risk_parity_without_a_tilt() -> None:
 # What they are shown
 
 
-class Equal(Optimizer):
+class Equal(SkfolioOptimizer):
     """Equal parts of what it is shown."""
 
     def optimizer(self) -> BaseOptimization:
@@ -183,13 +202,17 @@ def test_a_missing_bar_has_no_return_and_the_next_one_the_whole() -> None:
 def test_one_asset_gets_all_and_none_nothing() -> None:
     market = market_of(returns(0.01, 0.02))
     alone = view(market)._replace(tradable=np.array([False, True]))
-    for optimizer in (MinVariance(lookback=20), HierarchicalRiskParity(lookback=20)):
+    for optimizer in (
+        MinVariance(lookback=20),
+        EqualRiskContribution(lookback=20),
+        HierarchicalRiskParity(lookback=20),
+    ):
         assert optimizer.weights(alone).tolist() == [0.0, 1.0]
         assert optimizer.weights(alone._replace(tradable=np.zeros(2, np.bool_))).tolist() == [0.0, 0.0]
 
 
 def test_a_failure_is_an_error_that_names_allocator_and_bar() -> None:
-    class Stubborn(Optimizer, kind="stubborn"):
+    class Stubborn(SkfolioOptimizer, kind="stubborn"):
         def optimizer(self) -> BaseOptimization:
             from skfolio.optimization import MeanRisk
 

@@ -1,18 +1,20 @@
 """Allocators turn what is known at one bar into weights, one file an allocator."""
 
 from regimefolio.portfolio.allocators.base import Allocator, CompiledAllocator, Rule
+from regimefolio.portfolio.allocators.equal_risk import EqualRiskContribution
 from regimefolio.portfolio.allocators.equal_weight import EqualWeight
 from regimefolio.portfolio.allocators.hrp import HierarchicalRiskParity
 from regimefolio.portfolio.allocators.inverse_volatility import InverseVolatility
 from regimefolio.portfolio.allocators.mean_variance import MeanVariance
 from regimefolio.portfolio.allocators.min_variance import MinVariance
-from regimefolio.portfolio.allocators.optimizer import Optimizer
+from regimefolio.portfolio.allocators.optimizer import Optimizer, SkfolioOptimizer
 from regimefolio.portfolio.allocators.proportional import Proportional
 from regimefolio.portfolio.allocators.risk_parity import RiskParity
 
 __all__ = [
     "Allocator",
     "CompiledAllocator",
+    "EqualRiskContribution",
     "EqualWeight",
     "HierarchicalRiskParity",
     "InverseVolatility",
@@ -22,4 +24,5 @@ __all__ = [
     "Proportional",
     "RiskParity",
     "Rule",
+    "SkfolioOptimizer",
 ]

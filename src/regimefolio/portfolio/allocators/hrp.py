@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import numpy as np
 
-from regimefolio.portfolio.allocators.optimizer import Optimizer, shrunk_moments
-
-if TYPE_CHECKING:
-    from skfolio.optimization import BaseOptimization
+from regimefolio.core.types import Float
+from regimefolio.kernels.bisection import bisect
+from regimefolio.portfolio.allocators.optimizer import Optimizer
+from regimefolio.portfolio.clusters import leaf_order
+from regimefolio.portfolio.moments import shrunk_covariance
 
 
 class HierarchicalRiskParity(Optimizer, kind="hrp"):
-    """Hierarchical risk parity, with skfolio's `HierarchicalRiskParity` and a shrunk covariance.
+    """Hierarchical risk parity: long-only weights of sum 1 along a tree of what moves together.
 
-    Assets are clustered by correlation; from the top of the tree down each half gets what the inverse of its variance
-    asks for, and no covariance is inverted.
+    Assets are joined by their correlations, the nearest first; in the order of the leaves each half gets what the
+    inverse of its variance asks for, and no covariance is inverted. The covariance is shrunk.
     Source: López de Prado (2016), Building Diversified Portfolios that Outperform Out of Sample.
     """
 
-    def optimizer(self) -> BaseOptimization:
-        from skfolio.optimization import HierarchicalRiskParity as Hierarchy
-
-        return Hierarchy(prior_estimator=shrunk_moments())
+    def fitted(self, returns: Float) -> Float:
+        covariance = shrunk_covariance(returns)
+        deviation = np.sqrt(covariance.diagonal())
+        found = np.empty(len(deviation))
+        bisect(covariance, leaf_order(covariance / np.outer(deviation, deviation)), found)
+        return found

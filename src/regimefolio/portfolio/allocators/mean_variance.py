@@ -8,13 +8,13 @@ import numpy as np
 from pydantic import Field
 
 from regimefolio.core.types import Float
-from regimefolio.portfolio.allocators.optimizer import Optimizer, shrunk_moments
+from regimefolio.portfolio.allocators.optimizer import SkfolioOptimizer, shrunk_moments
 
 if TYPE_CHECKING:
     from skfolio.optimization import BaseOptimization
 
 
-class MeanVariance(Optimizer, kind="mean_variance"):
+class MeanVariance(SkfolioOptimizer, kind="mean_variance"):
     """The best of mean and variance among long-only weights of sum 1, with skfolio's `MeanRisk`.
 
     `utility` maximises μ − risk_aversion/2 · σ², `max_sharpe` μ/σ; where no asset has a mean above 0 the latter holds

@@ -1,4 +1,4 @@
-"""What the portfolio optimizers of skfolio share: the returns that they see, and what becomes of their answer."""
+"""What portfolio optimizers share: the returns that they see, and what becomes of their answer."""
 
 from __future__ import annotations
 
@@ -40,8 +40,14 @@ class Optimizer(Allocator):
         return self.lookback
 
     @abstractmethod
-    def optimizer(self) -> BaseOptimization:
-        """The estimator that is fitted to the returns of each decision."""
+    def fitted(self, returns: Float) -> Float:
+        """The weights for returns (lookback, n), n > 1.
+
+        Raises
+        ------
+        NotConvergedError
+            There are none.
+        """
 
     def weights(self, view: View) -> Float:
         out = np.zeros(view.alpha.size)
@@ -68,26 +74,31 @@ class Optimizer(Allocator):
         moved = (returns != 0.0).any(axis=0)
         return tradable & present & moved & np.isfinite(returns).all(axis=0), returns
 
-    def fitted(self, returns: Float) -> Float:
-        """The optimizer's weights for returns (lookback, n), n > 1.
+    def unsolved(self, returns: Float, reason: str) -> NotConvergedError:
+        """What to raise where there are no weights."""
+        return NotConvergedError(
+            f"{self.kind} found no weights for {returns.shape[1]} assets and {len(returns)} returns ({reason}); use a "
+            "longer lookback, fewer assets or another allocator"
+        )
 
-        Raises
-        ------
-        NotConvergedError
-            It gave none.
-        """
+
+class SkfolioOptimizer(Optimizer):
+    """An optimizer of skfolio's."""
+
+    @abstractmethod
+    def optimizer(self) -> BaseOptimization:
+        """The estimator that is fitted to the returns of each decision."""
+
+    def fitted(self, returns: Float) -> Float:
         from skfolio.exceptions import SkfolioError
 
         try:
             found: Float = np.asarray(self.optimizer().fit(returns).weights_, dtype=np.float64)
         except SkfolioError as error:
-            raise NotConvergedError(
-                f"{self.kind} found no weights for {returns.shape[1]} assets and {len(returns)} returns ({error}); use "
-                "a longer lookback, fewer assets or another allocator"
-            ) from error
+            raise self.unsolved(returns, str(error)) from error
         found = np.where(found > DUST, found, 0.0)
         if not found.sum() > 0.0:
-            raise NotConvergedError(f"{self.kind} gave the weights {found.tolist()}; use another allocator")
+            raise self.unsolved(returns, f"it gave {found.tolist()}")
         return found / found.sum()
 
 
