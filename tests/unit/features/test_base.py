@@ -121,6 +121,15 @@ class TestComputing:
         with pytest.raises(ConfigError, match=r"^history and history both give the column 'history'; leave one out"):
             features_of(PANEL, [History(), History()])
 
+    @pytest.mark.parametrize("name", ["timestamp", "symbol", "rule_set"])
+    def test_a_column_called_as_one_of_the_table_is_refused(self, name: str) -> None:
+        with pytest.raises(ConfigError, match=f"the column '{name}' is called as one .*; give it another name"):
+            features_of(PANEL, [given(**{name: PANEL.close})])
+
+    def test_a_list_is_no_column(self) -> None:
+        with pytest.raises(DataError, match=r"the column 'x' must be an array, but is a list; wrap it in np\.array"):
+            features_of(PANEL, [given(x=PANEL.close.tolist())])
+
     def test_progress_counts_features(self) -> None:
         class Told(Progress):
             stages: ClassVar[list[tuple[str, int]]] = []
