@@ -73,7 +73,9 @@ class Feature(Component, family="feature"):
             return super().of(value.strip() if call is None else _mapping(*call.groups()))
         except ValidationError as error:
             first = error.errors()[0]
-            raise ConfigError(f"{value}: {first['loc'][0]}: {first['msg'][:1].lower()}{first['msg'][1:]}") from None
+            place = "".join(f"{each}: " for each in first["loc"])  # none, where several parameters do not fit together
+            said = first["msg"].removeprefix("Value error, ")
+            raise ConfigError(f"{value}: {place}{said[:1].lower()}{said[1:]}") from None
 
 
 def _mapping(kind: str, values: str) -> dict[str, str]:
