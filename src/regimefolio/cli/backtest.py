@@ -55,6 +55,9 @@ def backtest(
         api.must_take(equity, "equity", force)
     if weights is not None:
         api.must_take(weights, "weights", force)
+    written = [path.absolute() for path in (trips, equity, weights) if path is not None]
+    if len(set(written)) < len(written):
+        raise api.ConfigError("--trips, --equity and --weights name one file; name different ones")
     screen = console()
     say = display(console(stderr=True) if json else screen, quiet).say
     with opened(file, say) as spec:

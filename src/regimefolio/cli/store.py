@@ -204,7 +204,7 @@ def _about(store: PriceStore) -> dict[str, Any]:
 
 def _of_symbol(store: PriceStore, symbol: str) -> dict[str, Any]:
     """What a store holds of a symbol."""
-    from regimefolio.market.calendar import time_text
+    from regimefolio.core.arrays import time_text
 
     version = store.version()
     grid = store.grid(version)

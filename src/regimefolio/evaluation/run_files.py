@@ -100,7 +100,7 @@ def write_weights(run: Run, path: Path, overwrite: bool = False) -> None:
     ConfigError
         The file has another ending, or is there already.
     DataError
-        The run was not recorded.
+        The run was not recorded, or a symbol is called as the column of times.
     WorkspaceError
         It cannot be written.
     """
@@ -119,6 +119,8 @@ def _write_bars(run: Run, columns: dict[str, Float], path: Path) -> None:
     stamps = run.simulation.timestamps
     dated = is_daily(stamps)
     name, unit = ("date", "datetime64[D]") if dated else ("timestamp", "datetime64[ns]")
+    if name in columns:
+        raise DataError(f"{path}: a symbol is called {name!r}, as the column of times; give it another name")
     times = pl.Series(name, stamps[run.simulation.start :].astype(unit))
     made = [pl.Series(each, np.ascontiguousarray(values), nan_to_null=True) for each, values in columns.items()]
     _write(pl.DataFrame([times, *made]), path, dated)

@@ -19,6 +19,9 @@ from regimefolio.core.types import Features, Float, Float32, Panel, Times
 Columns: TypeAlias = Mapping[str, Float | Float32]
 """Arrays of shape (T, N) by the name of their column."""
 
+TAKEN = ("timestamp", "symbol", "rule_set")
+"""Names of columns that a table of features has besides."""
+
 _CALL = re.compile(r"\s*([A-Za-z_]\w*)\s*\((.*)\)\s*")
 
 
@@ -70,7 +73,9 @@ class Feature(Component, family="feature"):
             return super().of(value.strip() if call is None else _mapping(*call.groups()))
         except ValidationError as error:
             first = error.errors()[0]
-            raise ConfigError(f"{value}: {first['loc'][0]}: {first['msg'][:1].lower()}{first['msg'][1:]}") from None
+            place = "".join(f"{each}: " for each in first["loc"])  # none, where several parameters do not fit together
+            said = first["msg"].removeprefix("Value error, ")
+            raise ConfigError(f"{value}: {place}{said[:1].lower()}{said[1:]}") from None
 
 
 def _mapping(kind: str, values: str) -> dict[str, str]:
@@ -99,7 +104,7 @@ def features_of(panel: Panel, parts: Sequence[Feature], progress: Progress | Non
     Raises
     ------
     ConfigError
-        Two features give a column of one name.
+        Two features give a column of one name, or one of them calls it `timestamp`, `symbol` or `rule_set`.
     DataError
         The panel has not what a feature needs; or a column has another shape or type, or an infinite value.
     """
@@ -130,6 +135,10 @@ def features_by_part(
 def _checked(part: Feature, name: str, column: Float | Float32, panel: Panel) -> Float32:
     """A column as float32, with one kind of NaN."""
     place = f"{part.name}: the column {name!r}"
+    if name in TAKEN:
+        raise ConfigError(f"{place} is called as one that a table of features has besides; give it another name")
+    if not isinstance(column, np.ndarray):
+        raise DataError(f"{place} must be an array, but is a {type(column).__name__}; wrap it in np.array")
     if column.shape != panel.close.shape or column.dtype not in (np.float32, np.float64):
         raise DataError(
             f"{place} must be float32 or float64 of shape {panel.close.shape}, but is {column.dtype} of {column.shape}"

@@ -11,7 +11,7 @@ import numpy as np
 
 from regimefolio.core.arrays import time_text
 from regimefolio.core.code import code_of
-from regimefolio.core.errors import ConfigError, LookAheadError, StaleError
+from regimefolio.core.errors import ConfigError, DataError, LookAheadError, StaleError
 from regimefolio.core.files import lock, remove, write_bytes
 from regimefolio.core.progress import Progress
 from regimefolio.core.types import Features, Float, Int, Panel, last_seen
@@ -27,6 +27,8 @@ from regimefolio.features.matrix import (
 from regimefolio.features.parts import RatingMeans, RatingVotes
 
 RETURNS = "returns_matrix.parquet"
+TIMES = "timestamp"
+"""The column beside those of the symbols."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,7 +88,7 @@ def build_matrix(
     LockedError
         Another process builds in this folder.
     """
-    _must_be_one_matrix(parts)
+    _must_be_one_matrix(panel, parts)
     returns = folder / RETURNS
     with lock(folder / "lock"):
         for left in folder.glob(".*_matrix.parquet.*.tmp"):  # by one that was killed
@@ -112,8 +114,14 @@ def build_matrix(
         return BuiltMatrix(matrix, returns, panel.n_bars - len(before.prices), listed)
 
 
-def _must_be_one_matrix(parts: Sequence[Feature]) -> None:
-    """Refuse no feature at all, and ratings by several sets of rules: a matrix names one."""
+def _must_be_one_matrix(panel: Panel, parts: Sequence[Feature]) -> None:
+    """Refuse what makes no matrix: no bars, a symbol called as the times, no feature, or several sets of rules."""
+    if not panel.close.size:
+        raise DataError(
+            f"a features matrix needs prices, and these are {panel.n_bars} bars of {panel.n_assets} symbols"
+        )
+    if TIMES in panel.symbols:
+        raise DataError(f"a symbol is called {TIMES!r}, as the column of times in {RETURNS}; give it another name")
     if not parts:
         raise ConfigError("a features matrix has at least one feature; name one, such as RatingMeans()")
     rated = {part.rule_set: part.name for part in parts if isinstance(part, RatingMeans | RatingVotes)}
@@ -169,5 +177,5 @@ def _returns_bytes(panel: Panel) -> bytes:
     returns = own_returns(panel)
     columns = {symbol: pl.Series(returns[:, n]).fill_nan(None) for n, symbol in enumerate(panel.symbols)}
     out = io.BytesIO()
-    pl.DataFrame({"timestamp": panel.timestamps, **columns}).write_parquet(out, compression="zstd")
+    pl.DataFrame({TIMES: panel.timestamps, **columns}).write_parquet(out, compression="zstd")
     return out.getvalue()

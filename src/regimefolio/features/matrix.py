@@ -171,7 +171,7 @@ class FeatureMatrix:
         if self.features.timestamps[0] != panel.timestamps[0]:
             begin, given = time_text(self.features.timestamps[0]), time_text(panel.timestamps[0])
             return f"it begins at {begin}, and the prices at {given}"
-        return "they differ from the first bar on, or in their members, sectors or columns"
+        return "they differ from the first bar on, or in their members, sectors, columns or bars in a year"
 
     def recipe_of(self, part: Feature, source: str = "SOURCE") -> Recipe:
         """The recipe of a feature.

@@ -1,4 +1,4 @@
-"""Indicators over an asset's own bars: moving mean and deviation, MACD histogram, RSI, and ranks across assets.
+"""Indicators over an asset's own bars: moving mean and deviation, MACD histogram, and ranks across assets.
 
 Panels are (T, N), float64, C-ordered, read-only; an asset's bars stand without holes at the top of its
 column and NaN may only follow them. Everything runs forward from the first bar, so a prefix of the input
@@ -213,41 +213,6 @@ def macd_histogram(x: Float, fast: int, slow: int, signal: int, out: Float) -> N
             macd = quick[n] - late[n]
             line[n] += c * (macd - line[n])
             to[n] = np.nan if warm else macd - line[n]
-
-
-@kernel
-def relative_strength(x: Float, period: int, out: Float) -> None:
-    """Wilder's RSI in 0 … 100; 50 where nothing has moved.
-
-    Average gain and loss are seeded by the simple mean of the first `period` changes, then move by 1 /
-    `period` of the distance.
-
-    Parameters
-    ----------
-    x : ndarray of shape (T, N)
-    period : int
-    out : ndarray of shape (T, N)
-        NaN in the first `period` rows.
-    """
-    bars, assets = x.shape
-    gain, loss = np.zeros(assets), np.zeros(assets)
-    share = 1.0 / period
-    for t in range(bars):
-        row, before, to = x[t], x[max(t - 1, 0)], out[t]
-        if t <= period:
-            for n in range(assets):
-                change = row[n] - before[n]
-                gain[n] += max(change, 0.0) * share
-                loss[n] += max(-change, 0.0) * share
-        else:
-            for n in range(assets):
-                change = row[n] - before[n]
-                gain[n] += (max(change, 0.0) - gain[n]) * share
-                loss[n] += (max(-change, 0.0) - loss[n]) * share
-        for n in range(assets):
-            total = gain[n] + loss[n]
-            strength = 50.0 if total == 0.0 else 100.0 * gain[n] / total
-            to[n] = np.nan if t < period else strength
 
 
 @kernel

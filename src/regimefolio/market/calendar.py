@@ -73,8 +73,3 @@ def periods_per_year(timestamps: Times) -> float:
         if low <= gap <= high:
             return periods
     return (len(timestamps) - 1) / float(gaps.sum() / 365.25)
-
-
-def time_text(time: np.datetime64) -> str:
-    """A bar's time in ISO form: the date alone where it is midnight."""
-    return str(time.astype("datetime64[s]")).removesuffix("T00:00:00")

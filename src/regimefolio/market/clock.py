@@ -8,10 +8,11 @@ from typing import Literal
 
 import numpy as np
 
+from regimefolio.core.arrays import time_text
 from regimefolio.core.errors import ConfigError, DataError
 from regimefolio.core.types import Bool, Float, Int, Panel, Times
 from regimefolio.market.actions import on_fewer_bars
-from regimefolio.market.calendar import periods_per_year, time_text
+from regimefolio.market.calendar import periods_per_year
 from regimefolio.market.sessions import (
     DAY,
     Sessions,

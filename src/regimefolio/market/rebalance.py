@@ -11,11 +11,12 @@ import numpy as np
 from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError, ValidationInfo
 from pydantic_core import PydanticCustomError
 
+from regimefolio.core.arrays import time_text
 from regimefolio.core.component import FOLDER, Model, did_you_mean, placed_error
 from regimefolio.core.errors import ConfigError, DataError
 from regimefolio.core.files import path_of
 from regimefolio.core.types import Bool, Times
-from regimefolio.market.calendar import days_of, months_of, starts_of, time_text
+from regimefolio.market.calendar import days_of, months_of, starts_of
 from regimefolio.market.sources.table import read_table
 
 _NAMES = ("daily", "weekly", "monthly", "quarterly", "yearly")

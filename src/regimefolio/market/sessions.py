@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from regimefolio.core.arrays import time_text
 from regimefolio.core.component import did_you_mean
 from regimefolio.core.errors import ConfigError
 from regimefolio.core.types import Bool, Int, Times
-from regimefolio.market.calendar import time_text
 
 if TYPE_CHECKING:
     from exchange_calendars import ExchangeCalendar

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from regimefolio.core.component import did_you_mean
 from regimefolio.core.errors import ConfigError, MissingDataError, must_be
 from regimefolio.core.types import Bool, Float, Float32, Int, Panel, Times, last_seen, read_only
-from regimefolio.kernels import own_bars, rolling
+from regimefolio.kernels import oscillators, own_bars, rolling
 
 MEMO_MEGABYTES = 128
 
@@ -175,13 +175,14 @@ class Market:
         """Relative strength index in 0 … 100: smoothed gains over gains and losses; 50 where nothing moved.
 
         Wilder's smoothing, seeded by the simple mean of the first `period` changes; NaN before an asset's
-        bar `period`.
+        bar `period`. It is that of the technical rating.
         Source: Wilder (1978), New Concepts in Technical Trading Systems.
         """
 
         def compute() -> Float:
             out = np.empty(self.panel.close.shape)
-            rolling.relative_strength(self._own_bars, period, out)
+            oscillators.strength_index(self._own_bars, period, out)
+            out[:period] = np.nan
             return out
 
         return self._indicator(("rsi", period), compute)

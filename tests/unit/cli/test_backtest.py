@@ -146,6 +146,15 @@ def test_equity_and_weights_are_written(file: Path, folder: Path, call: Call) ->
         assert f"{option[2:]}.csv: is there already" in " ".join(err.split())
 
 
+def test_two_tables_do_not_go_into_one_file(file: Path, folder: Path, call: Call) -> None:
+    code, _, err = call("backtest", "ranks.yaml", "--equity", "both.csv", "--weights", "./both.csv", "--force")
+    assert (code, " ".join(err.split())) == (
+        2,
+        "error: --trips, --equity and --weights name one file; name different ones",
+    )
+    assert not (folder / "both.csv").exists()
+
+
 def test_costs_and_what_had_a_say_are_told(file: Path, folder: Path, call: Call) -> None:
     rows = (folder / "prices.csv").read_text().splitlines()
     at, where = 450, 1 + 3  # a slipped decimal of DDD, far below any stop

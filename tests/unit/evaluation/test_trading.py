@@ -226,6 +226,9 @@ def test_such_files_are_refused_as_those_of_trips_are(tmp_path: Path) -> None:
     write_weights(run, tmp_path / "weights.csv")
     with pytest.raises(ConfigError, match="is there already"):
         write_weights(run, tmp_path / "weights.csv")
+    odd = replace(run, simulation=replace(run.simulation, symbols=("date", "A", "B", "C", "D")))
+    with pytest.raises(DataError, match="a symbol is called 'date', as the column of times; give it another name"):
+        write_weights(odd, tmp_path / "others.csv")
     bare = replace(run, simulation=replace(run.simulation, weights=None), traded=None)
     with pytest.raises(DataError, match="need a recorded run"):
         write_weights(bare, tmp_path / "others.csv")

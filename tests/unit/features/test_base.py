@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import numpy as np
 import pytest
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from regimefolio.core.errors import ConfigError, DataError, LookAheadError
 from regimefolio.core.progress import Progress
@@ -39,6 +39,12 @@ class Band(Feature, kind="band_of_a_test"):
     low: float
     high: float = Field(1.0, gt=0)
     inside: bool = True
+
+    @model_validator(mode="after")
+    def _is_a_band(self) -> Self:
+        if self.low >= self.high:
+            raise ValueError("`low < high` must hold")
+        return self
 
     def columns(self, panel: Panel) -> Columns:
         return {self.name: panel.close}
@@ -76,6 +82,7 @@ class TestNames:
             ("median_value(0)", r"median_value\(0\): window: input should be greater than or equal to 1"),
             ("median_value(many)", r"median_value\(many\): window: input should be a valid integer"),
             ("band_of_a_test", "band_of_a_test: low: field required"),
+            ("band_of_a_test(3, 1)", r"band_of_a_test\(3, 1\): `low < high` must hold"),
         ],
     )
     def test_what_is_no_feature(self, text: str, message: str) -> None:
@@ -120,6 +127,15 @@ class TestComputing:
     def test_two_columns_of_one_name_are_refused(self) -> None:
         with pytest.raises(ConfigError, match=r"^history and history both give the column 'history'; leave one out"):
             features_of(PANEL, [History(), History()])
+
+    @pytest.mark.parametrize("name", ["timestamp", "symbol", "rule_set"])
+    def test_a_column_called_as_one_of_the_table_is_refused(self, name: str) -> None:
+        with pytest.raises(ConfigError, match=f"the column '{name}' is called as one .*; give it another name"):
+            features_of(PANEL, [given(**{name: PANEL.close})])
+
+    def test_a_list_is_no_column(self) -> None:
+        with pytest.raises(DataError, match=r"the column 'x' must be an array, but is a list; wrap it in np\.array"):
+            features_of(PANEL, [given(x=PANEL.close.tolist())])
 
     def test_progress_counts_features(self) -> None:
         class Told(Progress):

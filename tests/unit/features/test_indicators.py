@@ -157,3 +157,9 @@ def test_bad_input_is_refused_with_its_name() -> None:
         of.rsi([np.inf, 1.0])
     with pytest.raises(DataError, match="must be numbers, in rows of one length; could not convert string"):
         of.sma(["ten"], 1)
+
+
+@pytest.mark.parametrize("period", [2, 14, 400])
+def test_a_market_has_the_same_strength_index(period: int) -> None:
+    market = synthetic_market(300)
+    np.testing.assert_array_equal(market.rsi(period), of.rsi(market.panel.close, period))

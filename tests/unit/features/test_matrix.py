@@ -14,7 +14,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from regimefolio.core.code import code_version
-from regimefolio.core.errors import ConfigError, CorruptError, LockedError, LookAheadError, StaleError, WorkspaceError
+from regimefolio.core.errors import (
+    ConfigError,
+    CorruptError,
+    DataError,
+    LockedError,
+    LookAheadError,
+    StaleError,
+    WorkspaceError,
+)
 from regimefolio.core.files import lock
 from regimefolio.core.types import Panel
 from regimefolio.features import (
@@ -104,6 +112,19 @@ class TestWhatIsWritten:
     def test_what_is_no_matrix(self, tmp_path: Path, parts: tuple[Feature, ...], message: str) -> None:
         with pytest.raises(ConfigError, match=f"^{message}"):
             built(tmp_path, parts=parts)
+
+    @pytest.mark.parametrize(
+        ("panel", "message"),
+        [
+            (PANEL.until(0), "these are 0 bars of "),
+            (PANEL.only(np.zeros(0, np.int64)), "bars of 0 symbols"),
+            (replace(PANEL, symbols=("timestamp", *PANEL.symbols[1:])), "a symbol is called 'timestamp'"),
+        ],
+    )
+    def test_what_prices_make_no_matrix(self, tmp_path: Path, panel: Panel, message: str) -> None:
+        with pytest.raises(DataError, match=message):
+            build_matrix(panel, [History()], tmp_path)
+        assert not list(tmp_path.iterdir())
 
     def test_nothing_else_is_left(self, tmp_path: Path) -> None:
         left = tmp_path / f".{MATRIX}.77.tmp"
@@ -206,8 +227,14 @@ OTHER_PRICES: list[tuple[Panel, str]] = [
         "it has 12 symbols, and the prices 12; H is not among these",
     ),
     (replace(PANEL, symbols=PANEL.symbols[::-1]), "it has 12 symbols, and the prices 12, in another order"),
-    (replace(PANEL, volume=None), "they differ from the first bar on, or in their members, sectors or columns"),
-    (replace(PANEL, sectors=None), "they differ from the first bar on, or in their members, sectors or columns"),
+    (
+        replace(PANEL, volume=None),
+        "they differ from the first bar on, or in their members, sectors, columns or bars in a year",
+    ),
+    (
+        replace(PANEL, sectors=None),
+        "they differ from the first bar on, or in their members, sectors, columns or bars in a year",
+    ),
     (
         replace(PANEL, timestamps=PANEL.timestamps + np.timedelta64(7, "D")),
         "it begins at 2001-01-01, and the prices at 2001-01-08",

@@ -10,7 +10,7 @@ import pytest
 from scipy.stats import rankdata
 
 from regimefolio.core.types import Float
-from regimefolio.kernels import rolling
+from regimefolio.kernels import oscillators, rolling
 
 NAN = math.nan
 
@@ -42,8 +42,8 @@ def histogram(x: object, fast: int, slow: int, signal: int) -> Float:
 
 
 def rsi(x: object, period: int) -> Float:
-    out = np.empty(frozen(x).shape)
-    rolling.relative_strength(frozen(x), period, out)
+    out = np.full(frozen(x).shape, NAN)
+    oscillators.strength_index(frozen(x), period, out)
     return out
 
 

@@ -110,7 +110,7 @@ def test_histogram_strength_is_the_histogram_over_its_own_deviation() -> None:
 
 def test_nothing_compiles_at_import_and_each_kernel_compiles_for_one_kind_of_input() -> None:
     program = """
-from regimefolio.kernels import normalise, rolling
+from regimefolio.kernels import normalise, oscillators, rolling
 from regimefolio.strategies import (
     BollingerMeanReversion, MacdRsiConfluence, MomentumRank, MovingAverageCross, Normalise, Overlaid, Smoothing,
     bollinger_mean_reversion, macd_rsi_confluence, momentum_rank, moving_average_cross,
@@ -119,7 +119,7 @@ from regimefolio.strategies.overlays import smoothing
 rooms = (
     normalise, rolling, smoothing, bollinger_mean_reversion, macd_rsi_confluence, momentum_rank, moving_average_cross
 )
-kernels = [f for room in rooms for f in vars(room).values() if hasattr(f, "signatures")]
+kernels = [f for room in rooms for f in vars(room).values() if hasattr(f, "signatures")] + [oscillators.strength_index]
 inside = "_settled", "_between", "_slide", "_find_spread", "_sum_anew", "_standardise", "_deviate"
 kernels = [f for f in kernels if f.__name__ not in inside]  # those are called by kernels alone
 assert len(kernels) == 16, kernels

@@ -12,6 +12,7 @@ from typing import NamedTuple, NoReturn
 
 import numpy as np
 
+from regimefolio.core.arrays import time_text
 from regimefolio.core.errors import DataError, MissingDataError, placed
 from regimefolio.core.types import Bool, Float, Int, Panel, Times
 from regimefolio.market.actions import (
@@ -25,7 +26,7 @@ from regimefolio.market.actions import (
     told,
     unpayable,
 )
-from regimefolio.market.calendar import periods_per_year, time_text
+from regimefolio.market.calendar import periods_per_year
 from regimefolio.market.deliveries import last_deliveries
 from regimefolio.market.quality import Problem, bar_order, bar_problems, is_price
 from regimefolio.market.sources.base import AS_IT_IS, LATE, Defect, OnBad, Reading, refusal

@@ -9,11 +9,11 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import Field, model_validator
 
+from regimefolio.core.arrays import time_text
 from regimefolio.core.component import FolderName, did_you_mean
 from regimefolio.core.errors import DataError, MissingDataError
 from regimefolio.core.files import path_of
 from regimefolio.core.types import Float
-from regimefolio.market.calendar import time_text
 from regimefolio.market.sources.bars import panel_of
 from regimefolio.market.sources.base import Dataset, OnBad, Source, data_fingerprint, first_mistake
 from regimefolio.market.store import PriceStore, StoredDefect, store_folder, stores

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from regimefolio.core.arrays import time_text
 from regimefolio.core.types import Bool, Float, Int, Times
-from regimefolio.market.calendar import time_text
 
 SHOWN = 10
 """Revised bars that a report shows."""

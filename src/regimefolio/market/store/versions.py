@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 
 from pydantic import TypeAdapter, ValidationError
 
+from regimefolio.core.arrays import time_text
 from regimefolio.core.component import fingerprint
 from regimefolio.core.errors import CorruptError, DataError
 from regimefolio.core.files import jsonable
 from regimefolio.core.types import Json
-from regimefolio.market.calendar import time_text
 from regimefolio.market.sources.base import Defect
 from regimefolio.market.store.grid import Grid
 from regimefolio.market.store.objects import Objects
