@@ -14,6 +14,7 @@ from pydantic_core import PydanticCustomError
 from regimefolio.backtest.commission import Commission, tiers_of
 from regimefolio.backtest.rates import BorrowFee, Interest, is_file, with_borrow_fees, with_interest
 from regimefolio.backtest.risk import RiskSpec
+from regimefolio.core.arrays import time_texts
 from regimefolio.core.component import Model, Part, Plugins, placed_error
 from regimefolio.core.errors import ConfigError, MissingDataError, placed
 from regimefolio.core.types import Float, Json, Panel, Times
@@ -275,7 +276,7 @@ def _closes_from(source: str, market: Market, folder: Path) -> Float:
 
 def _span(timestamps: Times) -> str:
     """First and last time, to the day where they are whole days."""
-    first, last = (str(each.astype("datetime64[s]")).removesuffix("T00:00:00") for each in timestamps[[0, -1]])
+    first, last = time_texts(timestamps[[0, -1]])
     return f"{first} to {last}"
 
 

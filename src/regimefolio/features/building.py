@@ -78,7 +78,8 @@ def build_matrix(
     Raises
     ------
     StaleError
-        The matrix that is there was made from other prices, by other code, or of other features.
+        The matrix that is there was made from other prices, by other code, or of other features; or it goes on behind
+        these prices, and its returns are missing.
     LookAheadError
         A feature changed what it had said of an old bar, now that there are later ones.
     DataError, ConfigError
@@ -96,9 +97,15 @@ def build_matrix(
         before = None if rebuild or not (folder / MATRIX).is_file() else read_matrix(folder)
         if before is not None:
             parts = _as_before(before, panel, parts, source)
+            shorter = panel.n_bars < len(before.prices)
             same = panel.n_bars == len(before.prices) and panel.symbols == before.features.symbols
-            if panel.n_bars < len(before.prices) or (same and returns.is_file()):
+            if (shorter or same) and returns.is_file():
                 return BuiltMatrix(before, returns, 0)
+            if shorter:
+                raise StaleError(
+                    f"{returns}: there is no such file, and these prices end before the matrix does; "
+                    f"`{before.command(source)}` with prices up to {time_text(before.features.timestamps[-1])} makes it"
+                )
         features, names = features_by_part(panel, parts, progress or Progress())
         if before is not None:
             _must_not_change(before, features, before.places_in(panel))

@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple, Self
 import numpy as np
 from pydantic import Field, model_validator
 
+from regimefolio.core.arrays import time_text
 from regimefolio.core.component import Model, Part, did_you_mean, placed_error
 from regimefolio.core.errors import ConfigError, DataError, ModelError, must_be
 from regimefolio.core.types import Bool, Float, Float32, Int, RegimePath, Signals, read_only
@@ -108,7 +109,7 @@ def must_be_sound(signals: Signals) -> None:
     if rules.are_sound(alpha.ravel(), confidence.ravel()):
         return
     t, n = np.argwhere(~((np.abs(alpha) <= 1.0) & (confidence >= 0.0) & (confidence <= 1.0)))[0]
-    when = str(signals.timestamps[t].astype("datetime64[s]")).removesuffix("T00:00:00")
+    when = time_text(signals.timestamps[t])
     raise DataError(
         f"{signals.strategy}: alpha must lie in -1 … 1 and confidence in 0 … 1, but {signals.symbols[n]} at {when} has "
         f"alpha {alpha[t, n]} and confidence {confidence[t, n]}; no opinion is alpha 0 and confidence 0. "
@@ -318,7 +319,7 @@ class PortfolioManager:
     def _asked(self, view: View) -> Float:
         """The weights that an allocator gives, which may be a user's."""
         allocator = self.spec.allocator
-        when = str(view.market.timestamps[-1].astype("datetime64[s]")).removesuffix("T00:00:00")
+        when = time_text(view.market.timestamps[-1])
         name = f"allocator {allocator.kind or type(allocator).__name__} at {when}"
         try:
             given = np.asarray(allocator.weights(view), dtype=np.float64)

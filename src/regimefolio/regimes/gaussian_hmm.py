@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from regimefolio.core.arrays import time_text
 from regimefolio.core.errors import DataError, MissingDataError, NotConvergedError
 from regimefolio.core.types import Float, RegimePath
 from regimefolio.kernels.regimes import returns_and_volatility
@@ -161,7 +162,7 @@ class GaussianHMM(RegimeDetector, kind="gaussian_hmm"):
     def _fit(self, market: Market, features: Float, bar: int, previous: FittedHMM | None) -> FittedHMM:
         """The model of features (n, d) that end at a bar of the panel."""
         timestamp = market.timestamps[bar]
-        date = str(timestamp.astype("datetime64[s]")).removesuffix("T00:00:00")
+        date = time_text(timestamp)
         place = f"the series {self.on!r} in the {len(features)} bars up to {date}"
         if not (features.std(axis=0) > LEAST_DEVIATION).all():
             raise DataError(

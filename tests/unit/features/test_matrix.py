@@ -385,3 +385,13 @@ def test_where_there_is_no_matrix_the_command_that_makes_one_is_named(tmp_path: 
         WorkspaceError, match=f"there is no such file; `regimefolio features build SOURCE --into {tmp_path}`"
     ):
         read_matrix(tmp_path)
+
+
+def test_returns_that_are_missing_are_not_made_of_prices_that_end_before(tmp_path: Path) -> None:
+    folder = built(tmp_path)
+    assert build_matrix(PANEL.until(100), PARTS, folder).added == 0
+    (folder / RETURNS).unlink()
+    with pytest.raises(StaleError, match=r"returns_matrix\.parquet: there is no such file.*features build SOURCE"):
+        build_matrix(PANEL.until(100), PARTS, folder)
+    build_matrix(PANEL, PARTS, folder)
+    assert (folder / RETURNS).is_file()
