@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from regimefolio.backtest import BacktestRunner, BacktestSpec, RerankSpec, Run, load_market, prepare
-from regimefolio.core.errors import ConfigError, must_be
+from regimefolio.core.errors import ConfigError, DataError, must_be
 from regimefolio.core.files import path_of
 from regimefolio.core.progress import Progress
 from regimefolio.core.types import Bool, Features, Float, Times, read_only
@@ -78,17 +78,22 @@ def compare_ratings(
     Raises
     ------
     ConfigError
-        The portfolio has no selection.
+        The portfolio has no selection, or one without ratings.
+    DataError
+        Nobody is ever selected.
     """
     must_be(BacktestSpec, spec, "spec", "a profile gives one: RerankSpec.backtest()")
     must_be(Market, market, "market", "load_market gives one")
     selection = spec.portfolio.selection
     if selection is None:
         raise ConfigError("portfolio.selection is missing: without it there are no ratings to compare")
+    _must_rate(selection)
     progress = progress or Progress()
     progress.stage("backtests", 3)
     runner, ensemble, regimes, start = prepare(spec, market)
     stack, decide = runner.signals(ensemble), decision_bars(market.timestamps, spec.portfolio.rebalance)
+    if not selection.kept_on(market, decide)[start - 1 :].any():
+        raise DataError("no asset passes the filters at any bar that decides; loosen them, or take more data")
     runs: dict[str, Run] = {HISTORICAL: runner.replay(stack, ensemble, start, regimes, record=True)}
     progress.advance()
     others: dict[str, tuple[Bool, SignalStack]] = {
@@ -159,11 +164,22 @@ def _rates(feature: str) -> bool:
 
 
 def _without_ratings(selection: Selection, market: Market, decide: Bool) -> Bool:
-    """Who may be held if nobody looks at ratings: whoever passes the other filters."""
-    rest = tuple(each for each in selection.filter if not _rates(each.feature))
-    return selection.model_copy(
-        update={"filter": rest, "top_n": None, "keep_until_rank": None, "max_per_sector": None}
-    ).kept_on(market, decide)
+    """Who may be held if nobody looks at ratings: whoever passes the other filters, ranked if no rating ranks."""
+    kept: dict[str, object] = {"filter": tuple(each for each in selection.filter if not _rates(each.feature))}
+    if _rates(selection.rank_by):
+        kept |= {"top_n": None, "keep_until_rank": None, "max_per_sector": None}
+    else:
+        kept |= {"then_by": tuple(each for each in selection.ranking[1:] if not _rates(each))}
+    return selection.model_copy(update=kept).kept_on(market, decide)
+
+
+def _must_rate(selection: Selection) -> None:
+    """Refuse a selection by which ratings are worth nothing, since it asks for none."""
+    if not any(map(_rates, selection.needs)):
+        raise ConfigError(
+            "there are no ratings to compare, neither in its filters nor to keep the best by; name one, as rank_by: "
+            "Recommend.MA with a top_n, or put what it selects by into `portfolio: {selection: …}` of a backtest"
+        )
 
 
 def _by_todays_ratings(selection: Selection, market: Market, decide: Bool) -> Bool:

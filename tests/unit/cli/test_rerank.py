@@ -110,8 +110,15 @@ def test_mistakes_are_named(arguments: tuple[str, ...], message: str, profile: P
     assert message in err
 
 
-def test_a_universe_in_which_nothing_passes(profile: Path, call: Call) -> None:
+def test_a_universe_in_which_nothing_ever_passes(profile: Path, call: Call) -> None:
     profile.write_text(PROFILE.replace("history >= 100", "history >= 10000"))
+    code, _, err = call("rerank", "best.yaml")
+    assert code == 2
+    assert "no asset passes the filters at any bar that decides" in err
+
+
+def test_a_universe_in_which_nothing_passes_now(profile: Path, call: Call) -> None:
+    profile.write_text(PROFILE.replace("history >= 100", "history < 230"))
     code, out, _ = call("rerank", "best.yaml", "--report", "best.html")
     assert code == 0
     assert f"Nothing passes at {DAYS[-1]}." in out

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from regimefolio.backtest import BacktestSpec, RerankSpec, prepare, run_backtest
-from regimefolio.core.errors import ConfigError
+from regimefolio.core.errors import ConfigError, DataError
 from regimefolio.core.types import Bool
 from regimefolio.evaluation import HISTORICAL, NONE, TODAYS, RatingsComparison, compare_ratings, rerank, reranking
 from regimefolio.market import Market, decision_bars
@@ -145,7 +145,7 @@ def test_ratings_that_say_nothing_change_nothing() -> None:
     panel = still.panel
     flat = {name: np.ones_like(panel.close) for name in ("open", "high", "low", "close")}
     market = Market(replace(panel, **flat))  # type: ignore[arg-type]
-    made = compare_ratings(spec(filter=["history >= 80"], top_n=None), market)
+    made = compare_ratings(spec(filter=["history >= 80", "Recommend.All >= -1"], top_n=None), market)
     assert made.runs[TODAYS].simulation.equity.tobytes() == made.runs[HISTORICAL].simulation.equity.tobytes()
 
 
@@ -162,13 +162,35 @@ def test_a_portfolio_that_does_not_select_is_refused(market: Market) -> None:
         compare_ratings(plain, market)
 
 
+def test_a_ranking_that_is_no_rating_stays_where_ratings_are_left_out(market: Market) -> None:
+    filters = ["Recommend.All > 0", "history >= 80"]
+    ranked = Selection.model_validate({"filter": filters, "rank_by": "median_value(20)", "top_n": 3})
+    rest = Selection.model_validate({"filter": filters[1:], "rank_by": "median_value(20)", "top_n": 3, "then_by": []})
+    decide = decided(market)
+    without = reranking._without_ratings(ranked, market, decide)
+    assert without.tobytes() == rest.kept_on(market, decide).tobytes()
+    assert without.sum(axis=1).max() == 3
+
+
+def test_a_selection_without_ratings_has_nothing_to_compare(market: Market) -> None:
+    with pytest.raises(ConfigError, match=r"no ratings to compare.*rank_by"):
+        compare_ratings(spec(filter=["history >= 80"], rank_by="median_value(20)"), market)
+    with pytest.raises(ConfigError, match="no ratings to compare"):
+        compare_ratings(spec(filter=[], top_n=None), market)
+
+
+def test_filters_that_nobody_ever_passes_are_told(market: Market) -> None:
+    with pytest.raises(DataError, match=r"no asset passes the filters at any bar.*loosen"):
+        compare_ratings(spec(filter=["Recommend.All > 0", "history >= 9999"]), market)
+
+
 def test_candidates_are_all_that_is_looked_at(tmp_path: Path) -> None:
     (tmp_path / "portfolio_candidates.json").write_text(json.dumps([{"symbol": "IBM"}, {"symbol": "AAPL"}]))
     profile = RerankSpec.model_validate(
         {
             "data": {"source": "sample:us5", "start": "2010-01-01"},
             "candidates": "portfolio_candidates.json",
-            "filter": ["history >= 20"],
+            "filter": ["Recommend.All >= -1"],
         }
     )
     dataset, made = rerank(profile, tmp_path)

@@ -70,8 +70,8 @@ def test_long_curves_are_thinned_and_say_so(record: Record, monkeypatch: pytest.
     x = spec(thinned)["data"][0]["x"]
     assert len(x) <= 52
     assert x[-1] == spec(whole)["data"][0]["x"][-1]
-    assert "th bar is drawn" in thinned.caption
-    assert "th bar is drawn" not in whole.caption
+    assert "One bar in " in thinned.caption
+    assert "One bar in " not in whole.caption
 
 
 def test_areas_add_up_to_the_exposure(record: Record) -> None:

@@ -71,7 +71,7 @@ def equity(record: Record) -> Figure:
         hoversubplots="axis",
     )
     ends = ", ".join(f"{key.name} {key.value}" for key in reversed(keys))
-    thinned = f" Every {step}th bar is drawn." if step > 1 else ""
+    thinned = f" One bar in {step} is drawn." if step > 1 else ""
     return Figure(
         "equity",
         {"data": data, "layout": layout},
@@ -114,7 +114,7 @@ def rolling(record: Record) -> Figure | None:
         hovermode="x unified",
         hoversubplots="axis",
     )
-    window, thinned = first + 1, f" Every {step}th bar is drawn." if step > 1 else ""
+    window, thinned = first + 1, f" One bar in {step} is drawn." if step > 1 else ""
     theirs = record.rolling[EQUAL_WEIGHT][0]
     both = known & np.isfinite(theirs)
     above = percent(float((ours[0][both] > theirs[both]).mean()), 0) if both.any() else "–"
@@ -168,7 +168,7 @@ def weights(record: Record) -> Figure:
         Key(name, f"area s{_colour(k, name)}", percent(float(area.mean())))
         for k, (name, area) in enumerate(groups.items())
     ]
-    every = f" Every {step}th bar is drawn." if step > 1 else ""
+    every = f" One bar in {step} is drawn." if step > 1 else ""
     kind = "sector" if record.sectors else "symbol"
     shares = ", ".join(f"{key.name} {key.value}" for key in keys)
     short = bool((held < 0).any())

@@ -59,7 +59,7 @@ def ratings(comparison: RatingsComparison) -> Figure:
         hoversubplots="axis",
     )
     ends = ", ".join(f"{key.name} {key.value}" for key in keys)
-    thinned = f" Every {step}th bar is drawn." if step > 1 else ""
+    thinned = f" One bar in {step} is drawn." if step > 1 else ""
     return Figure(
         "equity",
         {"data": data, "layout": layout},
