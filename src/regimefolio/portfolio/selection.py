@@ -53,6 +53,9 @@ class Condition:
         if found is None:
             text = f"{value!r} is no filter; write a feature, one of > >= < <= and a number, as `Recommend.All > 0.1`"
             raise PydanticCustomError("part", "{text}", {"text": text})
+        if abs(float(found["bound"])) > np.finfo(np.float32).max:
+            text = f"{value!r}: no feature, a float32, goes beyond 3.4e38; use a smaller number"
+            raise PydanticCustomError("part", "{text}", {"text": text})
         return cls(_named(found["feature"]), found["sign"], float(found["bound"]))
 
     def __str__(self) -> str:

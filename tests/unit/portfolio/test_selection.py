@@ -70,6 +70,7 @@ def test_a_filter_is_read_and_written(text: str, feature: str, sign: str, bound:
         ("Recommend.All > 0.1 and history > 5", "is no filter"),
         ("Recommend.All > nan", "is no filter"),
         ("Recommend.All > 1e", "is no filter"),
+        ("history > 1e400", "goes beyond 3.4e38; use a smaller number"),
         ("median_value(-1) > 1", "is no filter"),
         ("median_value(0) > 1", r"median_value\(0\): window: .*greater than or equal to 1"),
         ("history(5) > 1", r"history\(5\): .* takes no parameter"),
