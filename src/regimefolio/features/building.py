@@ -97,15 +97,8 @@ def build_matrix(
         before = None if rebuild or not (folder / MATRIX).is_file() else read_matrix(folder)
         if before is not None:
             parts = _as_before(before, panel, parts, source)
-            shorter = panel.n_bars < len(before.prices)
-            same = panel.n_bars == len(before.prices) and panel.symbols == before.features.symbols
-            if (shorter or same) and returns.is_file():
+            if _has_all(before, panel, returns, source):
                 return BuiltMatrix(before, returns, 0)
-            if shorter:
-                raise StaleError(
-                    f"{returns}: there is no such file, and these prices end before the matrix does; "
-                    f"`{before.command(source)}` with prices up to {time_text(before.features.timestamps[-1])} makes it"
-                )
         features, names = features_by_part(panel, parts, progress or Progress())
         if before is not None:
             _must_not_change(before, features, before.places_in(panel))
@@ -146,6 +139,18 @@ def _as_before(before: FeatureMatrix, panel: Panel, parts: Sequence[Feature], so
                 f"{before.path}: holds {each.name} too; `{before.command(source)}` adds bars to all that it holds"
             )
     return [place[each.name] for each in before.recipes]
+
+
+def _has_all(before: FeatureMatrix, panel: Panel, returns: Path, source: str) -> bool:
+    """Whether a matrix and its returns hold these prices already; refuses to make returns of prices that end before."""
+    shorter = panel.n_bars < len(before.prices)
+    same = panel.n_bars == len(before.prices) and panel.symbols == before.features.symbols
+    if shorter and not returns.is_file():
+        raise StaleError(
+            f"{returns}: there is no such file, and these prices end before the matrix does; "
+            f"`{before.command(source)}` with prices up to {time_text(before.features.timestamps[-1])} makes it"
+        )
+    return (shorter or same) and returns.is_file()
 
 
 def _must_not_change(before: FeatureMatrix, features: Features, places: Int) -> None:
