@@ -23,7 +23,7 @@ from typing import Any, BinaryIO, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from regimefolio.core.errors import CorruptError, LockedError, WorkspaceError
+from regimefolio.core.errors import ConfigError, CorruptError, LockedError, WorkspaceError
 from regimefolio.core.types import Json
 
 
@@ -82,6 +82,18 @@ def path_of(path: str | Path) -> Path:
         return Path(path).expanduser()
     except RuntimeError:  # nobody's home: then it is a name like any other
         return Path(path)
+
+
+def must_be_free(path: Path, overwrite: bool) -> None:
+    """Refuse a file that is there already, unless it may be written over.
+
+    Raises
+    ------
+    ConfigError
+        Says what to do.
+    """
+    if path.exists() and not overwrite:
+        raise ConfigError(f"{path}: is there already; name another file, or say --force to write over it")
 
 
 def refusal(path: Path, error: OSError, work: str = "cannot be written", note: str = "") -> WorkspaceError:

@@ -10,7 +10,7 @@ import numpy as np
 
 from regimefolio.backtest import Run
 from regimefolio.core.errors import ConfigError, DataError
-from regimefolio.core.files import json_text, write_bytes
+from regimefolio.core.files import json_text, must_be_free, write_bytes
 from regimefolio.core.types import Float, Json
 from regimefolio.evaluation.round_trips import RoundTrips
 from regimefolio.evaluation.trip_statistics import trip_statistics
@@ -49,8 +49,7 @@ def must_take(path: Path, what: Written, overwrite: bool = False) -> None:
     if path.suffix not in ENDINGS[what]:
         verb = "is" if what == "equity" else "are"
         raise ConfigError(f"{path}: {what} {verb} written to a file that ends in {', '.join(ENDINGS[what])}; rename it")
-    if path.exists() and not overwrite:
-        raise ConfigError(f"{path}: is there already; name another file, or say --force to write over it")
+    must_be_free(path, overwrite)
 
 
 def write_round_trips(trips: RoundTrips, path: Path, overwrite: bool = False) -> None:

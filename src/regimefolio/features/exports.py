@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from regimefolio.core.errors import ConfigError
-from regimefolio.core.files import write_bytes
+from regimefolio.core.files import must_be_free, write_bytes
 from regimefolio.core.types import Features
 from regimefolio.features.matrix import FeatureMatrix, long_table
 
@@ -47,8 +47,7 @@ def export_matrix(matrix: FeatureMatrix, path: Path, wide: bool = False, overwri
 
     if path.suffix not in ENDINGS:
         raise ConfigError(f"{path}: features are written to a file that ends in {', '.join(ENDINGS)}; rename it")
-    if path.exists() and not overwrite:
-        raise ConfigError(f"{path}: is there already; name another file, or say --force to write over it")
+    must_be_free(path, overwrite)
     table, out = wide_table(matrix.features) if wide else long_table(matrix.features), io.BytesIO()
     if path.suffix == ".parquet":
         metadata = {} if matrix.rule_set is None else {"rule_set": matrix.rule_set}

@@ -7,6 +7,7 @@ from pathlib import Path
 from regimefolio.backtest import RerankSpec
 from regimefolio.core.component import fingerprint
 from regimefolio.core.errors import ConfigError
+from regimefolio.core.files import must_be_free
 from regimefolio.evaluation import HISTORICAL, NONE, TODAYS, RatingsComparison
 from regimefolio.market import Dataset
 from regimefolio.report.figures.ratings import TITLES, ratings
@@ -34,8 +35,7 @@ def must_take_page(path: Path, overwrite: bool = False) -> None:
     """
     if path.suffix != ".html":
         raise ConfigError(f"{path}: a page is written to a file that ends in .html; rename it")
-    if path.exists() and not overwrite:
-        raise ConfigError(f"{path}: is there already; name another file, or say --force to write over it")
+    must_be_free(path, overwrite)
 
 
 def write_ratings_report(

@@ -20,7 +20,7 @@ import numpy as np
 from regimefolio.core.arrays import time_texts
 from regimefolio.core.component import did_you_mean
 from regimefolio.core.errors import ConfigError, CorruptError, DataError, WorkspaceError
-from regimefolio.core.files import read_json, read_npy, sha256_of, write_npy, write_text
+from regimefolio.core.files import must_be_free, read_json, read_npy, sha256_of, write_npy, write_text
 from regimefolio.core.types import Float32, Json, Times
 from regimefolio.workflow.workspace import Workspace
 
@@ -112,8 +112,7 @@ def export_signals(workspace: Workspace, trial: int, path: Path, overwrite: bool
         It cannot be written.
     """
     is_csv = _is_csv(path)
-    if path.exists() and not overwrite:
-        raise ConfigError(f"{path}: is there already; name another file, or say --force to write over it")
+    must_be_free(path, overwrite)
     signals = read_signals(workspace, trial)
     alpha, confidence = _texts(signals.alpha), _texts(signals.confidence)
     out = io.StringIO()
