@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -74,6 +76,8 @@ class TestHierarchicalRiskParity(AllocatorContract):
 
 
 def test_every_allocator_of_ours_is_under_contract() -> None:
+    for file in Path(__file__).parent.glob("test_*.py"):
+        import_module(f"tests.contracts.{file.stem}")
     ours = {kind for kind, part in registered("allocator").items() if part.__module__.startswith("regimefolio.")}
     assert ours == {suite.allocator.kind for suite in AllocatorContract.__subclasses__()}
 

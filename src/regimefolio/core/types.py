@@ -1,7 +1,8 @@
 """The types that flow from bars to results: frozen, checked once, their arrays read-only.
 
 T is the number of bars, N of assets, F of features, K of regimes. A NaN price means that there is no bar. The arrays'
-own types live in `arrays.py` and what happened to the money in `simulation.py`; all are taken from here.
+own types live in `arrays.py`, what was decided in `allocation.py` and what happened to the money in `simulation.py`;
+all are taken from here.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from regimefolio.core.allocation import FAILED, OK, Allocation
 from regimefolio.core.arrays import Bool, Float, Float32, Int, Json, Times, read_only, set_array, time_text
 from regimefolio.core.component import did_you_mean
 from regimefolio.core.errors import ConfigError, DataError, LookAheadError
@@ -47,6 +49,9 @@ __all__ = [
     "SignalBuffer",
     "Signals",
     "RegimePath",
+    "Allocation",
+    "OK",
+    "FAILED",
     "TRADE",
     "REASONS",
     "ORDER",

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from regimefolio.core.component import did_you_mean
 from regimefolio.core.errors import ConfigError, MissingDataError, must_be
-from regimefolio.core.types import Bool, Float, Float32, Int, Panel, Times, last_seen, read_only
+from regimefolio.core.types import Allocation, Bool, Float, Float32, Int, Panel, Times, last_seen, read_only
 from regimefolio.kernels import oscillators, own_bars, rolling
 
 MEMO_MEGABYTES = 128
@@ -340,12 +340,15 @@ class View(NamedTuple):
         Members that have a bar, and were selected where a selection says who may be held.
     side : int
         1, or −1 where what the allocator gives is sold short: alpha is turned round already, returns are not.
+    past : tuple of Allocation
+        What the same allocator decided at earlier bars of this run, the oldest first.
     """
 
     market: Market
     alpha: Float32
     tradable: Bool
     side: int = 1
+    past: tuple[Allocation, ...] = ()
 
 
 def equal_weight_index(panel: Panel) -> Float:

@@ -14,6 +14,7 @@ from regimefolio.portfolio.allocators import (
     Proportional,
     RiskParity,
 )
+from regimefolio.portfolio.blends import Blend, Blended, EqualBlend, Proposals
 from regimefolio.portfolio.conflicts import ConflictCount, Conflicts
 from regimefolio.portfolio.constraints import Constraints
 from regimefolio.portfolio.manager import (
@@ -24,31 +25,46 @@ from regimefolio.portfolio.manager import (
     SignalStack,
     must_be_sound,
 )
+from regimefolio.portfolio.moments import CovarianceTransformer, ExpectedReturns, Historical, LedoitWolf
+from regimefolio.portfolio.orchestrator import AllocationOrchestrator, AllocatorEntry, OnFailure
+from regimefolio.portfolio.sample import Sample
 from regimefolio.portfolio.selection import Condition, Selection
 from regimefolio.portfolio.volatility_target import VolatilityTarget
 
 __all__ = [
+    "AllocationOrchestrator",
     "Allocator",
+    "AllocatorEntry",
+    "Blend",
+    "Blended",
     "CombinationMethod",
     "CompiledAllocator",
     "Condition",
     "ConflictCount",
     "Conflicts",
     "Constraints",
+    "CovarianceTransformer",
     "Ensemble",
+    "EqualBlend",
     "EqualRiskContribution",
     "EqualWeight",
+    "ExpectedReturns",
     "HierarchicalRiskParity",
+    "Historical",
     "InverseVolatility",
+    "LedoitWolf",
     "MeanVariance",
     "MinVariance",
     "OnConflict",
+    "OnFailure",
     "Optimizer",
     "PortfolioManager",
     "PortfolioSpec",
     "Proportional",
+    "Proposals",
     "RegimeSettings",
     "RiskParity",
+    "Sample",
     "Selection",
     "SignalStack",
     "VolatilityTarget",

@@ -11,8 +11,8 @@ from pydantic import Field, model_validator
 
 from regimefolio.core.arrays import time_text
 from regimefolio.core.component import Model, Part, did_you_mean, placed_error
-from regimefolio.core.errors import ConfigError, DataError, ModelError, must_be
-from regimefolio.core.types import Bool, Float, Float32, Int, RegimePath, Signals, read_only
+from regimefolio.core.errors import ConfigError, DataError, must_be
+from regimefolio.core.types import Allocation, Bool, Float, Float32, Int, RegimePath, Signals, read_only
 from regimefolio.kernels import weights as rules
 from regimefolio.kernels.constraints import constrain_row
 from regimefolio.kernels.replay import target_weights
@@ -21,6 +21,7 @@ from regimefolio.market import Market, Rebalance, decision_bars
 from regimefolio.market.view import View
 from regimefolio.portfolio.adaptive_ensemble import Ensemble
 from regimefolio.portfolio.allocators import Allocator, CompiledAllocator, Proportional, Rule
+from regimefolio.portfolio.allocators.base import asked
 from regimefolio.portfolio.conflicts import Conflicts, count_conflicts
 from regimefolio.portfolio.constraints import Constraints
 from regimefolio.portfolio.selection import Selection
@@ -257,12 +258,39 @@ class PortfolioManager:
         if isinstance(self.spec.allocator, CompiledAllocator):
             target_weights(stack.alpha, stack.confidence, weights, row, decide, self.tradable, settings, out)
         else:
+            past: tuple[Allocation, ...] = ()
             for t in np.flatnonzero(decide).tolist():
-                alpha, tradable = np.empty(self.tradable.shape[1], np.float32), self.tradable[t]
-                rules.combined_row(stack.alpha[t], stack.confidence[t], weights[row[t]], tradable, settings, alpha)
-                out[t] = self._weights_at(t, alpha)
+                allocation = self.spec.allocator.allocate(self.view(t, self.alpha(stack, ensemble, row, t), past))
+                past += (allocation,)
+                out[t] = self.constrained(t, allocation.weights)
+        return self.ordered(out)
+
+    def ordered(self, target: Float) -> Float:
+        """The targets (T, N) themselves, with no order for a member that has no bar."""
         if self.silent.size:
-            out[self.silent] = np.nan
+            target[self.silent] = np.nan
+        return target
+
+    def alpha(self, stack: SignalStack, ensemble: Ensemble, row: Int, t: int) -> Float32:
+        """The combined alpha (N,) of a bar that decides."""
+        alpha = np.empty(self.tradable.shape[1], np.float32)
+        weights, settings = ensemble.weights[row[t]], self.settings
+        rules.combined_row(stack.alpha[t], stack.confidence[t], weights, self.tradable[t], settings, alpha)
+        return alpha
+
+    def view(self, t: int, alpha: Float32, past: tuple[Allocation, ...] = ()) -> View:
+        """What the allocator is shown at a bar of its combined alphas (N,); what ranks too low is not tradable."""
+        keep, side = self.tradable[t].copy(), self.settings.side
+        faced = alpha if side > 0 else -alpha
+        rules.keep_best_row(faced, self.settings, keep)
+        return View(self.market.until(t + 1), read_only(faced), read_only(keep), side, past)
+
+    def constrained(self, t: int, given: Float) -> Float:
+        """Target weights (N,), fractions of equity, of the shares that an allocator gave at a bar."""
+        limits, out = self.settings.limits, np.empty(given.size)
+        constrain_row(self.settings.side * limits.max_gross * given, self.settings.sector, limits, out)
+        if self.settings.scaling.target > 0.0:
+            scale_row(t, self.settings.sector, limits, self.settings.scaling, out)
         return out
 
     def conflicts(self, stack: SignalStack, ensemble: Ensemble, row: Int, decide: Bool) -> Conflicts:
@@ -300,37 +328,6 @@ class PortfolioManager:
             if not -1.0 <= alpha <= 1.0:
                 raise ConfigError(f"alphas: that of {symbol} must lie in -1 … 1, but is {alpha}")
         row = np.array([alphas.get(symbol, 0.0) for symbol in symbols], dtype=np.float32)
-        money = total_capital * self._weights_at(len(self.tradable) - 1, row)
+        t = len(self.tradable) - 1
+        money = total_capital * self.constrained(t, asked(self.spec.allocator, self.view(t, row)))
         return dict(zip(symbols, money.tolist(), strict=True))
-
-    def _weights_at(self, t: int, alpha: Float32) -> Float:
-        """Target weights (N,) at one bar, from combined alphas, by asking the allocator."""
-        keep = self.tradable[t].copy()
-        side = self.settings.side
-        faced = alpha if side > 0 else -alpha
-        rules.keep_best_row(faced, self.settings, keep)
-        view = View(self.market.until(t + 1), read_only(faced), read_only(keep), side)
-        limits, out = self.settings.limits, np.empty(alpha.size)
-        constrain_row(side * limits.max_gross * self._asked(view), self.settings.sector, limits, out)
-        if self.settings.scaling.target > 0.0:
-            scale_row(t, self.settings.sector, limits, self.settings.scaling, out)
-        return out
-
-    def _asked(self, view: View) -> Float:
-        """The weights that an allocator gives, which may be a user's."""
-        allocator = self.spec.allocator
-        when = time_text(view.market.timestamps[-1])
-        name = f"allocator {allocator.kind or type(allocator).__name__} at {when}"
-        try:
-            given = np.asarray(allocator.weights(view), dtype=np.float64)
-        except Exception as error:
-            error.add_note(f"in {name}")
-            raise
-        if given.shape != view.alpha.shape:
-            raise ModelError(f"{name}: weights must have shape {view.alpha.shape}, but have {given.shape}")
-        usable = np.isfinite(given) & (view.tradable | (given == 0.0))
-        if not usable.all():
-            n = int(np.flatnonzero(~usable)[0])
-            text = f"the weight of {view.market.symbols[n]} is {given[n]}; it must be finite, and 0 where view.tradable"
-            raise ModelError(f"{name}: {text} is False")
-        return given

@@ -22,7 +22,8 @@ from regimefolio.portfolio import (
     RiskParity,
 )
 from regimefolio.portfolio.allocators import SkfolioOptimizer
-from regimefolio.portfolio.moments import shrunk_covariance
+from regimefolio.portfolio.moments import LedoitWolf
+from regimefolio.portfolio.sample import Sample
 from tests.scripted import written
 
 if TYPE_CHECKING:
@@ -136,10 +137,12 @@ def test_equal_parts_of_the_risk_know_what_moves_together() -> None:
 
 def test_the_shrunk_covariance_is_that_of_its_formulas() -> None:
     made = returns(0.01, 0.02, 0.04, 0.01) @ np.array([[1.0, 0.5, 0, 0], [0, 1, 0, 0.7], [0, 0, 1, 0], [0.3, 0, 0, 1]])
-    np.testing.assert_allclose(shrunk_covariance(made), shrunk(made), rtol=1e-10)
     few = made[:3]  # fewer returns than assets
-    np.testing.assert_allclose(shrunk_covariance(few), shrunk(few), rtol=1e-10)
-    assert np.linalg.eigvalsh(shrunk_covariance(few)).min() > 0.0
+    for seen in (made, few):
+        sample = Sample.of(view(market_of(seen)), len(seen))
+        expected = shrunk(sample.returns)
+        np.testing.assert_allclose(sample.covariance([LedoitWolf()]), expected, rtol=1e-10, atol=1e-13 * expected.max())
+    assert np.linalg.eigvalsh(sample.covariance([LedoitWolf()])).min() > 0.0
 
 
 def test_inverse_volatility_is_risk_parity_without_a_tilt() -> None:
@@ -155,7 +158,7 @@ def test_inverse_volatility_is_risk_parity_without_a_tilt() -> None:
 class Equal(SkfolioOptimizer):
     """Equal parts of what it is shown."""
 
-    def optimizer(self) -> BaseOptimization:
+    def optimizer(self, sample: Sample) -> BaseOptimization:
         from skfolio.optimization import EqualWeighted
 
         return EqualWeighted()
@@ -185,9 +188,9 @@ def test_a_missing_bar_has_no_return_and_the_next_one_the_whole() -> None:
     seen: list[Float] = []
 
     class Spy(Equal):
-        def fitted(self, returns: Float) -> Float:
-            seen.append(returns)
-            return super().fitted(returns)
+        def fitted(self, sample: Sample) -> Float:
+            seen.append(sample.returns)
+            return super().fitted(sample)
 
     close = np.exp(np.cumsum(0.01 * np.random.default_rng(1).standard_normal((12, 2)), axis=0))
     close[1, 0] = close[5, 0] = np.nan
@@ -213,7 +216,7 @@ def test_one_asset_gets_all_and_none_nothing() -> None:
 
 def test_a_failure_is_an_error_that_names_allocator_and_bar() -> None:
     class Stubborn(SkfolioOptimizer, kind="stubborn"):
-        def optimizer(self) -> BaseOptimization:
+        def optimizer(self, sample: Sample) -> BaseOptimization:
             from skfolio.optimization import MeanRisk
 
             return MeanRisk(min_return=1.0)  # a day

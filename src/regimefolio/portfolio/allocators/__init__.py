@@ -7,7 +7,7 @@ from regimefolio.portfolio.allocators.hrp import HierarchicalRiskParity
 from regimefolio.portfolio.allocators.inverse_volatility import InverseVolatility
 from regimefolio.portfolio.allocators.mean_variance import MeanVariance
 from regimefolio.portfolio.allocators.min_variance import MinVariance
-from regimefolio.portfolio.allocators.optimizer import Optimizer, SkfolioOptimizer
+from regimefolio.portfolio.allocators.optimizer import Optimizer, ReturnRiskOptimizer, RiskOptimizer, SkfolioOptimizer
 from regimefolio.portfolio.allocators.proportional import Proportional
 from regimefolio.portfolio.allocators.risk_parity import RiskParity
 
@@ -22,6 +22,8 @@ __all__ = [
     "MinVariance",
     "Optimizer",
     "Proportional",
+    "ReturnRiskOptimizer",
+    "RiskOptimizer",
     "RiskParity",
     "Rule",
     "SkfolioOptimizer",

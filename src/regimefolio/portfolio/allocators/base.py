@@ -7,8 +7,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from regimefolio.core.arrays import time_text
 from regimefolio.core.component import Component
-from regimefolio.core.types import Float
+from regimefolio.core.errors import ModelError
+from regimefolio.core.types import Allocation, Float
 from regimefolio.kernels.weights import NO_RISK, allocate_row
 from regimefolio.market.view import Market, View
 
@@ -16,8 +18,9 @@ from regimefolio.market.view import Market, View
 class Allocator(Component, family="allocator"):
     """Turns what is known at one bar into weights whose absolute sum is at most 1, before constraints.
 
-    It is asked at every bar that decides. Its answer depends on its parameters and the view alone: the same view, asked
-    for again or in another order, has the same weights. `regimefolio.testing.AllocatorContract` checks this.
+    It is asked at every bar that decides. Its answer depends on its parameters and the view alone, whose `past` has
+    what it decided before: the same view, asked for again or in another order, has the same weights.
+    `regimefolio.testing.AllocatorContract` checks this.
     """
 
     @property
@@ -33,6 +36,40 @@ class Allocator(Component, family="allocator"):
     @abstractmethod
     def weights(self, view: View) -> Float:
         """Shares of shape (N,) of what may be invested, `max_gross`; 0 for what is not tradable in this view."""
+
+    def allocate(self, view: View) -> Allocation:
+        """The weights, which may be a user's, with how they came about.
+
+        Raises
+        ------
+        ModelError
+            They have another shape, are not finite, or hold what is not tradable.
+        """
+        return Allocation(view.market.timestamps[-1], view.market.symbols, asked(self, view))
+
+
+def asked(allocator: Allocator, view: View) -> Float:
+    """The weights (N,) that an allocator gives, if they can be used; errors of its own say which it was, and when.
+
+    Raises
+    ------
+    ModelError
+        They have another shape, are not finite, or hold what is not tradable.
+    """
+    name = f"allocator {allocator.kind or type(allocator).__name__} at {time_text(view.market.timestamps[-1])}"
+    try:
+        given = np.asarray(allocator.weights(view), dtype=np.float64)
+    except Exception as error:
+        error.add_note(f"in {name}")
+        raise
+    if given.shape != view.alpha.shape:
+        raise ModelError(f"{name}: weights must have shape {view.alpha.shape}, but have {given.shape}")
+    usable = np.isfinite(given) & (view.tradable | (given == 0.0))
+    if not usable.all():
+        n = int(np.flatnonzero(~usable)[0])
+        text = f"the weight of {view.market.symbols[n]} is {given[n]}; it must be finite, and 0 where view.tradable"
+        raise ModelError(f"{name}: {text} is False")
+    return given
 
 
 class Rule(NamedTuple):

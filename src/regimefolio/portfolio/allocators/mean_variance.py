@@ -8,13 +8,14 @@ import numpy as np
 from pydantic import Field
 
 from regimefolio.core.types import Float
-from regimefolio.portfolio.allocators.optimizer import SkfolioOptimizer, shrunk_moments
+from regimefolio.portfolio.allocators.optimizer import ReturnRiskOptimizer, SkfolioOptimizer, moments_given
+from regimefolio.portfolio.sample import Sample
 
 if TYPE_CHECKING:
     from skfolio.optimization import BaseOptimization
 
 
-class MeanVariance(SkfolioOptimizer, kind="mean_variance"):
+class MeanVariance(SkfolioOptimizer, ReturnRiskOptimizer, kind="mean_variance"):
     """The best of mean and variance among long-only weights of sum 1, with skfolio's `MeanRisk`.
 
     `utility` maximises μ − risk_aversion/2 · σ², `max_sharpe` μ/σ; where no asset has a mean above 0 the latter holds
@@ -26,7 +27,7 @@ class MeanVariance(SkfolioOptimizer, kind="mean_variance"):
     objective: Literal["utility", "max_sharpe"] = Field("utility", description="what is maximised")
     risk_aversion: float = Field(5.0, gt=0, le=1e6, description="how much variance counts in `utility`")
 
-    def optimizer(self) -> BaseOptimization:
+    def optimizer(self, sample: Sample) -> BaseOptimization:
         from skfolio.optimization import MeanRisk, ObjectiveFunction
 
         return MeanRisk(
@@ -34,10 +35,10 @@ class MeanVariance(SkfolioOptimizer, kind="mean_variance"):
             if self.objective == "max_sharpe"
             else ObjectiveFunction.MAXIMIZE_UTILITY,
             risk_aversion=0.5 * self.risk_aversion,
-            prior_estimator=shrunk_moments(),
+            prior_estimator=moments_given(self.expected(sample), self.covariance(sample)),
         )
 
-    def fitted(self, returns: Float) -> Float:
-        if self.objective == "max_sharpe" and not (returns.mean(axis=0) > 0.0).any():
-            return np.zeros(returns.shape[1])
-        return super().fitted(returns)
+    def fitted(self, sample: Sample) -> Float:
+        if self.objective == "max_sharpe" and not (self.expected(sample) > 0.0).any():
+            return np.zeros(sample.assets.size)
+        return super().fitted(sample)

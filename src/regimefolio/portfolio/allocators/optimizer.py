@@ -1,4 +1,4 @@
-"""What portfolio optimizers share: the returns that they see, and what becomes of their answer."""
+"""What portfolio optimizers share: the returns that they see, the moments, and what becomes of their answer."""
 
 from __future__ import annotations
 
@@ -8,25 +8,26 @@ from typing import TYPE_CHECKING
 import numpy as np
 from pydantic import Field
 
+from regimefolio.core.component import Part
 from regimefolio.core.errors import NotConvergedError
-from regimefolio.core.types import Bool, Float, Panel, last_seen
+from regimefolio.core.types import Float
 from regimefolio.market.view import View
 from regimefolio.portfolio.allocators.base import Allocator
+from regimefolio.portfolio.moments import CovarianceTransformer, ExpectedReturns, Historical, LedoitWolf
+from regimefolio.portfolio.sample import Sample
 
 if TYPE_CHECKING:
     from skfolio.optimization import BaseOptimization
-    from skfolio.prior import EmpiricalPrior
+    from skfolio.prior import BasePrior
 
 DUST = 1e-6
 """What solvers leave where they mean nothing; such weights are 0."""
 
 
 class Optimizer(Allocator):
-    """Long-only weights of sum 1 that an optimizer makes of the last simple returns; the alpha is ignored.
+    """Weights that an optimizer makes of the last simple returns, long-only and of sum 1 where it says nothing else.
 
-    A missing bar has the return 0, and the next one the whole move, as a holding is valued. An asset that has no
-    bar before the window, bars at fewer than half of its bars, or never moved in it gets nothing; a single one gets
-    all. Assets are looked at in the order of their names, so that the order of columns has no say.
+    `Sample` says which assets can be judged; the others get nothing, and a single one gets all.
     """
 
     lookback: int = Field(252, ge=10, description="bars whose returns count")
@@ -40,8 +41,8 @@ class Optimizer(Allocator):
         return self.lookback
 
     @abstractmethod
-    def fitted(self, returns: Float) -> Float:
-        """The weights for returns (lookback, n), n > 1.
+    def fitted(self, sample: Sample) -> Float:
+        """The weights (n,) of the assets of a sample, n > 1.
 
         Raises
         ------
@@ -50,64 +51,66 @@ class Optimizer(Allocator):
         """
 
     def weights(self, view: View) -> Float:
-        out = np.zeros(view.alpha.size)
-        known, returns = self._returns(view.market.panel, view.tradable)
-        order = np.array(sorted(np.flatnonzero(known), key=lambda n: view.market.symbols[n]), dtype=np.int64)
-        if order.size > 1:
-            out[order] = self.fitted(view.side * returns[:, order])
-        elif order.size == 1:
-            out[order] = 1.0
+        out, sample = np.zeros(view.alpha.size), Sample.of(view, self.lookback)
+        if sample.assets.size > 1:
+            out[sample.assets] = self.fitted(sample)
+        elif sample.assets.size == 1:
+            out[sample.assets] = 1.0
         return out
 
-    def _returns(self, panel: Panel, tradable: Bool) -> tuple[Bool, Float]:
-        """Which assets can be judged (N,), and the returns (lookback, N); NaN before an asset's first bar."""
-        if panel.n_bars <= self.lookback:
-            return np.zeros(panel.n_assets, dtype=bool), np.empty((0, panel.n_assets))
-        before = panel.n_bars - 1 - self.lookback
-        close = panel.close[before:].copy()
-        present = np.isfinite(close[1:]).mean(axis=0) >= 0.5
-        for n in np.flatnonzero(np.isnan(close[0]) & tradable & present).tolist():
-            own = np.flatnonzero(np.isfinite(panel.close[:before, n]))
-            close[0, n] = panel.close[own[-1], n] if own.size else np.nan
-        seen = last_seen(close)
-        returns: Float = seen[1:] / seen[:-1] - 1.0
-        moved = (returns != 0.0).any(axis=0)
-        return tradable & present & moved & np.isfinite(returns).all(axis=0), returns
-
-    def unsolved(self, returns: Float, reason: str) -> NotConvergedError:
+    def unsolved(self, sample: Sample, reason: str) -> NotConvergedError:
         """What to raise where there are no weights."""
+        n_returns, n_assets = sample.returns.shape
         return NotConvergedError(
-            f"{self.kind} found no weights for {returns.shape[1]} assets and {len(returns)} returns ({reason}); use a "
-            "longer lookback, fewer assets or another allocator"
+            f"{self.kind} found no weights for {n_assets} assets and {n_returns} returns ({reason}); use a longer "
+            "lookback, fewer assets or another allocator"
         )
+
+
+class RiskOptimizer(Optimizer):
+    """An optimizer that looks at the covariance of returns."""
+
+    covariance_transformers: tuple[Part[CovarianceTransformer], ...] = Field(
+        (LedoitWolf(),), description="what is made of the sample's covariance, in this order"
+    )
+
+    def covariance(self, sample: Sample) -> Float:
+        """The covariance (n, n) of a bar's returns."""
+        return sample.covariance(self.covariance_transformers)
+
+
+class ReturnRiskOptimizer(RiskOptimizer):
+    """An optimizer that looks at expected returns and their covariance."""
+
+    expected_returns: Part[ExpectedReturns] = Field(Historical(), description="what is expected of returns")
+
+    def expected(self, sample: Sample) -> Float:
+        """The expected returns (n,) of a bar."""
+        return sample.expected(self.expected_returns, self.covariance(sample))
+
+
+def moments_given(expected: Float, covariance: Float) -> BasePrior:
+    """Our moments, as skfolio's optimizers ask for them."""
+    from regimefolio.portfolio.skfolio_moments import GivenMoments
+
+    return GivenMoments(expected, covariance)
 
 
 class SkfolioOptimizer(Optimizer):
     """An optimizer of skfolio's."""
 
     @abstractmethod
-    def optimizer(self) -> BaseOptimization:
+    def optimizer(self, sample: Sample) -> BaseOptimization:
         """The estimator that is fitted to the returns of each decision."""
 
-    def fitted(self, returns: Float) -> Float:
+    def fitted(self, sample: Sample) -> Float:
         from skfolio.exceptions import SkfolioError
 
         try:
-            found: Float = np.asarray(self.optimizer().fit(returns).weights_, dtype=np.float64)
+            found: Float = np.asarray(self.optimizer(sample).fit(sample.returns).weights_, dtype=np.float64)
         except SkfolioError as error:
-            raise self.unsolved(returns, str(error)) from error
+            raise self.unsolved(sample, str(error)) from error
         found = np.where(found > DUST, found, 0.0)
         if not found.sum() > 0.0:
-            raise self.unsolved(returns, f"it gave {found.tolist()}")
+            raise self.unsolved(sample, f"it gave {found.tolist()}")
         return found / found.sum()
-
-
-def shrunk_moments() -> EmpiricalPrior:
-    """Means as they were, and covariances shrunk, so that they can be used with more assets than returns.
-
-    Source: Ledoit and Wolf (2004), A well-conditioned estimator for large-dimensional covariance matrices.
-    """
-    from skfolio.moments import LedoitWolf
-    from skfolio.prior import EmpiricalPrior
-
-    return EmpiricalPrior(covariance_estimator=LedoitWolf())

@@ -1,0 +1,69 @@
+"""What was decided at one bar, and how it came about."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from regimefolio.core.arrays import Float, set_array
+
+OK, FAILED = "ok", "failed"
+"""Whether an allocator gave weights that can be used."""
+
+
+def _none() -> Float:
+    return np.empty(0)
+
+
+@dataclass(frozen=True, eq=False)
+class Allocation:
+    """The weights that an allocator gave at one bar; of one that asks others, what each of these would have held.
+
+    M is the number of allocators that were asked, 0 where an allocator asks none.
+
+    Parameters
+    ----------
+    timestamp : datetime64
+        The bar after which it was decided.
+    symbols : tuple of N str
+    weights : ndarray of shape (N,)
+        Shares of what may be invested, before constraints.
+    allocators : tuple of M str
+        Their names.
+    df_allocation : ndarray of shape (M, N)
+        What each of them gave; NaN where it failed and nothing took its place.
+    blend : ndarray of shape (M,)
+        Its part in `weights`, 0 where it has none; NaN where the weights are no sum of parts, as of a median.
+    status : tuple of M str
+        `ok` or `failed`; `message` says what went wrong, and what took its place, `traceback` where; both are "" if
+        nothing did.
+    seconds, peak_mb, resident_mb : ndarray of shape (M,)
+        Seconds of the clock, largest megabytes of Python's memory, growth of the resident process; NaN: not measured.
+    expected_return, volatility, concentration : ndarray of shape (M,)
+        Of each one's weights: mean and deviation of a bar's return as the orchestrator's moments have them, and the sum
+        of squares of the weights over their gross, 1/N … 1; NaN where there are no weights.
+    """
+
+    timestamp: np.datetime64
+    symbols: tuple[str, ...]
+    weights: Float
+    allocators: tuple[str, ...] = ()
+    df_allocation: Float = field(default_factory=lambda: np.empty((0, 0)))
+    blend: Float = field(default_factory=_none)
+    status: tuple[str, ...] = ()
+    message: tuple[str, ...] = ()
+    traceback: tuple[str, ...] = ()
+    seconds: Float = field(default_factory=_none)
+    peak_mb: Float = field(default_factory=_none)
+    resident_mb: Float = field(default_factory=_none)
+    expected_return: Float = field(default_factory=_none)
+    volatility: Float = field(default_factory=_none)
+    concentration: Float = field(default_factory=_none)
+
+    def __post_init__(self) -> None:
+        n, m = len(self.symbols), len(self.allocators)
+        set_array(self, "weights", (n,), "float64")
+        set_array(self, "df_allocation", (m, n if m else 0), "float64")
+        for name in ("blend", "seconds", "peak_mb", "resident_mb", "expected_return", "volatility", "concentration"):
+            set_array(self, name, (m,), "float64")

@@ -1,0 +1,202 @@
+"""Allocation to allocators: many are asked at every rebalance, and what they would hold is blended."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, NamedTuple, Self
+
+import numpy as np
+from pydantic import Field, PlainSerializer, PlainValidator, model_validator
+from pydantic_core import PydanticCustomError
+
+from regimefolio.core.arrays import time_text
+from regimefolio.core.component import Model, Part, placed_error
+from regimefolio.core.errors import ConfigError, ModelError
+from regimefolio.core.types import FAILED, OK, Allocation, Float, Json
+from regimefolio.market.view import View
+from regimefolio.portfolio.allocators.base import Allocator, asked
+from regimefolio.portfolio.blends import Blend, Proposals
+from regimefolio.portfolio.measuring import Measure, Measured, measured
+from regimefolio.portfolio.moments import CovarianceTransformer, ExpectedReturns, Historical, LedoitWolf
+from regimefolio.portfolio.sample import Sample
+
+OnFailure = Literal["exclude", "equal_weight", "previous_weights"]
+
+
+class AllocatorEntry(Model):
+    """An allocator and its name; written `{kind: …, parameters, name: …}` or as a kind, which then is its name."""
+
+    allocator: Part[Allocator]
+    name: str = Field(min_length=1)
+
+    @classmethod
+    def read(cls, value: Any) -> AllocatorEntry:
+        """The entry that a kind or a mapping describes."""
+        if isinstance(value, AllocatorEntry):
+            return value
+        rest = dict(value) if isinstance(value, Mapping) else value
+        name = rest.pop("name", None) if isinstance(rest, dict) else None
+        try:
+            allocator = Allocator.of(rest)
+        except ConfigError as error:
+            raise PydanticCustomError("part", "{text}", {"text": str(error)}) from None
+        return cls(allocator=allocator, name=allocator.kind if name is None else name)
+
+    def write(self) -> dict[str, Json]:
+        """The mapping that `read` understands."""
+        return {**self.allocator.spec(), "name": self.name}
+
+
+class _Answer(NamedTuple):
+    """What one allocator gave; no weights where it failed and nothing took its place."""
+
+    weights: Float | None
+    status: str = OK
+    message: str = ""
+    traceback: str = ""
+
+
+class AllocationOrchestrator(Allocator, kind="orchestrator"):
+    """Asks many allocators at every rebalance, on the same past and the same moments, and blends what they would hold.
+
+    `lookback`, `expected_returns` and `covariance_transformers` hold for every allocator that has such a parameter and
+    says nothing else. One that fails is told as a status, never silently replaced.
+    """
+
+    optimizers: tuple[
+        Annotated[AllocatorEntry, PlainValidator(AllocatorEntry.read), PlainSerializer(AllocatorEntry.write)], ...
+    ] = Field(min_length=1, description="the allocators that are asked")
+    orchestration_type: Part[Blend] = Field(description="how their weights become one")
+    lookback: int = Field(252, ge=10, description="bars whose returns count")
+    expected_returns: Part[ExpectedReturns] = Field(Historical(), description="what is expected of returns")
+    covariance_transformers: tuple[Part[CovarianceTransformer], ...] = Field(
+        (LedoitWolf(),), description="what is made of the sample's covariance, in this order"
+    )
+    on_failure: OnFailure = Field("exclude", description="what takes the place of an allocator that fails")
+    measure: tuple[Measure, ...] = Field(("time",), description="what is measured of each: time, memory")
+
+    @model_validator(mode="after")
+    def _names_differ(self) -> Self:
+        names = [entry.name for entry in self.optimizers]
+        for position, name in enumerate(names):
+            if name in names[:position]:
+                text = f"{name!r} stands here twice; give each a name of its own, as {{kind: …, name: …}}"
+                raise placed_error(("optimizers", position), text)
+        return self
+
+    @property
+    def long_only(self) -> bool:
+        return all(each.long_only for each in self.allocators)
+
+    @property
+    def warmup(self) -> int:
+        return max(self.orchestration_type.warmup, *(each.warmup for each in self.allocators))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """How the allocators are called, in their order."""
+        return tuple(entry.name for entry in self.optimizers)
+
+    @property
+    def allocators(self) -> tuple[Allocator, ...]:
+        """The allocators with the moments that hold for all, where they say nothing else."""
+        return tuple(self._with_moments(entry.allocator) for entry in self.optimizers)
+
+    def weights(self, view: View) -> Float:
+        return self.run_allocation(view).weights
+
+    def allocate(self, view: View) -> Allocation:
+        return self.run_allocation(view)
+
+    def run_allocation(self, view: View) -> Allocation:
+        """Ask every allocator, and blend what they give.
+
+        Raises
+        ------
+        ModelError
+            None of them gave weights.
+        """
+        view = self.orchestration_type.narrowed(view)
+        calls = [
+            measured(lambda each=each, name=name: self._answer(each, name, view), self.measure)  # type: ignore[misc]
+            for each, name in zip(self.allocators, self.names, strict=True)
+        ]
+        answers = [call.result for call in calls]
+        usable = [k for k, answer in enumerate(answers) if answer.weights is not None]
+        if not usable:
+            told = "; ".join(f"{name}: {each.message}" for name, each in zip(self.names, answers, strict=True))
+            raise ModelError(f"no allocator gave weights at {time_text(view.market.timestamps[-1])}: {told}")
+        table = np.full((len(answers), view.alpha.size), np.nan)
+        for k in usable:
+            table[k] = answers[k].weights
+        names, allocators = self.names, self.allocators
+        proposals = Proposals(tuple(names[k] for k in usable), tuple(allocators[k] for k in usable), table[usable])
+        blended = self.orchestration_type.blend(proposals, view)
+        parts = np.zeros(len(answers))
+        parts[usable] = blended.parts
+        return self._told(view, blended.weights, table, parts, calls)
+
+    def _told(
+        self, view: View, weights: Float, table: Float, parts: Float, calls: list[Measured[_Answer]]
+    ) -> Allocation:
+        expected, volatility, concentration = self._statistics(view, table)
+        answers = [call.result for call in calls]
+        return Allocation(
+            timestamp=view.market.timestamps[-1],
+            symbols=view.market.symbols,
+            weights=weights,
+            allocators=self.names,
+            df_allocation=table,
+            blend=parts,
+            status=tuple(each.status for each in answers),
+            message=tuple(each.message for each in answers),
+            traceback=tuple(each.traceback for each in answers),
+            seconds=np.array([call.seconds for call in calls]),
+            peak_mb=np.array([call.peak_mb for call in calls]),
+            resident_mb=np.array([call.resident_mb for call in calls]),
+            expected_return=expected,
+            volatility=volatility,
+            concentration=concentration,
+        )
+
+    def _answer(self, allocator: Allocator, name: str, view: View) -> _Answer:
+        """What one allocator gives, or what takes its place; its own past is the rows that it gave before."""
+        past = tuple(
+            Allocation(each.timestamp, each.symbols, each.df_allocation[each.allocators.index(name)])
+            for each in view.past
+            if name in each.allocators
+        )
+        try:
+            return _Answer(asked(allocator, view._replace(past=past)))
+        except Exception as error:  # a door: one allocator's failure is a status
+            text, where = f"{type(error).__name__}: {error}", traceback.format_exc()
+        return self._in_its_place(text, where, past, view)
+
+    def _in_its_place(self, text: str, where: str, past: tuple[Allocation, ...], view: View) -> _Answer:
+        if self.on_failure == "equal_weight" and view.tradable.any():
+            return _Answer(view.tradable / view.tradable.sum(), FAILED, f"{text}; equal weights took its place", where)
+        given = [each.weights for each in past if np.isfinite(each.weights).all()]
+        if self.on_failure == "previous_weights" and given:
+            kept = np.where(view.tradable, given[-1], 0.0)
+            return _Answer(kept, FAILED, f"{text}; its weights of the time before took its place", where)
+        return _Answer(None, FAILED, f"{text}; it was left out", where)
+
+    def _with_moments(self, allocator: Allocator) -> Allocator:
+        fields, said = type(allocator).model_fields, allocator.model_fields_set
+        shared = ("lookback", "expected_returns", "covariance_transformers")
+        update = {name: getattr(self, name) for name in shared if name in fields and name not in said}
+        return allocator.model_copy(update=update) if update else allocator
+
+    def _statistics(self, view: View, table: Float) -> tuple[Float, Float, Float]:
+        """Expected return and volatility of a bar, and concentration, of each row of weights."""
+        sample, gross = Sample.of(view, self.lookback), np.abs(table).sum(axis=1)
+        with np.errstate(invalid="ignore"):
+            concentration: Float = (table * table).sum(axis=1) / (gross * gross)
+        if not sample.assets.size:
+            return np.full_like(gross, np.nan), np.full_like(gross, np.nan), concentration
+        held = table[:, sample.assets]
+        covariance = sample.covariance(self.covariance_transformers)
+        expected: Float = held @ sample.expected(self.expected_returns, covariance)
+        variance = np.einsum("mi,ij,mj->m", held, covariance, held)
+        return expected, np.sqrt(np.maximum(variance, 0.0)), concentration
