@@ -1,7 +1,7 @@
 """From target weights to money: one complete backtest, or a batch of them that shares its indicators."""
 
 from regimefolio.backtest.allocating import AllocationRun, AllocationSpec, read_allocation, run_allocations
-from regimefolio.backtest.allocation_files import AllocationFolder, failures, results_document
+from regimefolio.backtest.allocation_files import Allocated, AllocationFolder, allocate, failures, results_document
 from regimefolio.backtest.commission import Tier, tiers_of
 from regimefolio.backtest.executors import Died, Overdue, in_order, in_processes
 from regimefolio.backtest.held import Held, bought_and_held
@@ -20,6 +20,7 @@ from regimefolio.backtest.spec import (
 )
 
 __all__ = [
+    "Allocated",
     "AllocationFolder",
     "AllocationRun",
     "AllocationSpec",
@@ -43,6 +44,7 @@ __all__ = [
     "Tier",
     "Trial",
     "TrialResult",
+    "allocate",
     "bought_and_held",
     "failures",
     "in_order",

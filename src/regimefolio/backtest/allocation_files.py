@@ -5,19 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from pydantic import TypeAdapter, ValidationError
 
-from regimefolio.backtest.allocating import AllocationRun, AllocationSpec
+from regimefolio.backtest.allocating import AllocationRun, AllocationSpec, run_allocations
 from regimefolio.backtest.runner import Run
+from regimefolio.backtest.spec import inputs_fingerprint, load_market
 from regimefolio.core.arrays import time_text
 from regimefolio.core.code import code_of
 from regimefolio.core.component import fingerprint
-from regimefolio.core.errors import CorruptError, StaleError
+from regimefolio.core.errors import CorruptError, StaleError, must_be
 from regimefolio.core.files import jsonable, lock, path_of, read_json, remove, sweep_temporaries, write_json
-from regimefolio.core.types import Allocation, Float, Json
+from regimefolio.core.progress import Progress
+from regimefolio.core.types import OK, Allocation, Float, Json
+from regimefolio.market import Dataset
 from regimefolio.market.view import View
 
 MANIFEST, DIGEST = "allocation.json", "sha256"
@@ -192,6 +195,38 @@ def _of_symbols(weights: dict[str, float] | None, symbols: tuple[str, ...]) -> F
     return np.array([weights.get(symbol, 0.0) for symbol in symbols])
 
 
+class Allocated(NamedTuple):
+    """A finished allocation run, what it was made from, and where it lies."""
+
+    dataset: Dataset
+    run: AllocationRun
+    folder: AllocationFolder
+
+
+def allocate(
+    spec: AllocationSpec, folder: Path = Path(), force: bool = False, progress: Progress | None = None
+) -> Allocated:
+    """Run what an `allocation:` file describes, and keep it on disk; what was decided already is not asked again.
+
+    Relative paths start at `folder`. `results.json` is written last.
+
+    Raises
+    ------
+    StaleError
+        Its folder holds a run of another configuration, other data or other code, and `force` does not take it away.
+    ConfigError, DataError, InfeasibleError, ModelError
+        Whatever is wrong with the file, the data, or both together.
+    """
+    must_be(AllocationSpec, spec, "spec", "read_allocation(file) reads one")
+    dataset, market = load_market(spec.data, spec.benchmark, folder, spec.execution, spec.risk_free)
+    inputs = inputs_fingerprint(dataset, market)
+    kept = AllocationFolder(spec, inputs, folder)
+    with kept.opened(force):
+        run = run_allocations(spec, market, kept.kept, progress)
+        write_json(kept.results, results_document(spec, inputs, run))
+    return Allocated(dataset, run, kept)
+
+
 def results_document(spec: AllocationSpec, inputs: str, run: AllocationRun) -> dict[str, Any]:
     """Metrics of every run, and what was decided last, as they are written to JSON."""
     return {
@@ -214,7 +249,7 @@ def results_document(spec: AllocationSpec, inputs: str, run: AllocationRun) -> d
 def failures(run: AllocationRun) -> dict[str, int]:
     """At how many rebalances each optimizer failed."""
     return {
-        name: sum(each.status[m] != "ok" for each in run.allocations)
+        name: sum(each.status[m] != OK for each in run.allocations)
         for m, name in enumerate(run.allocations[0].allocators)
     }
 
