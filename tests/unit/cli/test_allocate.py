@@ -71,6 +71,11 @@ def test_another_run_in_the_same_folder_needs_force(file: Path, call: Call) -> N
         ("benchmark: equal_weight", "benchmark: SPX", "unknown series 'SPX'"),
         ("min_variance, hrp", "hrp, hrp", "'hrp' stands here twice"),
         ("min_variance, hrp", "min_varance, hrp", "did you mean 'min_variance'?"),
+        (
+            "  strategies: [{kind: momentum_rank, lookback: 30, skip: 5}]\n",
+            "",
+            "no strategies give any; name some, or take an allocator that looks at prices alone",
+        ),
         ("allocation:", "backtest:", "unknown section 'backtest'; `regimefolio backtest` takes such a file"),
     ],
 )
