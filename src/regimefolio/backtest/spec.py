@@ -286,8 +286,9 @@ def load_market(
     folder: Path = Path(),
     execution: ExecutionSpec | None = None,
     risk_free: float | str | None = None,
+    portfolio: PortfolioSpec | None = None,
 ) -> tuple[Dataset, Market]:
-    """Read the data of a backtest or a workflow, and the rates of files that its execution and `risk_free` name.
+    """Read the data of a backtest or a workflow, and the files that its execution, `risk_free` and portfolio name.
 
     Relative paths start at `folder`.
     """
@@ -297,8 +298,11 @@ def load_market(
     if execution is not None:
         market, cautions = execution.of_files(market, folder)
         told += cautions
-    if isinstance(risk_free, str) and risk_free not in market.rates:
+    if isinstance(risk_free, str) and risk_free not in market.files:
         with placed("risk_free"):
             market, cautions = with_interest(market, risk_free, folder)
+        told += cautions
+    if portfolio is not None:
+        market, cautions = portfolio.of_files(market, folder)
         told += cautions
     return replace(dataset, cautions=told), market

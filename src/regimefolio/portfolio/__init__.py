@@ -3,6 +3,7 @@
 from regimefolio.portfolio.adaptive_ensemble import Ensemble, RegimeSettings
 from regimefolio.portfolio.allocators import (
     Allocator,
+    Attention,
     CompiledAllocator,
     EqualRiskContribution,
     EqualWeight,
@@ -14,7 +15,7 @@ from regimefolio.portfolio.allocators import (
     Proportional,
     RiskParity,
 )
-from regimefolio.portfolio.blends import Blend, Blended, EqualBlend, Proposals
+from regimefolio.portfolio.blends import AttentionThenEqual, Blend, Blended, EqualBlend, Proposals
 from regimefolio.portfolio.conflicts import ConflictCount, Conflicts
 from regimefolio.portfolio.constraints import Constraints
 from regimefolio.portfolio.manager import (
@@ -35,6 +36,8 @@ __all__ = [
     "AllocationOrchestrator",
     "Allocator",
     "AllocatorEntry",
+    "Attention",
+    "AttentionThenEqual",
     "Blend",
     "Blended",
     "CombinationMethod",

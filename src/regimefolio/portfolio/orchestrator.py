@@ -94,6 +94,12 @@ class AllocationOrchestrator(Allocator, kind="orchestrator"):
         return max(self.orchestration_type.warmup, *(each.warmup for each in self.allocators))
 
     @property
+    def page_view_files(self) -> tuple[str, ...]:
+        files = [*self.orchestration_type.page_view_files]
+        files += [file for each in self.allocators for file in each.page_view_files]
+        return tuple(dict.fromkeys(files))
+
+    @property
     def names(self) -> tuple[str, ...]:
         """How the allocators are called, in their order."""
         return tuple(entry.name for entry in self.optimizers)

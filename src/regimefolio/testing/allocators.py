@@ -30,11 +30,15 @@ class AllocatorContract:
 
     The bars have every kind of alpha: of both signs, all negative, all zero, one alone, tiny ones, equal ones;
     assets that have no bar or are no members; a market of one bar, and one whose prices never move.
-    `stride` leaves bars out, for an allocator that takes milliseconds.
+    `stride` leaves bars out, for an allocator that takes milliseconds; one that looks at files overrides `market`.
     """
 
     allocator: ClassVar[Allocator]
     stride: ClassVar[int] = 1
+
+    def market(self) -> Market:
+        """A fresh market of BARS bars: that of `synthetic_market`, perhaps with what files tell."""
+        return synthetic_market(BARS)
 
     def test_weights_are_finite_fractions_of_equity(self) -> None:
         for name, view in self._views():
@@ -75,7 +79,7 @@ class AllocatorContract:
             assert after == before, name
 
     def test_the_order_of_symbols_changes_nothing(self) -> None:
-        order = np.random.default_rng(3).permutation(synthetic_market(BARS).panel.n_assets)
+        order = np.random.default_rng(3).permutation(self.market().panel.n_assets)
         for name, view in self._views():
             shuffled = View(
                 _reordered(view.market, order),
@@ -96,7 +100,7 @@ class AllocatorContract:
             assert self.allocator.weights(view).tobytes() == self.allocator.weights(other).tobytes(), name
 
     def test_one_bar_and_the_whole_history_agree_to_the_bit(self) -> None:
-        market, alpha = synthetic_market(BARS), _alphas()
+        market, alpha = self.market(), _alphas()
         targets = self._history(market)
         tradable: Bool = market.panel.member & np.isfinite(market.panel.close)
         for bar in range(0, BARS, 7 * self.stride):
@@ -105,7 +109,7 @@ class AllocatorContract:
             assert self.allocator.weights(view).tobytes() == expected.tobytes(), f"bar {bar}"
 
     def test_the_past_does_not_know_the_future(self) -> None:
-        market = synthetic_market(BARS)
+        market = self.market()
         whole = self._history(market)
         for bars in (BARS // 3, BARS - 1):
             assert self._history(market.until(bars)).tobytes() == whole[:bars].tobytes(), f"the first {bars} bars"
@@ -125,7 +129,7 @@ class AllocatorContract:
         return manager.targets(stack, ensemble, ensemble.rows(None, bars), np.arange(bars) % self.stride == 0)
 
     def _views(self) -> Iterator[tuple[str, View]]:
-        market, alpha = synthetic_market(BARS), _alphas()
+        market, alpha = self.market(), _alphas()
         tradable: Bool = market.panel.member & np.isfinite(market.panel.close)
         for bar in range(0, BARS, 7 * self.stride):
             yield f"bar {bar}", View(market.until(bar + 1), alpha[bar], tradable[bar])
@@ -146,7 +150,7 @@ def _repriced(market: Market, price: Callable[[Float], Float]) -> Market:
     panel = market.panel
     cells: dict[str, Any] = {name: None if (old := getattr(panel, name)) is None else price(old) for name in _PRICES}
     index, benchmark = (None if old is None else price(old) for old in (market.index, market.benchmark))
-    return Market(replace(panel, **cells), index, benchmark)
+    return Market(replace(panel, **cells), index, benchmark, market.files)
 
 
 def _alphas() -> Float32:
@@ -170,4 +174,5 @@ def _reordered(market: Market, order: Int) -> Market:
     cells: dict[str, Any] = {name: np.ascontiguousarray(getattr(panel, name)[:, order]) for name in names}
     symbols = tuple(panel.symbols[n] for n in order)
     sectors = None if panel.sectors is None else tuple(panel.sectors[n] for n in order)
-    return Market(replace(panel, symbols=symbols, sectors=sectors, **cells), market.index, market.benchmark)
+    files = {source: known[:, order] if known.ndim == 2 else known for source, known in market.files.items()}
+    return Market(replace(panel, symbols=symbols, sectors=sectors, **cells), market.index, market.benchmark, files)

@@ -40,10 +40,10 @@ class PhaseStep:
 
 
 def data_fingerprint(dataset: Dataset, market: Market) -> str:
-    """SHA-256 of everything that was loaded: the data's own, the benchmark's bytes, and the rates of files."""
+    """SHA-256 of everything that was loaded: the data's own, the benchmark's bytes, and what files tell."""
     benchmark = b"" if market.benchmark is None else market.benchmark.tobytes()
-    rates = market.rates_fingerprint.encode() if market.rates else b""
-    return hashlib.sha256(dataset.fingerprint.encode() + benchmark + rates).hexdigest()
+    files = market.files_fingerprint.encode() if market.files else b""
+    return hashlib.sha256(dataset.fingerprint.encode() + benchmark + files).hexdigest()
 
 
 class Coordinator:

@@ -1,5 +1,6 @@
 """Allocators turn what is known at one bar into weights, one file an allocator."""
 
+from regimefolio.portfolio.allocators.attention import Attention
 from regimefolio.portfolio.allocators.base import Allocator, CompiledAllocator, Rule
 from regimefolio.portfolio.allocators.equal_risk import EqualRiskContribution
 from regimefolio.portfolio.allocators.equal_weight import EqualWeight
@@ -13,6 +14,7 @@ from regimefolio.portfolio.allocators.risk_parity import RiskParity
 
 __all__ = [
     "Allocator",
+    "Attention",
     "CompiledAllocator",
     "EqualRiskContribution",
     "EqualWeight",
