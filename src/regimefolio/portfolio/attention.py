@@ -36,54 +36,44 @@ class Slopes(NamedTuple):
     p_value: Float
 
 
-def regressed(price: Float, views: Float, overlap: int, n_pairs: int) -> Slopes:
+def regressed(price: Float, views: Float, n_pairs: int) -> Slopes:
     """Each column of `price` regressed on that of `views`, with an intercept, and tested for a slope above 0.
 
-    Student's t with n - 2 degrees of freedom, one-sided. Where `overlap` is 1 the variance is that of ordinary least
-    squares; where a growth of the price shares bars with the `overlap` - 1 before it, that of Newey and West with as
-    many lags, times n / (n - 2).
+    With x and y around their means and e what the line leaves of y: slope Σxy / Σx², its variance Σ(x e / (1 - h))² /
+    (Σx²)² with h = 1/n + x² / Σx² (HC3), one-sided, Student's t with n - 2 degrees of freedom. Attention and volatility
+    come in the same bursts, where the ordinary variance finds slopes that are not there.
 
     Parameters
     ----------
     price, views : ndarray of shape (W, N)
-        In the order of time. A pair with a NaN is left out, and keeps its place in time.
+        A pair with a NaN is left out.
     n_pairs : int
         Pairs that a column must have, 3 or more.
 
     Source
     ------
-    Newey and West (1987), A Simple, Positive Semi-Definite, Heteroskedasticity and Autocorrelation Consistent
-    Covariance Matrix, eq. 5.
+    MacKinnon and White (1985), Some Heteroskedasticity-Consistent Covariance Matrix Estimators with Improved Finite
+    Sample Properties.
     """
     from scipy.special import stdtr
 
     both = np.isfinite(price) & np.isfinite(views)
     n = both.sum(axis=0)
-    judged = n >= n_pairs
-    x, x_varies = _centred(views, both, np.maximum(n, 1))
-    y, y_varies = _centred(price, both, np.maximum(n, 1))
-    judged &= x_varies & y_varies
+    x, x_varies = _centred(views, both)
+    y, y_varies = _centred(price, both)
+    judged = (n >= n_pairs) & x_varies & y_varies
     squares = np.where(judged, (x * x).sum(axis=0), np.nan)
     slope = (x * y).sum(axis=0) / squares
-    freedom = np.where(judged, n - 2.0, np.nan)
-    left = y - slope * x
-    if overlap == 1:
-        variance = (left * left).sum(axis=0) / freedom / squares
-    else:
-        score = x * left
-        long_run = (score * score).sum(axis=0)
-        for lag in range(1, overlap):
-            long_run += 2.0 * (1.0 - lag / overlap) * (score[lag:] * score[:-lag]).sum(axis=0)
-        variance = long_run / squares / squares * n / freedom
-    with np.errstate(divide="ignore"):  # without an error a slope is certain
-        t_value = slope / np.sqrt(variance)
-    return Slopes(slope, t_value, stdtr(freedom, -t_value))
+    with np.errstate(divide="ignore", invalid="ignore"):  # a slope without error is certain; one of a single x is none
+        left = (y - slope * x) / (1.0 - 1.0 / n - x * x / squares)
+        t_value = slope * squares / np.sqrt((x * x * left * left).sum(axis=0))
+    return Slopes(slope, t_value, stdtr(np.where(judged, n - 2.0, np.nan), -t_value))
 
 
-def _centred(values: Float, both: Bool, count: Float) -> tuple[Float, Bool]:
+def _centred(values: Float, both: Bool) -> tuple[Float, Bool]:
     """Columns less their means, 0 where a pair is left out, and whether they vary."""
     kept = np.where(both, values, 0.0)
-    centred = np.where(both, kept - kept.sum(axis=0) / count, 0.0)
+    centred = np.where(both, kept - kept.sum(axis=0) / np.maximum(both.sum(axis=0), 1), 0.0)
     return centred, (centred * centred).sum(axis=0) > ROUNDING * (kept * kept).sum(axis=0)
 
 
@@ -111,10 +101,11 @@ def corrected(p_value: Float, correction: Correction) -> Float:
 class LeadingAttention(Model):
     """Chooses the assets whose growth of page views was followed by a growth of their price.
 
-    For each asset the log growth of the price over `horizon` bars is regressed on the log growth of its views over the
-    `growth` bars before them, at the last `window` bars whose outcome is known. Those stay whose slope is above 0 with
-    a corrected p-value of at most `significance`, and of them the `top_n` whose views grew most up to the present bar.
-    An asset with fewer than half of the pairs is not tested. Growth is that of views + 1, so that none is a number too.
+    For each asset the log growth of the price from one bar to the next is regressed on the log growth of its views over
+    `growth` bars that was known `lag` bars before, over a window that ends at the present bar. Those stay whose slope
+    is above 0 with a corrected p-value of at most `significance`, and of them the `top_n` whose views grew most up to
+    the present bar. An asset with fewer than half of the pairs is not tested. Growth is that of views + 1, so that a
+    day without any has one too.
     """
 
     page_views: Annotated[str, AfterValidator(_file)] = Field(
@@ -122,7 +113,7 @@ class LeadingAttention(Model):
     )
     window: int = Field(252, ge=20, description="pairs of growths that are regressed")
     growth: int = Field(5, ge=1, description="bars over which views grow; 5 take the week out of daily bars")
-    horizon: int = Field(1, ge=1, description="bars over which the price grows thereafter")
+    lag: int = Field(1, ge=1, description="bars from what is known of views to the end of the price's growth")
     significance: float = Field(
         0.05, gt=0, lt=0.5, description="largest p-value after the correction: the share of false discoveries"
     )
@@ -137,7 +128,7 @@ class LeadingAttention(Model):
     @property
     def warmup(self) -> int:
         """Bars before the first one that has all pairs."""
-        return self.window + self.growth + self.horizon - 1
+        return self.window + self.growth + self.lag - 1
 
     def p_values(self, view: View) -> Float:
         """The corrected p-value (N,) of each asset's slope; NaN where it is not tested. Sold short, prices turn round.
@@ -150,14 +141,13 @@ class LeadingAttention(Model):
         known, close = self._known(view), view.market.panel.close
         if len(close) <= self.warmup:
             return np.full(view.alpha.size, np.nan)
-        fields = (self.page_views, self.window, self.growth, self.horizon, self.correction)
+        fields = (self.page_views, self.window, self.growth, self.lag, self.correction)
 
         def compute() -> Float:
-            rows = self.window + self.growth
-            views = np.log1p(known[-rows - self.horizon : -self.horizon])
-            price = close[-self.window - self.horizon :]
-            grown = view.side * np.log(price[self.horizon :] / price[: -self.horizon])
-            found = regressed(grown, views[self.growth :] - views[: -self.growth], self.horizon, self.window // 2)
+            views = np.log1p(known[-self.warmup - 1 : -self.lag])
+            price = close[-self.window - 1 :]
+            grown = view.side * np.log(price[1:] / price[:-1])
+            found = regressed(grown, views[self.growth :] - views[: -self.growth], self.window // 2)
             return corrected(np.where(view.tradable, found.p_value, np.nan), self.correction)
 
         return view.market.memo(("attention", *fields, view.side, view.tradable.tobytes()), compute)
