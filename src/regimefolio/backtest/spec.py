@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -306,3 +307,10 @@ def load_market(
         market, cautions = portfolio.of_files(market, folder)
         told += cautions
     return replace(dataset, cautions=told), market
+
+
+def inputs_fingerprint(dataset: Dataset, market: Market) -> str:
+    """SHA-256 of everything that was loaded: the data's own, the benchmark's bytes, and what files tell."""
+    benchmark = b"" if market.benchmark is None else market.benchmark.tobytes()
+    files = market.files_fingerprint.encode() if market.files else b""
+    return hashlib.sha256(dataset.fingerprint.encode() + benchmark + files).hexdigest()
