@@ -106,6 +106,13 @@ class DatedTable:
             self.refuse(np.isnan(values), name, "missing value")
         return values
 
+    def texts(self, name: str, if_empty: str | None = None) -> tuple[str, ...]:
+        """A column of text without blanks around it; where a cell may be empty and is, `if_empty`."""
+        texts = [self._table.text(row, self._column[name]).strip() for row in range(self.n_rows)]
+        if if_empty is None:
+            self.refuse(np.array([not text for text in texts], dtype=bool), name, f"missing {name}")
+        return tuple(text or if_empty or "" for text in texts)
+
     @property
     def n_rows(self) -> int:
         return self._table.n_rows
