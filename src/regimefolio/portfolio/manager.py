@@ -62,6 +62,11 @@ class PortfolioSpec(Model):
     rebalance_fraction: float = Field(1.0, gt=0, le=1, description="part of the way to the target that an order goes")
 
     @property
+    def uses_alpha(self) -> bool:
+        """Whether the strategies' combined alphas have a say."""
+        return self.top_n is not None or self.allocator.uses_alpha
+
+    @property
     def sells_short(self) -> bool:
         """Whether what the allocator gives is sold short."""
         return self.selection is not None and self.selection.side == "short"
@@ -136,6 +141,12 @@ class SignalStack(NamedTuple):
         for each in signals:
             must_be_sound(each)
         return cls.joined([each.alpha for each in signals], [each.confidence for each in signals])
+
+    @classmethod
+    def empty(cls, n_bars: int, n_assets: int) -> SignalStack:
+        """The signals of no strategies."""
+        nothing = read_only(np.empty((n_bars, 0, n_assets), np.float32))
+        return cls(nothing, nothing)
 
     @classmethod
     def joined(cls, alphas: Sequence[Float32], confidences: Sequence[Float32]) -> SignalStack:

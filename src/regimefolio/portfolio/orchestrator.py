@@ -94,6 +94,10 @@ class AllocationOrchestrator(Allocator, kind="orchestrator"):
         return max(self.orchestration_type.warmup, *(each.warmup for each in self.allocators))
 
     @property
+    def uses_alpha(self) -> bool:
+        return self.expected_returns.uses_alpha or any(each.uses_alpha for each in self.allocators)
+
+    @property
     def names(self) -> tuple[str, ...]:
         """How the allocators are called, in their order."""
         return tuple(entry.name for entry in self.optimizers)
