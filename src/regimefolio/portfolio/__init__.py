@@ -14,7 +14,18 @@ from regimefolio.portfolio.allocators import (
     Proportional,
     RiskParity,
 )
-from regimefolio.portfolio.blends import Blend, Blended, EqualBlend, Proposals
+from regimefolio.portfolio.blends import (
+    Blend,
+    Blended,
+    CustomBlend,
+    EqualBlend,
+    InverseDisagreementBlend,
+    MedianBlend,
+    OptimizedBlend,
+    PerformanceBlend,
+    Proposals,
+    StackedBlend,
+)
 from regimefolio.portfolio.conflicts import ConflictCount, Conflicts
 from regimefolio.portfolio.constraints import Constraints
 from regimefolio.portfolio.manager import (
@@ -44,6 +55,7 @@ __all__ = [
     "Conflicts",
     "Constraints",
     "CovarianceTransformer",
+    "CustomBlend",
     "Ensemble",
     "EqualBlend",
     "EqualRiskContribution",
@@ -51,13 +63,17 @@ __all__ = [
     "ExpectedReturns",
     "HierarchicalRiskParity",
     "Historical",
+    "InverseDisagreementBlend",
     "InverseVolatility",
     "LedoitWolf",
     "MeanVariance",
+    "MedianBlend",
     "MinVariance",
     "OnConflict",
     "OnFailure",
+    "OptimizedBlend",
     "Optimizer",
+    "PerformanceBlend",
     "PortfolioManager",
     "PortfolioSpec",
     "Proportional",
@@ -67,6 +83,7 @@ __all__ = [
     "Sample",
     "Selection",
     "SignalStack",
+    "StackedBlend",
     "VolatilityTarget",
     "must_be_sound",
 ]

@@ -16,7 +16,7 @@ from regimefolio.core.errors import ConfigError, ModelError
 from regimefolio.core.types import FAILED, OK, Allocation, Float, Json
 from regimefolio.market.view import View
 from regimefolio.portfolio.allocators.base import Allocator, asked
-from regimefolio.portfolio.blends import Blend, Proposals
+from regimefolio.portfolio.blends import Blend, PerformanceBlend, Proposals
 from regimefolio.portfolio.measuring import Measure, Measured, measured
 from regimefolio.portfolio.moments import CovarianceTransformer, ExpectedReturns, Historical, LedoitWolf
 from regimefolio.portfolio.sample import Sample
@@ -85,13 +85,33 @@ class AllocationOrchestrator(Allocator, kind="orchestrator"):
                 raise placed_error(("optimizers", position), text)
         return self
 
+    @model_validator(mode="after")
+    def _inner_blends_look_at_no_past(self) -> Self:
+        for position, entry in enumerate(self.optimizers):
+            inner = entry.allocator
+            if isinstance(inner, AllocationOrchestrator) and isinstance(inner.orchestration_type, PerformanceBlend):
+                text = (
+                    f"{inner.orchestration_type.kind} looks at what each allocator gave before, which is not kept of "
+                    "an orchestrator inside another; use a blend there that does not, such as equal"
+                )
+                raise placed_error(("optimizers", position, "orchestration_type"), text)
+        return self
+
+    @model_validator(mode="after")
+    def _blend_fits(self) -> Self:
+        try:
+            self.orchestration_type.must_fit(dict(zip(self.names, self.allocators, strict=True)))
+        except ConfigError as error:
+            raise placed_error(("orchestration_type", *error.place), str(error)) from None
+        return self
+
     @property
     def long_only(self) -> bool:
         return all(each.long_only for each in self.allocators)
 
     @property
     def warmup(self) -> int:
-        return max(self.orchestration_type.warmup, *(each.warmup for each in self.allocators))
+        return self.orchestration_type.warmup_with(max(each.warmup for each in self.allocators))
 
     @property
     def uses_alpha(self) -> bool:
