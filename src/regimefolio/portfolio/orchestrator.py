@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Literal, NamedTuple, Self
 
 import numpy as np
-from pydantic import Field, PlainSerializer, PlainValidator, model_validator
+from pydantic import Field, PlainSerializer, PlainValidator, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
 from regimefolio.core.arrays import time_text
@@ -83,6 +83,16 @@ class AllocationOrchestrator(Allocator, kind="orchestrator"):
             if name in names[:position]:
                 text = f"{name!r} stands here twice; give each a name of its own, as {{kind: …, name: …}}"
                 raise placed_error(("optimizers", position), text)
+        return self
+
+    @model_validator(mode="after")
+    def _allocators_bear_what_holds_for_all(self) -> Self:
+        for position, allocator in enumerate(self.allocators):
+            try:
+                type(allocator).model_validate(allocator.plain())
+            except ValidationError as error:
+                text = f"with the lookback and moments that hold for all: {error.errors()[0]['msg']}"
+                raise placed_error(("optimizers", position), text) from None
         return self
 
     @property
