@@ -7,14 +7,14 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Literal, NamedTuple, Self
 
 import numpy as np
-from pydantic import Field, PlainSerializer, PlainValidator, model_validator
+from pydantic import Field, PlainSerializer, PlainValidator, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
 from regimefolio.core.arrays import time_text
 from regimefolio.core.component import Model, Part, placed_error
 from regimefolio.core.errors import ConfigError, ModelError
 from regimefolio.core.types import FAILED, OK, Allocation, Float, Json
-from regimefolio.market.view import View
+from regimefolio.market.view import Market, View
 from regimefolio.portfolio.allocators.base import Allocator, asked
 from regimefolio.portfolio.blends import Blend, PerformanceBlend, Proposals
 from regimefolio.portfolio.measuring import Measure, Measured, measured
@@ -100,9 +100,19 @@ class AllocationOrchestrator(Allocator, kind="orchestrator"):
     @model_validator(mode="after")
     def _blend_fits(self) -> Self:
         try:
-            self.orchestration_type.must_fit(dict(zip(self.names, self.allocators, strict=True)))
+            self.orchestration_type.must_fit(self.names)
         except ConfigError as error:
             raise placed_error(("orchestration_type", *error.place), str(error)) from None
+        return self
+
+    @model_validator(mode="after")
+    def _allocators_bear_what_holds_for_all(self) -> Self:
+        for position, allocator in enumerate(self.allocators):
+            try:
+                type(allocator).model_validate(allocator.plain())
+            except ValidationError as error:
+                text = f"with the lookback and moments that hold for all: {error.errors()[0]['msg']}"
+                raise placed_error(("optimizers", position), text) from None
         return self
 
     @property
@@ -116,6 +126,10 @@ class AllocationOrchestrator(Allocator, kind="orchestrator"):
     @property
     def uses_alpha(self) -> bool:
         return self.expected_returns.uses_alpha or any(each.uses_alpha for each in self.allocators)
+
+    def must_fit(self, market: Market) -> None:
+        for each in self.allocators:
+            each.must_fit(market)
 
     @property
     def names(self) -> tuple[str, ...]:

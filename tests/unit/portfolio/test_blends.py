@@ -14,7 +14,7 @@ from hypothesis.extra.numpy import arrays
 from numpy.typing import ArrayLike
 from pydantic import ValidationError
 
-from regimefolio.core.errors import ModelError
+from regimefolio.core.errors import MissingDataError, ModelError
 from regimefolio.core.types import Allocation, Float
 from regimefolio.market.view import Market, View
 from regimefolio.portfolio import (
@@ -29,6 +29,7 @@ from regimefolio.portfolio import (
     MedianBlend,
     MinVariance,
     OptimizedBlend,
+    Proportional,
     Proposals,
     StackedBlend,
 )
@@ -310,9 +311,23 @@ def test_resampled_parts_depend_on_the_seed_and_the_bar() -> None:
     assert parts(1) != parts(2)
 
 
-def test_optimized_refuses_those_whose_alphas_it_does_not_know() -> None:
-    with pytest.raises(ValidationError, match="'proportional' looks at alphas, which are not known"):
-        orchestrator("optimized", "hrp", "proportional")
+def test_optimized_asks_with_the_alphas_that_were_known_then() -> None:
+    market = rising(200)
+    alphas = np.zeros((200, ASSETS), np.float32)
+    alphas[:150, 0] = 1.0  # right up to bar 149, then wrong
+    alphas[150:, 2] = 1.0
+    alphas.flags.writeable = False
+    two = Proposals(("alpha", "rest"), (Proportional(), Tilted(asset=1)), np.eye(3)[[2, 1]])
+    now = view(market)._replace(alpha=alphas[-1], alphas=alphas)
+    early = view(market.until(150))._replace(alpha=alphas[149], alphas=alphas[:150])
+    blend = OptimizedBlend(window=40, step=5)
+    assert blend.blend(two, early).parts[0] > 0.9
+    assert blend.blend(two, now).parts[0] < 0.1
+
+
+def test_optimized_cannot_ask_where_the_alphas_of_then_are_not_told() -> None:
+    with pytest.raises(MissingDataError, match="optimized asks a at earlier bars, and it looks at alphas"):
+        OptimizedBlend(window=40).blend(Proposals(("a",), (Proportional(),), np.eye(3)[:1]), view(rising()))
 
 
 def test_the_warmup_of_optimized_comes_after_that_of_the_allocators() -> None:

@@ -38,6 +38,16 @@ class Allocator(Component, family="allocator"):
         """Whether it looks at the strategies' combined alphas; where nothing does, no strategies are needed."""
         return True
 
+    def must_fit(self, market: Market) -> None:
+        """Refuse a market that lacks what it needs, before anything is decided on it.
+
+        Raises
+        ------
+        ConfigError, MissingDataError
+            Names what is missing, and what to do.
+        """
+        return None
+
     @abstractmethod
     def weights(self, view: View) -> Float:
         """Shares of shape (N,) of what may be invested, `max_gross`; 0 for what is not tradable in this view."""

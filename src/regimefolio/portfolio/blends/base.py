@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping
 from typing import NamedTuple, Self
 
 import numpy as np
@@ -64,15 +63,15 @@ class Blend(Component, family="blend"):
         """Bars that pass before it and allocators that need so many can say what they mean."""
         return max(self.warmup, allocators)
 
-    def must_fit(self, allocators: Mapping[str, Allocator]) -> None:
-        """Refuse allocators, by name, that it cannot blend.
+    def must_fit(self, names: tuple[str, ...]) -> None:
+        """Refuse allocators of these names, if it cannot blend them.
 
         Raises
         ------
         ConfigError
-            Says which, at which of its parameters, and what to do.
+            Says why, at which of its parameters, and what to do.
         """
-        return
+        return None
 
     def narrowed(self, view: View) -> View:
         """The view that the allocators are shown: some blends choose assets before they ask."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Annotated, Self
 
 import numpy as np
@@ -11,7 +10,6 @@ from pydantic import Field, model_validator
 from regimefolio.core.component import did_you_mean, placed_error
 from regimefolio.core.errors import ConfigError, ModelError
 from regimefolio.market.view import View
-from regimefolio.portfolio.allocators.base import Allocator
 from regimefolio.portfolio.blends.base import Blend, Blended, Proposals
 
 
@@ -32,13 +30,13 @@ class CustomBlend(Blend, kind="custom"):
             raise placed_error(("weights",), "at least one allocator needs a weight above 0")
         return self
 
-    def must_fit(self, allocators: Mapping[str, Allocator]) -> None:
+    def must_fit(self, names: tuple[str, ...]) -> None:
         for name in self.weights:
-            if name not in allocators:
+            if name not in names:
                 raise ConfigError(
-                    f"no allocator here is called {name!r}; {did_you_mean(name, allocators)}", ("weights", name)
+                    f"no allocator here is called {name!r}; {did_you_mean(name, names)}", ("weights", name)
                 )
-        missing = [name for name in allocators if name not in self.weights]
+        missing = [name for name in names if name not in self.weights]
         if missing:
             raise ConfigError(
                 f"there is no weight for {', '.join(missing)}; name each allocator, with 0 for one without a part",

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Literal
 
 import numpy as np
 from pydantic import Field
 
-from regimefolio.core.errors import ConfigError
+from regimefolio.core.errors import MissingDataError
 from regimefolio.core.types import Allocation, Float, Int
 from regimefolio.market.view import View
 from regimefolio.portfolio.allocators.base import Allocator, asked
@@ -40,14 +39,6 @@ class OptimizedBlend(PerformanceBlend, kind="optimized"):
 
     def warmup_with(self, allocators: int) -> int:
         return allocators + self.window
-
-    def must_fit(self, allocators: Mapping[str, Allocator]) -> None:
-        for name, allocator in allocators.items():
-            if allocator.uses_alpha:
-                raise ConfigError(
-                    f"{name!r} looks at alphas, which are not known of the bars before the run at which it is asked; "
-                    "leave it out, or use another blend, such as stacked"
-                )
 
     def blend(self, proposals: Proposals, view: View) -> Blended:
         order = sorted(range(len(proposals.names)), key=lambda m: proposals.names[m])
@@ -91,13 +82,27 @@ class OptimizedBlend(PerformanceBlend, kind="optimized"):
 
 
 def _asked(names: tuple[str, ...], allocators: list[Allocator], bars: Int, view: View) -> Float:
-    """What the allocators give (M, K, N) at some bars before the run, each with its own past from the first of them."""
+    """What the allocators give (M, K, N) at some bars before the run, each with its own past from the first of them.
+
+    Raises
+    ------
+    MissingDataError
+        One looks at alphas, and the view does not tell those of earlier bars.
+    """
     given = np.full((len(names), bars.size, view.alpha.size), np.nan)
+    blind = [name for name, each in zip(names, allocators, strict=True) if each.uses_alpha and not view.alphas.size]
+    if blind and bars.size:
+        raise MissingDataError(
+            f"optimized asks {blind[0]} at earlier bars, and it looks at alphas, of which the view tells those of its "
+            "last bar alone; use another blend, such as stacked"
+        )
     past: list[tuple[Allocation, ...]] = [()] * len(names)
     for k, bar in enumerate(bars.tolist()):
         market = view.market.until(bar + 1)
         tradable = market.panel.member[-1] & np.isfinite(market.panel.close[-1])
-        then = View(market, np.zeros_like(view.alpha), tradable, view.side)
+        alphas = view.alphas[: bar + 1]
+        alpha = alphas[-1] if alphas.size else np.zeros_like(view.alpha)
+        then = View(market, alpha, tradable, view.side, alphas=alphas)
         for m, allocator in enumerate(allocators):
             try:
                 given[m, k] = asked(allocator, then._replace(past=past[m]))
