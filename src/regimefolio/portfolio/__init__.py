@@ -46,7 +46,7 @@ from regimefolio.portfolio.manager import (
     must_be_sound,
 )
 from regimefolio.portfolio.moments import CovarianceTransformer, ExpectedReturns, Historical, LedoitWolf
-from regimefolio.portfolio.orchestrator import AllocationOrchestrator, AllocatorEntry, OnFailure
+from regimefolio.portfolio.orchestrator import AllocationOrchestrator, AllocatorEntry, OnFailure, Orchestration
 from regimefolio.portfolio.sample import Sample
 from regimefolio.portfolio.selection import Condition, Selection
 from regimefolio.portfolio.volatility_target import VolatilityTarget
@@ -87,9 +87,10 @@ __all__ = [
     "Momentum",
     "OnConflict",
     "OnFailure",
-    "OptimizedBlend",
     "OneHot",
+    "OptimizedBlend",
     "Optimizer",
+    "Orchestration",
     "PerformanceBlend",
     "PortfolioManager",
     "PortfolioSpec",

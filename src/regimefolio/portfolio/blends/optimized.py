@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -89,24 +90,38 @@ def _asked(names: tuple[str, ...], allocators: list[Allocator], bars: Int, view:
     MissingDataError
         One looks at alphas, and the view does not tell those of earlier bars.
     """
-    given = np.full((len(names), bars.size, view.alpha.size), np.nan)
     blind = [name for name, each in zip(names, allocators, strict=True) if each.uses_alpha and not view.alphas.size]
-    if blind and bars.size:
+    if not bars.size:
+        return np.empty((len(names), 0, view.alpha.size))
+    if blind:
         raise MissingDataError(
             f"optimized asks {blind[0]} at earlier bars, and it looks at alphas, of which the view tells those of its "
             "last bar alone; use another blend, such as stacked"
         )
-    past: list[tuple[Allocation, ...]] = [()] * len(names)
-    for k, bar in enumerate(bars.tolist()):
-        market = view.market.until(bar + 1)
-        tradable = market.panel.member[-1] & np.isfinite(market.panel.close[-1])
-        alphas = view.alphas[: bar + 1]
-        alpha = alphas[-1] if alphas.size else np.zeros_like(view.alpha)
-        then = View(market, alpha, tradable, view.side, alphas=alphas)
-        for m, allocator in enumerate(allocators):
-            try:
-                given[m, k] = asked(allocator, then._replace(past=past[m]))
-            except Exception:  # a door: one allocator's failure leaves its account as it is
-                continue
-            past[m] += (Allocation(market.timestamps[-1], market.symbols, given[m, k]),)
-    return given
+    views = [_cut(view, bar) for bar in bars.tolist()]
+    seen = (bars.tobytes(), view.side, view.alphas.tobytes())
+    given = [
+        view.market.memo(("asked before the run", each.fingerprint, *seen), partial(_asked_alone, each, views))
+        for each in allocators
+    ]
+    return np.stack(given)
+
+
+def _cut(view: View, bar: int) -> View:
+    """What was known at an earlier bar."""
+    market, alphas = view.market.until(bar + 1), view.alphas[: bar + 1]
+    tradable = market.panel.member[-1] & np.isfinite(market.panel.close[-1])
+    alpha = alphas[-1] if alphas.size else np.zeros_like(view.alpha)
+    return View(market, alpha, tradable, view.side, alphas=alphas)
+
+
+def _asked_alone(allocator: Allocator, views: list[View]) -> Float:
+    """What an allocator gives (K, N) at some bars; NaN where it fails."""
+    past: tuple[Allocation, ...] = ()
+    for view in views:
+        try:
+            weights = asked(allocator, view._replace(past=past))
+        except Exception:  # a door: one allocator's failure leaves its account as it is
+            weights = np.full(view.alpha.size, np.nan)
+        past += (Allocation(view.market.timestamps[-1], view.market.symbols, weights),)
+    return np.stack([each.weights for each in past])
