@@ -29,6 +29,10 @@ class BlackLitterman(RiskOptimizer, kind="black_litterman"):
     confidence: float = Field(0.5, gt=0, le=1, description="c: how far views are trusted")
     tau: float = Field(0.05, gt=0, le=1, description="τ: how uncertain the equilibrium is, in parts of Σ")
 
+    @property
+    def uses_alpha(self) -> bool:
+        return True
+
     def fitted(self, sample: Sample) -> Float:
         covariance = self.covariance(sample)
         expected = self.expected(sample, covariance) / sample.unit

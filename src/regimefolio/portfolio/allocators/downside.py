@@ -42,6 +42,10 @@ class DownsideOptimizer(ReturnRiskOptimizer):
         "min_risk", description="the least risk, or the most expected return for it"
     )
 
+    @property
+    def uses_alpha(self) -> bool:
+        return self.objective != "min_risk" and super().uses_alpha
+
     @abstractmethod
     def risk(self, returns: Float) -> Risk:
         """The measure of risk of weights on returns (T, n)."""

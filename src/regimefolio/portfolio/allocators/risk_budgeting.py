@@ -10,9 +10,10 @@ import numpy as np
 from pydantic import AfterValidator, Field
 
 from regimefolio.core.component import did_you_mean
-from regimefolio.core.errors import ConfigError
-from regimefolio.core.types import Float
+from regimefolio.core.errors import ConfigError, MissingDataError
+from regimefolio.core.types import Float, Panel
 from regimefolio.kernels.risk_budgeting import SOLVED, risk_budgeting
+from regimefolio.market.view import Market
 from regimefolio.portfolio.allocators.optimizer import RiskOptimizer
 from regimefolio.portfolio.sample import Sample
 
@@ -39,28 +40,28 @@ class RiskBudgeting(RiskOptimizer, kind="risk_budgeting"):
     )
     by: Literal["symbol", "sector"] = Field("symbol", description="what budgets name")
 
-    def fitted(self, sample: Sample) -> Float:
-        budget = self._parts(sample)
-        found = np.empty(len(budget))
-        if risk_budgeting(self.covariance(sample), budget, found) != SOLVED:
-            raise self.unsolved(sample, "the parts did not become those that were asked for")
-        return found
-
-    def _parts(self, sample: Sample) -> Float:
-        """The parts of the risk (n,), of sum 1."""
-        panel = sample.view.market.panel
-        names = panel.symbols if self.by == "symbol" else panel.sectors
-        if names is None:
-            raise ConfigError("this data has no sectors, which the budgets of `risk_budgeting` name; use `by: symbol`")
-        self._must_be_known(names)
-        held = [names[n] for n in sample.assets.tolist()]
-        count: Mapping[str, int] = Counter(held)
-        parts = np.array([self.budgets.get(name, 1.0) / count[name] for name in held])
-        found: Float = parts / parts.sum()
-        return found
-
-    def _must_be_known(self, names: tuple[str, ...]) -> None:
+    def must_fit(self, market: Market) -> None:
+        names = self._names(market.panel)
         for name in self.budgets:
             if name not in names:
                 text = f"`risk_budgeting` has a budget for the {self.by} {name!r}, which is not in the data"
-                raise ConfigError(f"{text}; {did_you_mean(name, set(names))}", ("budgets", name))
+                raise ConfigError(f"{text}; {did_you_mean(name, set(names))}")
+
+    def fitted(self, sample: Sample) -> Float:
+        names = self._names(sample.view.market.panel)
+        held = [names[n] for n in sample.assets.tolist()]
+        count: Mapping[str, int] = Counter(held)
+        parts = np.array([self.budgets.get(name, 1.0) / count[name] for name in held])
+        found = np.empty(len(parts))
+        if risk_budgeting(self.covariance(sample), parts / parts.sum(), found) != SOLVED:
+            raise self.unsolved(sample, "the parts did not become those that were asked for")
+        return found
+
+    def _names(self, panel: Panel) -> tuple[str, ...]:
+        """What budgets name, of each asset."""
+        names = panel.symbols if self.by == "symbol" else panel.sectors
+        if names is None:
+            raise MissingDataError(
+                "this data has no sectors, which the budgets of `risk_budgeting` name; use `by: symbol`"
+            )
+        return names
