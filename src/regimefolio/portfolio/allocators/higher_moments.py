@@ -14,7 +14,7 @@ from regimefolio.portfolio.convex import SOLVED, Rows, budget, minimised
 from regimefolio.portfolio.sample import Sample
 
 GAP = 1e-7
-"""How far above a lower bound the risk of the weights may be, as a fraction of it."""
+"""How far above a lower bound the risk of the weights may be, as a fraction of that of equal weights."""
 
 CUTS = 1_000
 """Planes after which it is given up."""
@@ -47,12 +47,13 @@ class HigherMoments(Optimizer, kind="higher_moments"):
         best = np.full(n_assets, 1.0 / n_assets)
         planes = [_plane(returns, ranks, best)]
         least, linear = float(planes[0] @ best), np.append(np.zeros(n_assets), 1.0)
+        enough = GAP * least
         while len(planes) < CUTS:
             above = np.column_stack([np.array(planes), -np.ones(len(planes))])
             lowest = minimised(linear, (*budget(n_assets), Rows("below", above, np.zeros(len(planes)))))
             if lowest.status != SOLVED:
                 raise self.unsolved(sample, lowest.status)
-            if least - lowest.x[-1] <= GAP * least:
+            if least - lowest.x[-1] <= enough:
                 return self.cleaned(sample, best)
             asked = best + TOWARDS * (lowest.x[:n_assets] - best)
             planes.append(_plane(returns, ranks, asked))
