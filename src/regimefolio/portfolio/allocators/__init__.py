@@ -4,6 +4,7 @@ from regimefolio.portfolio.allocators.base import Allocator, CompiledAllocator, 
 from regimefolio.portfolio.allocators.buy_and_hold import BuyAndHold
 from regimefolio.portfolio.allocators.capped_momentum import CappedMomentum
 from regimefolio.portfolio.allocators.cash import Cash
+from regimefolio.portfolio.allocators.cma_es import CmaEs
 from regimefolio.portfolio.allocators.ema_momentum import EmaMomentum
 from regimefolio.portfolio.allocators.equal_risk import EqualRiskContribution
 from regimefolio.portfolio.allocators.equal_weight import EqualWeight
@@ -16,16 +17,19 @@ from regimefolio.portfolio.allocators.min_variance import MinVariance
 from regimefolio.portfolio.allocators.momentum import Momentum
 from regimefolio.portfolio.allocators.one_hot import OneHot
 from regimefolio.portfolio.allocators.optimizer import Optimizer, ReturnRiskOptimizer, RiskOptimizer, SkfolioOptimizer
+from regimefolio.portfolio.allocators.particle_swarm import ParticleSwarm
 from regimefolio.portfolio.allocators.proportional import Proportional
 from regimefolio.portfolio.allocators.random import Random
 from regimefolio.portfolio.allocators.risk_parity import RiskParity
 from regimefolio.portfolio.allocators.scored import ScoredAllocator
+from regimefolio.portfolio.allocators.searched import SearchOptimizer
 
 __all__ = [
     "Allocator",
     "BuyAndHold",
     "CappedMomentum",
     "Cash",
+    "CmaEs",
     "CompiledAllocator",
     "EmaMomentum",
     "EqualRiskContribution",
@@ -39,6 +43,7 @@ __all__ = [
     "Momentum",
     "OneHot",
     "Optimizer",
+    "ParticleSwarm",
     "Proportional",
     "Random",
     "ReturnRiskOptimizer",
@@ -46,5 +51,6 @@ __all__ = [
     "RiskParity",
     "Rule",
     "ScoredAllocator",
+    "SearchOptimizer",
     "SkfolioOptimizer",
 ]
