@@ -3,6 +3,7 @@
 from regimefolio.portfolio.adaptive_ensemble import Ensemble, RegimeSettings
 from regimefolio.portfolio.allocators import (
     Allocator,
+    Attention,
     BuyAndHold,
     CappedMomentum,
     Cash,
@@ -25,7 +26,7 @@ from regimefolio.portfolio.allocators import (
     Random,
     RiskParity,
 )
-from regimefolio.portfolio.blends import Blend, Blended, EqualBlend, Proposals
+from regimefolio.portfolio.blends import AttentionThenEqual, Blend, Blended, EqualBlend, Proposals
 from regimefolio.portfolio.conflicts import ConflictCount, Conflicts
 from regimefolio.portfolio.constraints import Constraints
 from regimefolio.portfolio.manager import (
@@ -37,7 +38,7 @@ from regimefolio.portfolio.manager import (
     must_be_sound,
 )
 from regimefolio.portfolio.moments import CovarianceTransformer, ExpectedReturns, Historical, LedoitWolf
-from regimefolio.portfolio.orchestrator import AllocationOrchestrator, AllocatorEntry, OnFailure
+from regimefolio.portfolio.orchestrator import AllocationOrchestrator, AllocatorEntry, OnFailure, Orchestration
 from regimefolio.portfolio.sample import Sample
 from regimefolio.portfolio.selection import Condition, Selection
 from regimefolio.portfolio.volatility_target import VolatilityTarget
@@ -46,6 +47,8 @@ __all__ = [
     "AllocationOrchestrator",
     "Allocator",
     "AllocatorEntry",
+    "Attention",
+    "AttentionThenEqual",
     "Blend",
     "Blended",
     "BuyAndHold",
@@ -78,6 +81,7 @@ __all__ = [
     "OnFailure",
     "OneHot",
     "Optimizer",
+    "Orchestration",
     "ParticleSwarm",
     "PortfolioManager",
     "PortfolioSpec",

@@ -13,7 +13,7 @@ from pydantic_core import PydanticCustomError
 from regimefolio.core.arrays import time_text
 from regimefolio.core.component import Model, Part, placed_error
 from regimefolio.core.errors import ConfigError, ModelError
-from regimefolio.core.types import FAILED, OK, Allocation, Float, Json
+from regimefolio.core.types import FAILED, OK, Allocation, Bool, Float, Json
 from regimefolio.market.view import Market, View
 from regimefolio.portfolio.allocators.base import Allocator, asked
 from regimefolio.portfolio.blends import Blend, Proposals
@@ -57,11 +57,11 @@ class _Answer(NamedTuple):
     traceback: str = ""
 
 
-class AllocationOrchestrator(Allocator, kind="orchestrator"):
-    """Asks many allocators at every rebalance, on the same past and the same moments, and blends what they would hold.
+class Orchestration(Model):
+    """Which allocators are asked, on which moments, and how what they give becomes one portfolio.
 
     `lookback`, `expected_returns` and `covariance_transformers` hold for every allocator that has such a parameter and
-    says nothing else. One that fails is told as a status, never silently replaced.
+    says nothing else.
     """
 
     optimizers: tuple[
@@ -96,6 +96,24 @@ class AllocationOrchestrator(Allocator, kind="orchestrator"):
         return self
 
     @property
+    def allocators(self) -> tuple[Allocator, ...]:
+        """The allocators with the moments that hold for all, where they say nothing else."""
+        return tuple(self._with_moments(entry.allocator) for entry in self.optimizers)
+
+    def _with_moments(self, allocator: Allocator) -> Allocator:
+        fields, said = type(allocator).model_fields, allocator.model_fields_set
+        shared = ("lookback", "expected_returns", "covariance_transformers")
+        update = {name: getattr(self, name) for name in shared if name in fields and name not in said}
+        return allocator.model_copy(update=update) if update else allocator
+
+
+class AllocationOrchestrator(Allocator, Orchestration, kind="orchestrator"):
+    """Asks many allocators at every rebalance, on the same past and the same moments, and blends what they would hold.
+
+    One that fails is told as a status, never silently replaced.
+    """
+
+    @property
     def long_only(self) -> bool:
         return all(each.long_only for each in self.allocators)
 
@@ -112,14 +130,15 @@ class AllocationOrchestrator(Allocator, kind="orchestrator"):
             each.must_fit(market)
 
     @property
+    def page_view_files(self) -> tuple[str, ...]:
+        files = [*self.orchestration_type.page_view_files]
+        files += [file for each in self.allocators for file in each.page_view_files]
+        return tuple(dict.fromkeys(files))
+
+    @property
     def names(self) -> tuple[str, ...]:
         """How the allocators are called, in their order."""
         return tuple(entry.name for entry in self.optimizers)
-
-    @property
-    def allocators(self) -> tuple[Allocator, ...]:
-        """The allocators with the moments that hold for all, where they say nothing else."""
-        return tuple(self._with_moments(entry.allocator) for entry in self.optimizers)
 
     def weights(self, view: View) -> Float:
         return self.run_allocation(view).weights
@@ -154,6 +173,29 @@ class AllocationOrchestrator(Allocator, kind="orchestrator"):
         parts = np.zeros(len(answers))
         parts[usable] = blended.parts
         return self._told(view, blended.weights, table, parts, calls)
+
+    def without(self, name: str, allocation: Allocation, view: View) -> Float:
+        """The weights (N,) that the others blend into at a bar; NaN where none of them gave any.
+
+        Parameters
+        ----------
+        name : str
+            The allocator that is left out.
+        allocation : Allocation
+            What was decided with it.
+        view : View
+            What was known; its `past` is without it, too.
+        """
+        usable: Bool = np.isfinite(allocation.df_allocation.sum(axis=1))
+        usable[allocation.allocators.index(name)] = False
+        kept = np.flatnonzero(usable)
+        if not kept.size:
+            return np.full(view.alpha.size, np.nan)
+        names, allocators = self.names, self.allocators
+        proposals = Proposals(
+            tuple(names[k] for k in kept), tuple(allocators[k] for k in kept), allocation.df_allocation[kept]
+        )
+        return self.orchestration_type.blend(proposals, self.orchestration_type.narrowed(view)).weights
 
     def _told(
         self, view: View, weights: Float, table: Float, parts: Float, calls: list[Measured[_Answer]]
@@ -199,12 +241,6 @@ class AllocationOrchestrator(Allocator, kind="orchestrator"):
             kept = np.where(view.tradable, given[-1], 0.0)
             return _Answer(kept, FAILED, f"{text}; its weights of the time before took its place", where)
         return _Answer(None, FAILED, f"{text}; it was left out", where)
-
-    def _with_moments(self, allocator: Allocator) -> Allocator:
-        fields, said = type(allocator).model_fields, allocator.model_fields_set
-        shared = ("lookback", "expected_returns", "covariance_transformers")
-        update = {name: getattr(self, name) for name in shared if name in fields and name not in said}
-        return allocator.model_copy(update=update) if update else allocator
 
     def _statistics(self, view: View, table: Float) -> tuple[Float, Float, Float]:
         """Expected return and volatility of a bar, and concentration, of each row of weights."""
