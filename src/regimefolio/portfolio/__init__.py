@@ -26,7 +26,19 @@ from regimefolio.portfolio.allocators import (
     Random,
     RiskParity,
 )
-from regimefolio.portfolio.blends import AttentionThenEqual, Blend, Blended, EqualBlend, Proposals
+from regimefolio.portfolio.blends import (
+    AttentionThenEqual,
+    Blend,
+    Blended,
+    CustomBlend,
+    EqualBlend,
+    InverseDisagreementBlend,
+    MedianBlend,
+    OptimizedBlend,
+    PerformanceBlend,
+    Proposals,
+    StackedBlend,
+)
 from regimefolio.portfolio.conflicts import ConflictCount, Conflicts
 from regimefolio.portfolio.constraints import Constraints
 from regimefolio.portfolio.manager import (
@@ -62,6 +74,7 @@ __all__ = [
     "Conflicts",
     "Constraints",
     "CovarianceTransformer",
+    "CustomBlend",
     "EmaMomentum",
     "Ensemble",
     "EqualBlend",
@@ -70,19 +83,23 @@ __all__ = [
     "ExpectedReturns",
     "HierarchicalRiskParity",
     "Historical",
+    "InverseDisagreementBlend",
     "InverseVolatility",
     "Kelly",
     "LedoitWolf",
     "MarketIndex",
     "MeanVariance",
+    "MedianBlend",
     "MinVariance",
     "Momentum",
     "OnConflict",
     "OnFailure",
     "OneHot",
+    "OptimizedBlend",
     "Optimizer",
     "Orchestration",
     "ParticleSwarm",
+    "PerformanceBlend",
     "PortfolioManager",
     "PortfolioSpec",
     "Proportional",
@@ -93,6 +110,7 @@ __all__ = [
     "Sample",
     "Selection",
     "SignalStack",
+    "StackedBlend",
     "VolatilityTarget",
     "must_be_sound",
 ]

@@ -16,7 +16,7 @@ from regimefolio.core.errors import ConfigError, ModelError
 from regimefolio.core.types import FAILED, OK, Allocation, Bool, Float, Json
 from regimefolio.market.view import Market, View
 from regimefolio.portfolio.allocators.base import Allocator, asked
-from regimefolio.portfolio.blends import Blend, Proposals
+from regimefolio.portfolio.blends import Blend, PerformanceBlend, Proposals
 from regimefolio.portfolio.measuring import Measure, Measured, measured
 from regimefolio.portfolio.moments import CovarianceTransformer, ExpectedReturns, Historical, LedoitWolf
 from regimefolio.portfolio.sample import Sample
@@ -86,6 +86,26 @@ class Orchestration(Model):
         return self
 
     @model_validator(mode="after")
+    def _inner_blends_look_at_no_past(self) -> Self:
+        for position, entry in enumerate(self.optimizers):
+            inner = entry.allocator
+            if isinstance(inner, AllocationOrchestrator) and isinstance(inner.orchestration_type, PerformanceBlend):
+                text = (
+                    f"{inner.orchestration_type.kind} looks at what each allocator gave before, which is not kept of "
+                    "an orchestrator inside another; use a blend there that does not, such as equal"
+                )
+                raise placed_error(("optimizers", position, "orchestration_type"), text)
+        return self
+
+    @model_validator(mode="after")
+    def _blend_fits(self) -> Self:
+        try:
+            self.orchestration_type.must_fit(self.names)
+        except ConfigError as error:
+            raise placed_error(("orchestration_type", *error.place), str(error)) from None
+        return self
+
+    @model_validator(mode="after")
     def _allocators_bear_what_holds_for_all(self) -> Self:
         for position, allocator in enumerate(self.allocators):
             try:
@@ -94,6 +114,11 @@ class Orchestration(Model):
                 text = f"with the lookback and moments that hold for all: {error.errors()[0]['msg']}"
                 raise placed_error(("optimizers", position), text) from None
         return self
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """How the allocators are called, in their order."""
+        return tuple(entry.name for entry in self.optimizers)
 
     @property
     def allocators(self) -> tuple[Allocator, ...]:
@@ -119,7 +144,7 @@ class AllocationOrchestrator(Allocator, Orchestration, kind="orchestrator"):
 
     @property
     def warmup(self) -> int:
-        return max(self.orchestration_type.warmup, *(each.warmup for each in self.allocators))
+        return self.orchestration_type.warmup_with(max(each.warmup for each in self.allocators))
 
     @property
     def uses_alpha(self) -> bool:
@@ -134,11 +159,6 @@ class AllocationOrchestrator(Allocator, Orchestration, kind="orchestrator"):
         files = [*self.orchestration_type.page_view_files]
         files += [file for each in self.allocators for file in each.page_view_files]
         return tuple(dict.fromkeys(files))
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """How the allocators are called, in their order."""
-        return tuple(entry.name for entry in self.optimizers)
 
     def weights(self, view: View) -> Float:
         return self.run_allocation(view).weights
@@ -175,7 +195,7 @@ class AllocationOrchestrator(Allocator, Orchestration, kind="orchestrator"):
         return self._told(view, blended.weights, table, parts, calls)
 
     def without(self, name: str, allocation: Allocation, view: View) -> Float:
-        """The weights (N,) that the others blend into at a bar; NaN where none of them gave any.
+        """The weights (N,) that the others blend into at a bar; NaN where none of them gave any, or none has a part.
 
         Parameters
         ----------
@@ -195,7 +215,10 @@ class AllocationOrchestrator(Allocator, Orchestration, kind="orchestrator"):
         proposals = Proposals(
             tuple(names[k] for k in kept), tuple(allocators[k] for k in kept), allocation.df_allocation[kept]
         )
-        return self.orchestration_type.blend(proposals, self.orchestration_type.narrowed(view)).weights
+        try:
+            return self.orchestration_type.blend(proposals, self.orchestration_type.narrowed(view)).weights
+        except ModelError:  # such as custom parts that the others have none of
+            return np.full(view.alpha.size, np.nan)
 
     def _told(
         self, view: View, weights: Float, table: Float, parts: Float, calls: list[Measured[_Answer]]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from importlib import import_module
+from typing import Any
 
-import cvxpy as cp
 import numpy as np
 import pytest
 
@@ -17,6 +18,7 @@ from regimefolio.portfolio.allocators import SearchOptimizer
 from regimefolio.portfolio.search import Score, evolved, swarmed, weights_of
 from regimefolio.testing import synthetic_market
 
+cp: Any = import_module("cvxpy")  # it is typed in part
 RNG = np.random.default_rng(2)
 RETURNS = RNG.standard_t(5, (150, 1)) * 0.006 + RNG.standard_t(5, (150, 8)) * 0.008 + np.linspace(-2e-4, 1e-3, 8)
 SEARCHES: dict[str, Callable[[Score, int], Float]] = {
@@ -89,12 +91,12 @@ def test_points_stand_for_weights() -> None:
 def test_seeds_alone_make_a_difference(allocator: SearchOptimizer) -> None:
     market = synthetic_market(100, complete=True)
     view = View(market, np.zeros(12, np.float32), np.ones(12, np.bool_))
-    before = np.random.get_state()[1].tobytes()  # type: ignore[index, union-attr] # noqa: NPY002
+    before = np.random.get_state()[1].tobytes()  # type: ignore[index] # noqa: NPY002
     first = allocator.weights(view)
     assert first.tobytes() == allocator.weights(view).tobytes()
     assert first.tobytes() != allocator.model_copy(update={"seed": 1}).weights(view).tobytes()
     assert first.sum() == pytest.approx(1.0, rel=1e-12)
-    assert np.random.get_state()[1].tobytes() == before  # type: ignore[index, union-attr] # noqa: NPY002
+    assert np.random.get_state()[1].tobytes() == before  # type: ignore[index] # noqa: NPY002
 
 
 def test_great_aversion_is_least_variance() -> None:
