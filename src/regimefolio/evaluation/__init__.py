@@ -4,6 +4,14 @@ Functions of plain arrays; an undefined number is NaN, with its reason beside it
 """
 
 from regimefolio.evaluation.alpha_decay import AlphaDecay, alpha_decay
+from regimefolio.evaluation.clustering import (
+    Clustering,
+    Dendrogram,
+    OptimizerClusters,
+    Pair,
+    cluster_optimizers,
+    clustering,
+)
 from regimefolio.evaluation.comparison import CombinationRow, ComparedRun, PortfolioEvaluator, StrategyRow
 from regimefolio.evaluation.contributions import (
     ProfitAndLoss,
@@ -77,6 +85,12 @@ from regimefolio.evaluation.trading import trading_document
 from regimefolio.evaluation.trip_statistics import TripStatistics, trip_statistics
 
 __all__ = [
+    "Clustering",
+    "Dendrogram",
+    "OptimizerClusters",
+    "Pair",
+    "cluster_optimizers",
+    "clustering",
     "CombinationRow",
     "ComparedRun",
     "PortfolioEvaluator",
