@@ -208,8 +208,13 @@ class BacktestRunner:
         start: int,
         regimes: RegimePath | None = None,
         record: bool = False,
+        given: Float | None = None,
     ) -> list[Run]:
-        """As `replay`, for ensembles that differ in their weights alone, in one pass over the signals."""
+        """As `replay`, for ensembles that differ in their weights alone, in one pass over the signals.
+
+        `given` (K, T, N) are the target weights of each, where they are decided already; NaN is no order. Those of bars
+        that do not decide are left out.
+        """
         panel, delay = self.market.panel, self._terms.delay
         if not 1 + delay <= start <= panel.n_bars - 2:
             raise DataError(
@@ -220,11 +225,14 @@ class BacktestRunner:
         guards = self._terms.guards._replace(veto=self.risk.veto(regimes))
         shape = (len(ensembles), panel.n_bars, panel.n_assets)
         books = empty_books(*shape, record, bool(self.risk.stop), delay)
+        settings = self.manager.settings
+        if given is not None:
+            settings = settings._replace(allocator=GIVEN)
         replay(
-            self._opinions(stack, ensembles, row, decide),
+            self._opinions(stack, ensembles, row, decide, given),
             np.stack([ensemble.weights for ensemble in ensembles]),
             Schedule(start, decide, decide & self._filled, row),
-            self.manager.settings,
+            settings,
             self.prices,
             self.initial_capital,
             self._terms._replace(guards=guards),
@@ -305,10 +313,13 @@ class BacktestRunner:
         which = np.flatnonzero(ended.assumed & (ended.bar >= start))
         return tuple((panel.symbols[ended.asset[i]], panel.timestamps[ended.bar[i]]) for i in which)
 
-    def _opinions(self, stack: SignalStack, ensembles: Sequence[Ensemble], row: Int, decide: Bool) -> Opinions:
+    def _opinions(
+        self, stack: SignalStack, ensembles: Sequence[Ensemble], row: Int, decide: Bool, given: Float | None
+    ) -> Opinions:
         """What is known at each bar; of an allocator that is not compiled, its targets too."""
-        given = np.empty((0, 0, 0))
-        if self.manager.settings.allocator == GIVEN:
+        if given is None and self.manager.settings.allocator != GIVEN:
+            given = np.empty((0, 0, 0))
+        elif given is None:
             given = np.stack([self.manager.targets(stack, ensemble, row, decide) for ensemble in ensembles])
         return Opinions(stack.alpha, stack.confidence, self.manager.tradable, self.manager.silent, given)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -302,3 +303,10 @@ def load_market(
             market, cautions = with_interest(market, risk_free, folder)
         told += cautions
     return replace(dataset, cautions=told), market
+
+
+def inputs_fingerprint(dataset: Dataset, market: Market) -> str:
+    """SHA-256 of everything that was loaded: the data's own, the benchmark's bytes, and the rates of files."""
+    benchmark = b"" if market.benchmark is None else market.benchmark.tobytes()
+    rates = market.rates_fingerprint.encode() if market.rates else b""
+    return hashlib.sha256(dataset.fingerprint.encode() + benchmark + rates).hexdigest()

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from regimefolio.cli import (
+    allocate,
     audit,
     backtest,
     compare,
@@ -52,7 +53,21 @@ def _root(
     """From price bars to a validated, regime-adaptive portfolio and today's orders."""
 
 
-for group in (workflow, init, backtest, compare, rerank, data, features, report, signals, audit, components, doctor):
+for group in (
+    workflow,
+    init,
+    backtest,
+    compare,
+    allocate,
+    rerank,
+    data,
+    features,
+    report,
+    signals,
+    audit,
+    components,
+    doctor,
+):
     group.register(app)
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
@@ -10,6 +11,10 @@ from regimefolio.core.arrays import Float, set_array
 
 OK, FAILED = "ok", "failed"
 """Whether an allocator gave weights that can be used."""
+
+
+_MEASURED = ("blend", "seconds", "peak_mb", "resident_mb", "expected_return", "volatility", "concentration")
+"""What is one number an allocator."""
 
 
 def _none() -> Float:
@@ -65,5 +70,16 @@ class Allocation:
         n, m = len(self.symbols), len(self.allocators)
         set_array(self, "weights", (n,), "float64")
         set_array(self, "df_allocation", (m, n if m else 0), "float64")
-        for name in ("blend", "seconds", "peak_mb", "resident_mb", "expected_return", "volatility", "concentration"):
+        for name in _MEASURED:
             set_array(self, name, (m,), "float64")
+
+    def without(self, name: str, weights: Float) -> Allocation:
+        """What would have been decided if one allocator had not been asked; `weights` (N,) are the others' blend."""
+        left = np.array([each != name for each in self.allocators])
+        of_each = ("allocators", "status", "message", "traceback")
+        rows: dict[str, Any] = {
+            key: tuple(value for value, kept in zip(getattr(self, key), left, strict=True) if kept) for key in of_each
+        }
+        for key in ("df_allocation", *_MEASURED):
+            rows[key] = getattr(self, key)[left]
+        return replace(self, weights=weights, **rows)

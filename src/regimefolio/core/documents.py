@@ -22,7 +22,12 @@ from regimefolio.core.plugins import lies_in, load_installed, load_plugin
 Place = tuple[str | int, ...]
 M = TypeVar("M", bound=BaseModel)
 
-COMMANDS = {"workflow": "regimefolio run", "backtest": "regimefolio backtest", "rerank": "regimefolio rerank"}
+COMMANDS = {
+    "workflow": "regimefolio run",
+    "backtest": "regimefolio backtest",
+    "rerank": "regimefolio rerank",
+    "allocation": "regimefolio allocate",
+}
 MAX_DEPTH = 40
 MAX_DIGITS = 300
 MAX_SHOWN = 300

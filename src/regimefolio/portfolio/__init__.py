@@ -26,7 +26,7 @@ from regimefolio.portfolio.manager import (
     must_be_sound,
 )
 from regimefolio.portfolio.moments import CovarianceTransformer, ExpectedReturns, Historical, LedoitWolf
-from regimefolio.portfolio.orchestrator import AllocationOrchestrator, AllocatorEntry, OnFailure
+from regimefolio.portfolio.orchestrator import AllocationOrchestrator, AllocatorEntry, OnFailure, Orchestration
 from regimefolio.portfolio.sample import Sample
 from regimefolio.portfolio.selection import Condition, Selection
 from regimefolio.portfolio.volatility_target import VolatilityTarget
@@ -58,6 +58,7 @@ __all__ = [
     "OnConflict",
     "OnFailure",
     "Optimizer",
+    "Orchestration",
     "PortfolioManager",
     "PortfolioSpec",
     "Proportional",

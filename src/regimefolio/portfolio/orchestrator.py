@@ -13,7 +13,7 @@ from pydantic_core import PydanticCustomError
 from regimefolio.core.arrays import time_text
 from regimefolio.core.component import Model, Part, placed_error
 from regimefolio.core.errors import ConfigError, ModelError
-from regimefolio.core.types import FAILED, OK, Allocation, Float, Json
+from regimefolio.core.types import FAILED, OK, Allocation, Bool, Float, Json
 from regimefolio.market.view import View
 from regimefolio.portfolio.allocators.base import Allocator, asked
 from regimefolio.portfolio.blends import Blend, Proposals
@@ -57,11 +57,11 @@ class _Answer(NamedTuple):
     traceback: str = ""
 
 
-class AllocationOrchestrator(Allocator, kind="orchestrator"):
-    """Asks many allocators at every rebalance, on the same past and the same moments, and blends what they would hold.
+class Orchestration(Model):
+    """Which allocators are asked, on which moments, and how what they give becomes one portfolio.
 
     `lookback`, `expected_returns` and `covariance_transformers` hold for every allocator that has such a parameter and
-    says nothing else. One that fails is told as a status, never silently replaced.
+    says nothing else.
     """
 
     optimizers: tuple[
@@ -84,6 +84,13 @@ class AllocationOrchestrator(Allocator, kind="orchestrator"):
                 text = f"{name!r} stands here twice; give each a name of its own, as {{kind: …, name: …}}"
                 raise placed_error(("optimizers", position), text)
         return self
+
+
+class AllocationOrchestrator(Allocator, Orchestration, kind="orchestrator"):
+    """Asks many allocators at every rebalance, on the same past and the same moments, and blends what they would hold.
+
+    One that fails is told as a status, never silently replaced.
+    """
 
     @property
     def long_only(self) -> bool:
@@ -136,6 +143,29 @@ class AllocationOrchestrator(Allocator, kind="orchestrator"):
         parts = np.zeros(len(answers))
         parts[usable] = blended.parts
         return self._told(view, blended.weights, table, parts, calls)
+
+    def without(self, name: str, allocation: Allocation, view: View) -> Float:
+        """The weights (N,) that the others blend into at a bar; NaN where none of them gave any.
+
+        Parameters
+        ----------
+        name : str
+            The allocator that is left out.
+        allocation : Allocation
+            What was decided with it.
+        view : View
+            What was known; its `past` is without it, too.
+        """
+        usable: Bool = np.isfinite(allocation.df_allocation.sum(axis=1))
+        usable[allocation.allocators.index(name)] = False
+        kept = np.flatnonzero(usable)
+        if not kept.size:
+            return np.full(view.alpha.size, np.nan)
+        names, allocators = self.names, self.allocators
+        proposals = Proposals(
+            tuple(names[k] for k in kept), tuple(allocators[k] for k in kept), allocation.df_allocation[kept]
+        )
+        return self.orchestration_type.blend(proposals, self.orchestration_type.narrowed(view)).weights
 
     def _told(
         self, view: View, weights: Float, table: Float, parts: Float, calls: list[Measured[_Answer]]

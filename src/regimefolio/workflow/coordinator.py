@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import hashlib
 import platform
 import time
 from collections.abc import Callable, Sequence
@@ -15,6 +14,7 @@ from typing import Literal
 import yaml
 from threadpoolctl import threadpool_limits
 
+from regimefolio.backtest import inputs_fingerprint
 from regimefolio.core.code import code_of
 from regimefolio.core.component import did_you_mean, fingerprint
 from regimefolio.core.errors import ConfigError, CorruptError, must_be
@@ -37,13 +37,6 @@ class PhaseStep:
     action: Literal["run", "reuse"]
     reason: str
     seconds: float = 0.0
-
-
-def data_fingerprint(dataset: Dataset, market: Market) -> str:
-    """SHA-256 of everything that was loaded: the data's own, the benchmark's bytes, and the rates of files."""
-    benchmark = b"" if market.benchmark is None else market.benchmark.tobytes()
-    rates = market.rates_fingerprint.encode() if market.rates else b""
-    return hashlib.sha256(dataset.fingerprint.encode() + benchmark + rates).hexdigest()
 
 
 class Coordinator:
@@ -81,7 +74,7 @@ class Coordinator:
     def plan(self, first: str | None = None) -> list[PhaseStep]:
         """What `run` would do, without doing it; nothing is written."""
         self._check(first)
-        data = data_fingerprint(*self._load())
+        data = inputs_fingerprint(*self._load())
         steps: list[PhaseStep] = []
         for phase in self.phases:
             earlier = [step.phase for step in steps if step.action == "run"]
@@ -111,7 +104,7 @@ class Coordinator:
         with workspace.opened(), threadpool_limits(1, "blas"):  # as in worker processes: sums round alike everywhere
             self._check_trail()
             dataset, market = self._load()
-            data = data_fingerprint(dataset, market)
+            data = inputs_fingerprint(dataset, market)
             self._describe(dataset, data)
             if dataset.defects:
                 text = f"{len(dataset.defects):,} defects of the data were masked or put in place"

@@ -9,11 +9,11 @@ from typing import ClassVar
 
 import numpy as np
 
-from regimefolio.backtest import BacktestSpec, Run, in_order
+from regimefolio.backtest import BacktestSpec, Run, bought_and_held, in_order
 from regimefolio.core.documents import read_document
 from regimefolio.core.errors import CorruptError
 from regimefolio.core.files import jsonable, read_json, read_npy, write_json, write_npy
-from regimefolio.core.types import REASONS, Float, Json, RegimePath, Simulation, last_seen
+from regimefolio.core.types import REASONS, Float, Json, RegimePath, Simulation
 from regimefolio.evaluation import (
     paired_sharpe_difference,
     probabilistic_sharpe_ratio,
@@ -23,7 +23,6 @@ from regimefolio.evaluation import (
     trading_document,
     trips_document,
 )
-from regimefolio.kernels.metrics import NAMES, equity_metrics
 from regimefolio.market import Market
 from regimefolio.portfolio import Ensemble
 from regimefolio.regimes import RegimeDetector, episodes, transition_counts
@@ -317,16 +316,10 @@ def _held(job: Job) -> dict[str, Float]:
 
 
 def _bought_and_held(job: Job, closes: Float) -> tuple[Float, dict[str, object]]:
-    """A price series bought at the first test bar at which its price is known, and held, without costs."""
+    """What is bought at the first test bar and held, as the results tell it."""
     year = job.dataset.panel.periods_per_year
-    held = last_seen(closes[:, None])[job.test_start :, 0]
-    held = np.where(np.isnan(held), held[np.isfinite(held).argmax()], held)
-    equity = np.ascontiguousarray(job.spec.initial_capital * held / held[0])
-    values = np.full(len(NAMES), np.nan)
-    free = job.risk_free(slice(job.test_start, None))
-    equity_metrics(equity, job.spec.initial_capital, 0, year, free, values)
-    metrics = {name: value for name, value in zip(NAMES, values.tolist(), strict=True) if not np.isnan(value)}
-    return equity, {"status": "ok", "metrics": metrics, "reasons": {}, "regime_metrics": {}}
+    held = bought_and_held(closes, job.test_start, job.spec.initial_capital, year, job.risk_free())
+    return held.equity, {"status": "ok", "metrics": held.metrics, "reasons": {}, "regime_metrics": {}}
 
 
 def _trades(simulation: Simulation, path: RegimePath, delay: int) -> Json:

@@ -1,0 +1,203 @@
+"""An allocation run: many allocators, their blend, and what each would have earned alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+from pydantic import Field, PlainSerializer, PlainValidator
+
+from regimefolio.backtest.held import Held, bought_and_held
+from regimefolio.backtest.rates import Interest
+from regimefolio.backtest.runner import Run, prepare
+from regimefolio.backtest.spec import BacktestSpec, ExecutionSpec, StrategyEntry, rate_of_cash
+from regimefolio.core.component import FolderName, Plugins
+from regimefolio.core.documents import read_document
+from regimefolio.core.errors import MissingDataError, must_be
+from regimefolio.core.progress import Progress
+from regimefolio.core.types import Allocation, Float, Times
+from regimefolio.market import DataSpec, Market, Rebalance
+from regimefolio.market.view import View
+from regimefolio.portfolio import (
+    AllocationOrchestrator,
+    Constraints,
+    EqualWeight,
+    Orchestration,
+    PortfolioSpec,
+)
+
+
+class AllocationSpec(Orchestration):
+    """An allocation run; the section `allocation:` of a file.
+
+    Its keys are those of an orchestrator, and those of a backtest around it. The strategies' alphas are for the
+    optimizers that look at them.
+    """
+
+    name: FolderName = Field("allocation", description="the folder's name")
+    output_dir: str = "results"
+    seed: int = Field(0, ge=0, description="of the intervals")
+    plugins: Plugins = ()
+    data: DataSpec
+    benchmark: str = Field(description="equal_weight, index, a symbol, or a source of one")
+    strategies: tuple[
+        Annotated[StrategyEntry, PlainValidator(StrategyEntry.read), PlainSerializer(StrategyEntry.write)], ...
+    ] = Field(min_length=1, description="whose alphas the optimizers are shown")
+    constraints: Constraints = Constraints()
+    rebalance: Rebalance = "monthly"
+    execution: ExecutionSpec = ExecutionSpec()
+    initial_capital: float = Field(1_000_000.0, gt=0)
+    risk_free: Interest = Field(default_factory=rate_of_cash, description="a year; execution.cash_rate if not said")
+    leave_one_out: bool = Field(True, description="whether the blend is also run without each optimizer")
+
+    @property
+    def orchestrator(self) -> AllocationOrchestrator:
+        """The allocator that it is about."""
+        fields = {name: getattr(self, name) for name in Orchestration.model_fields}
+        return AllocationOrchestrator.model_construct(**fields)
+
+    def backtest(self) -> BacktestSpec:
+        """The backtest of the blend that it is short for."""
+        portfolio = PortfolioSpec(allocator=self.orchestrator, constraints=self.constraints, rebalance=self.rebalance)
+        return BacktestSpec(
+            name=self.name,
+            plugins=self.plugins,
+            data=self.data,
+            benchmark=self.benchmark,
+            strategies=self.strategies,
+            portfolio=portfolio,
+            execution=self.execution,
+            initial_capital=self.initial_capital,
+            risk_free=self.risk_free,
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class AllocationRun:
+    """What was decided at every rebalance, and what became of it; all runs trade the same bars at the same costs.
+
+    Parameters
+    ----------
+    bars : ndarray of shape (T - start,), datetime64[ns]
+        Those that trade.
+    allocations : tuple of R Allocation
+        One a rebalance, in order.
+    blend : Run
+        What `run_backtest` gives; recorded.
+    optimizers : mapping of name to Run
+        Each alone, under the same constraints; where it failed and nothing took its place it has no order.
+    without : mapping of name to Run
+        The blend of the others; empty where that was not asked for, or there are none.
+    equal_weight : Run
+        Of all that can be traded, at the same rebalances.
+    benchmark : Held
+        Without costs.
+    """
+
+    bars: Times
+    allocations: tuple[Allocation, ...]
+    blend: Run
+    optimizers: Mapping[str, Run]
+    without: Mapping[str, Run]
+    equal_weight: Run
+    benchmark: Held
+
+
+Known = Callable[[View, Callable[[], Allocation]], Allocation]
+"""Gives the allocation of a view: one that is known already, or the one that it is handed to make."""
+
+
+def run_allocations(
+    spec: AllocationSpec, market: Market, known: Known = lambda view, make: make(), progress: Progress | None = None
+) -> AllocationRun:
+    """Ask all optimizers at every rebalance, blend what they give, and trade the blend and each of them alone.
+
+    Parameters
+    ----------
+    market : Market
+        Of its data and benchmark, as `load_market` gives it.
+    known : callable
+        Where allocations are kept, so that a run can be stopped and resumed.
+
+    Raises
+    ------
+    ConfigError, DataError, InfeasibleError
+        Whatever is wrong with the file and the data together.
+    ModelError
+        At one rebalance no optimizer gave weights.
+    """
+    must_be(AllocationSpec, spec, "spec", "read_allocation(file) reads one")
+    must_be(Market, market, "market", "load_market gives one")
+    progress, asked = progress or Progress(), spec.orchestrator
+    runner, ensemble, _, start = prepare(spec.backtest(), market)
+    stack, manager, row = runner.signals(ensemble), runner.manager, ensemble.rows(None, market.panel.n_bars)
+    decides = np.flatnonzero(manager.decisions(None, start - spec.execution.delay)).tolist()
+    decided = _Decided(asked, spec.leave_one_out and len(asked.names) > 1)
+    progress.stage("rebalances", len(decides))
+    for t in decides:
+        view = manager.view(t, manager.alpha(stack, ensemble, row, t), tuple(decided.allocations))
+        decided.take(view, known(view, partial(asked.allocate, view)))
+        progress.advance()
+
+    def run(rows: Sequence[Float], record: bool = False) -> Run:
+        target = np.full((1, *market.panel.close.shape), np.nan)
+        for t, given in zip(decides, rows, strict=True):
+            if np.isfinite(given).all():
+                target[0, t] = manager.constrained(t, given)
+        found = runner.replay_all(stack, [ensemble], start, record=record, given=target)[0]
+        progress.advance()
+        return found
+
+    progress.stage("backtests", 2 + len(decided.alone) + len(decided.without))
+    return AllocationRun(
+        bars=market.timestamps[start:],
+        allocations=tuple(decided.allocations),
+        blend=run([each.weights for each in decided.allocations], record=True),
+        optimizers={name: run(rows) for name, rows in decided.alone.items()},
+        without={name: run([each.weights for each in past]) for name, past in decided.without.items()},
+        equal_weight=run(decided.equal),
+        benchmark=_benchmark(spec, market, start, runner.risk_free),
+    )
+
+
+class _Decided:
+    """What was decided so far, by the blend, by each optimizer, and by the blend without each; grows by bars."""
+
+    def __init__(self, asked: AllocationOrchestrator, leave_one_out: bool) -> None:
+        self._asked = asked
+        self.allocations: list[Allocation] = []
+        self.alone: dict[str, list[Float]] = {name: [] for name in asked.names}
+        self.without: dict[str, list[Allocation]] = {name: [] for name in asked.names if leave_one_out}
+        self.equal: list[Float] = []
+
+    def take(self, view: View, allocation: Allocation) -> None:
+        """Add what was decided at the bar of a view."""
+        self.allocations.append(allocation)
+        self.equal.append(EqualWeight().weights(view))
+        for name, weights in zip(allocation.allocators, allocation.df_allocation, strict=True):
+            self.alone[name].append(weights)
+        for name, past in self.without.items():
+            weights = self._asked.without(name, allocation, view._replace(past=tuple(past)))
+            past.append(allocation.without(name, weights))
+
+
+def _benchmark(spec: AllocationSpec, market: Market, start: int, risk_free: Float) -> Held:
+    closes = market.benchmark
+    if closes is None or not np.isfinite(closes[start:]).any():
+        raise MissingDataError(f"benchmark {spec.benchmark!r} has no price at the bars that trade; name another one")
+    return bought_and_held(closes, start, spec.initial_capital, market.panel.periods_per_year, risk_free)
+
+
+def read_allocation(file: str | Path) -> AllocationSpec:
+    """The allocation run in a file.
+
+    Raises
+    ------
+    ConfigError
+        With file:line:column and a hint.
+    """
+    return read_document(file).parse(AllocationSpec, "allocation")
