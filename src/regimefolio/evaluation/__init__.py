@@ -3,6 +3,16 @@
 Functions of plain arrays; an undefined number is NaN, with its reason beside it or in the docstring.
 """
 
+from regimefolio.evaluation.allocation import (
+    TOP,
+    Added,
+    AllocationEvaluation,
+    Failure,
+    Holdings,
+    Resources,
+    Spread,
+    evaluate_allocations,
+)
 from regimefolio.evaluation.alpha_decay import AlphaDecay, alpha_decay
 from regimefolio.evaluation.clustering import (
     Clustering,
@@ -85,6 +95,14 @@ from regimefolio.evaluation.trading import trading_document
 from regimefolio.evaluation.trip_statistics import TripStatistics, trip_statistics
 
 __all__ = [
+    "TOP",
+    "Added",
+    "AllocationEvaluation",
+    "Failure",
+    "Holdings",
+    "Resources",
+    "Spread",
+    "evaluate_allocations",
     "Clustering",
     "Dendrogram",
     "OptimizerClusters",

@@ -12,8 +12,8 @@ import numpy as np
 from regimefolio.core.errors import DataError
 from regimefolio.core.types import Bool, Float, Int, read_only
 
-SAME = 1e-9
-"""Distances at or below this are rounding: two optimizers so close are one."""
+ALIKE_CORRELATION, ALIKE_WEIGHTS, ALIKE_PERFORMANCE = math.sqrt((1.0 - 0.9) / 2.0), 0.2, 0.5
+"""Distances up to which optimizers are alike: a correlation of 0.9, a fifth held differently, half a deviation."""
 
 CONSTANT = 1e-12
 """A deviation at or below this share of the values themselves is rounding: nothing correlates with it."""
@@ -54,10 +54,10 @@ class Clustering:
     distance : ndarray of shape (M, M)
     linkage : ndarray of shape (M - 1, 4)
         The tree, as scipy writes it.
+    threshold : float
+        At or below this distance branches are one cluster.
     cluster : ndarray of shape (M,), int64
         From 0, in the order of the first name of each.
-    silhouette : float
-        Mean over all, in [-1, 1]; NaN where fewer than two clusters, or only clusters of one, could be told apart.
     left_out : tuple of str
         Optimizers without a distance to some other.
     """
@@ -65,8 +65,8 @@ class Clustering:
     names: tuple[str, ...]
     distance: Float
     linkage: Float
+    threshold: float
     cluster: Int
-    silhouette: float
     left_out: tuple[str, ...] = ()
 
     @property
@@ -133,10 +133,10 @@ def cluster_optimizers(names: Sequence[str], weights: Float, returns: Float, fea
             f"{weights.shape}, {returns.shape} and {features.shape}"
         )
     return OptimizerClusters(
-        clustering(names, weights_correlation_distance(weights)),
-        clustering(names, returns_correlation_distance(returns)),
-        clustering(names, performance_distance(features)),
-        clustering(names, weight_distance(weights)),
+        clustering(names, weights_correlation_distance(weights), ALIKE_CORRELATION),
+        clustering(names, returns_correlation_distance(returns), ALIKE_CORRELATION),
+        clustering(names, performance_distance(features), ALIKE_PERFORMANCE),
+        clustering(names, weight_distance(weights), ALIKE_WEIGHTS),
     )
 
 
@@ -247,15 +247,13 @@ def weight_distance(weights: Float) -> Float:
     return found
 
 
-def clustering(names: Sequence[str], distance: Float) -> Clustering:
-    """Join the nearest by average linkage, and cut the tree where the mean silhouette is the largest.
+def clustering(names: Sequence[str], distance: Float, threshold: float) -> Clustering:
+    """Join the nearest by average linkage, and cut the tree at a distance.
 
-    The distance of two branches is the mean over their pairs, which asks nothing of a distance but symmetry. Of equal
-    silhouettes the one with the fewest clusters is taken; where all are the same there is one cluster, where they
-    cannot be told apart otherwise each that differs is one.
+    The distance of two branches is the mean over their pairs, which asks nothing of a distance but symmetry. A fixed
+    cut, unlike one that is fitted, does not tear apart what is alike because somebody else is far away.
 
-    Source: Sokal and Michener (1958), A Statistical Method for Evaluating Systematic Relationships (average linkage);
-    Rousseeuw (1987), Silhouettes, eq. 2; of one alone in its cluster the silhouette is 0.
+    Source: Sokal and Michener (1958), A Statistical Method for Evaluating Systematic Relationships.
 
     Parameters
     ----------
@@ -264,13 +262,15 @@ def clustering(names: Sequence[str], distance: Float) -> Clustering:
     distance : ndarray of shape (M, M)
         Symmetric; its diagonal is not looked at. NaN where a pair has none: who lacks the most is left out, until all
         pairs have one.
+    threshold : float
+        At or below it branches are one cluster.
 
     Raises
     ------
     DataError
         Another shape, or a name that stands there twice.
     """
-    from scipy.cluster.hierarchy import linkage
+    from scipy.cluster.hierarchy import fcluster, linkage
 
     if distance.shape != (len(names),) * 2 or len(set(names)) != len(names):
         raise DataError(
@@ -278,15 +278,21 @@ def clustering(names: Sequence[str], distance: Float) -> Clustering:
             f"{', '.join(names)} and the shape is {distance.shape}"
         )
     order = np.array(sorted(range(len(names)), key=lambda k: names[k]), dtype=np.int64)
-    kept = _complete(distance[np.ix_(order, order)])
-    inside = order[kept]
+    inside = order[_complete(distance[np.ix_(order, order)])]
     apart = distance[np.ix_(inside, inside)]
     np.fill_diagonal(apart, 0.0)
-    tree = linkage(apart[np.triu_indices(len(inside), 1)], "average") if len(inside) > 1 else np.empty((0, 4))
-    cluster, silhouette = _cut(tree, apart)
-    left_out = tuple(names[k] for k in order if k not in inside)
-    kept_names = tuple(names[k] for k in inside)
-    return Clustering(kept_names, read_only(apart), read_only(tree), read_only(cluster), silhouette, left_out)
+    tree, cluster = np.empty((0, 4)), np.zeros(len(inside), dtype=np.int64)
+    if len(inside) > 1:
+        tree = linkage(apart[np.triu_indices(len(inside), 1)], "average")
+        cluster = _in_order(fcluster(tree, threshold, "distance").astype(np.int64))
+    return Clustering(
+        names=tuple(names[k] for k in inside),
+        distance=read_only(apart),
+        linkage=read_only(tree),
+        threshold=threshold,
+        cluster=read_only(cluster),
+        left_out=tuple(names[k] for k in order if k not in inside),
+    )
 
 
 def _known(weights: Float) -> Bool:
@@ -327,36 +333,9 @@ def _complete(distance: Float) -> Int:
     return kept
 
 
-def _cut(tree: Float, distance: Float) -> tuple[Int, float]:
-    """The cluster of each, numbered in order of appearance, and the mean silhouette."""
-    from scipy.cluster.hierarchy import cut_tree
-
-    m = len(distance)
-    if not tree.size:
-        return np.zeros(m, dtype=np.int64), math.nan
-    different = 1 + int((tree[:, 2] > SAME).sum())  # how many are left when those that are the same are one
-    best, cluster = -math.inf, cut_tree(tree, n_clusters=[different])[:, 0]
-    for count in range(2, min(different, m - 1) + 1):
-        labels = cut_tree(tree, n_clusters=[count])[:, 0]
-        score = _silhouette(labels, distance)
-        if score > best + SAME:
-            best, cluster = score, labels
-    _, first = np.unique(cluster, return_index=True)
+def _in_order(cluster: Int) -> Int:
+    """The same clusters, numbered from 0 in the order of appearance."""
+    _, first, inverse = np.unique(cluster, return_index=True, return_inverse=True)
     rank = np.empty(len(first), dtype=np.int64)
     rank[np.argsort(first)] = np.arange(len(first))
-    return rank[cluster], best if math.isfinite(best) else math.nan
-
-
-def _silhouette(labels: Int, distance: Float) -> float:
-    """Mean over all of (b − a)/max(a, b): a the mean distance to its own cluster's others, b to the nearest other's."""
-    members = labels[:, np.newaxis] == np.arange(labels.max() + 1)
-    size = members.sum(axis=0)
-    total = distance @ members
-    own = np.arange(len(labels)), labels
-    inside = total[own] / np.maximum(size[labels] - 1, 1)
-    mean = total / size
-    mean[own] = np.inf
-    outside = mean.min(axis=1)
-    largest = np.maximum(inside, outside)
-    score = np.divide(outside - inside, largest, out=np.zeros(len(labels)), where=(largest > 0) & (size[labels] > 1))
-    return float(score.mean())
+    return rank[inverse]
