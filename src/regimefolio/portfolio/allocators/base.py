@@ -33,6 +33,21 @@ class Allocator(Component, family="allocator"):
         """Bars that pass before it can say what it means; a backtest does not trade before."""
         return 0
 
+    @property
+    def uses_alpha(self) -> bool:
+        """Whether it looks at the strategies' combined alphas; where nothing does, no strategies are needed."""
+        return True
+
+    def must_fit(self, market: Market) -> None:
+        """Refuse a market that lacks what it needs, before anything is decided on it.
+
+        Raises
+        ------
+        ConfigError, MissingDataError
+            Names what is missing, and what to do.
+        """
+        return None
+
     @abstractmethod
     def weights(self, view: View) -> Float:
         """Shares of shape (N,) of what may be invested, `max_gross`; 0 for what is not tradable in this view."""
