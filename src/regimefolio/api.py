@@ -141,7 +141,14 @@ from regimefolio.portfolio import (
     VolatilityTarget,
 )
 from regimefolio.regimes import GaussianHMM, PricePattern, RegimeDetector, Trend
-from regimefolio.report import Record, edited_files, first_sentence, must_take_page, write_ratings_report
+from regimefolio.report import (
+    Record,
+    edited_files,
+    first_sentence,
+    must_take_page,
+    write_allocation_report,
+    write_ratings_report,
+)
 from regimefolio.research import Sampler
 from regimefolio.strategies import (
     BollingerMeanReversion,
@@ -333,6 +340,7 @@ __all__ = [
     "wma",
     "workspace_of",
     "write_equity",
+    "write_allocation_report",
     "write_ratings_report",
     "write_report",
     "write_round_trips",

@@ -83,7 +83,9 @@ def allocate(
         typer.echo(json_text(read_json(folder.results)), nl=False)
     else:
         _show(screen, spec, run, folder)
+    api.write_allocation_report(spec, dataset, run, folder.page, overwrite=True)
     shown.say(f"Results: {folder.results}")
+    shown.say(f"Report: {folder.page}")
 
 
 def _show(screen: Console, spec: AllocationSpec, run: AllocationRun, folder: AllocationFolder) -> None:

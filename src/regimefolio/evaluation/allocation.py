@@ -57,11 +57,12 @@ class Holdings(NamedTuple):
         above = share > (equal * (1.0 + 1e-9)).reshape(-1, *(1,) * (weights.ndim - 1))
         change = np.full(weights.shape[:-1], np.nan)
         change[1:] = 0.5 * np.abs(np.diff(weights, axis=0)).sum(axis=-1)
+        effective: Float = 1.0 / (share * share).sum(axis=-1)
         return Holdings(
             weights,
-            1.0 / (share * share).sum(axis=-1),
+            effective,
             {k: descending[..., :k].sum(axis=-1) for k in TOP},
-            np.where(np.isnan(gross[..., 0]), np.nan, above.sum(axis=-1)),
+            np.where(np.isnan(effective), np.nan, above.sum(axis=-1)),
             change,
         )
 
@@ -115,7 +116,7 @@ class AllocationEvaluation:
         The bars that decided.
     symbols : tuple of N str
     blend : Holdings
-        Of arrays (R,): what was ordered, after the portfolio's constraints.
+        Of arrays (R,): what was ordered, after the portfolio's constraints; what had no bar stays as it was held.
     optimizers : Holdings
         Of arrays (R, M): what each gave, before constraints.
     failures : tuple of Failure
@@ -140,11 +141,6 @@ class AllocationEvaluation:
     minus_benchmark: SharpeDifference
     clusters: OptimizerClusters
 
-    @property
-    def failed(self) -> dict[str, int]:
-        """At how many rebalances each optimizer failed."""
-        return {name: sum(each.rebalances for each in self.failures if each.name == name) for name in self.names}
-
 
 def evaluate_allocations(run: AllocationRun, per_year: float, seed: int = 0) -> AllocationEvaluation:
     """Everything that an allocation run shows beside the metrics of its runs.
@@ -160,8 +156,7 @@ def evaluate_allocations(run: AllocationRun, per_year: float, seed: int = 0) -> 
     must_be(AllocationRun, run, "run", "run_allocations gives one")
     names = tuple(run.optimizers)
     weights = weights_history(run.allocations, names)
-    rows = np.flatnonzero(run.blend.decide)
-    equal = np.nanmax(run.equal_weight.target[rows], axis=1)
+    equal = np.nanmax(run.equal_weight.target[run.blend.decide], axis=1)
     returns = np.stack([run.optimizers[name].simulation.returns for name in names], axis=1)
     features = np.array([[run.optimizers[name].metrics[key] for key in PERFORMANCE] for name in names])
     held = run.benchmark.equity / np.concatenate([[run.blend.simulation.initial_capital], run.benchmark.equity[:-1]])
@@ -176,9 +171,9 @@ def evaluate_allocations(run: AllocationRun, per_year: float, seed: int = 0) -> 
         names=names,
         timestamps=np.array([each.timestamp for each in run.allocations]),
         symbols=run.blend.simulation.symbols,
-        blend=Holdings.of(run.blend.target[rows], equal),
+        blend=Holdings.of(_ordered(run.blend), equal),
         optimizers=Holdings.of(weights, equal),
-        failures=failures(run.allocations),
+        failures=_failures(run.allocations),
         resources={name: _resources(run.allocations, name) for name in names},
         added={name: _added(run.blend, other, minus(other.simulation.returns)) for name, other in run.without.items()},
         minus_equal_weight=minus(run.equal_weight.simulation.returns),
@@ -209,7 +204,7 @@ def weights_history(allocations: Sequence[Allocation], names: Sequence[str]) -> 
     return found
 
 
-def failures(allocations: Sequence[Allocation]) -> tuple[Failure, ...]:
+def _failures(allocations: Sequence[Allocation]) -> tuple[Failure, ...]:
     """Every way in which an optimizer failed: by its name, then the most frequent first."""
     when: dict[tuple[str, str], list[np.datetime64]] = {}
     for each in allocations:
@@ -218,6 +213,13 @@ def failures(allocations: Sequence[Allocation]) -> tuple[Failure, ...]:
                 when.setdefault((name, message), []).append(each.timestamp)
     found = [Failure(name, message, len(at), at[0], at[-1]) for (name, message), at in when.items()]
     return tuple(sorted(found, key=lambda failure: (failure.name, -failure.rebalances, failure.message)))
+
+
+def _ordered(run: Run) -> Float:
+    """The weights (R, N) that a recorded run ordered at its rebalances; what had no bar stayed as it was."""
+    target, held = run.target[run.decide], run.simulation.weights
+    assert held is not None
+    return np.where(np.isnan(target), held[run.decide], target)
 
 
 def _resources(allocations: Sequence[Allocation], name: str) -> Resources:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from regimefolio.backtest import AllocationRun, AllocationSpec
+from regimefolio.backtest import AllocationRun, AllocationSpec, failures
 from regimefolio.core.component import fingerprint
 from regimefolio.evaluation import AllocationEvaluation, SharpeDifference, evaluate_allocations
 from regimefolio.market import Dataset
@@ -61,7 +61,7 @@ def write_allocation_report(
         added=tables.added(found),
         resources=tables.resources(found),
         failures=tables.failures(found),
-        failed=_failed(found),
+        failed=_failed(run),
         closest=tables.closest(found.clusters.weight_distance),
         facts={"Data": dataset.fingerprint, "Configuration": fingerprint(spec.plain())},
     )
@@ -183,10 +183,10 @@ def _rules(spec: AllocationSpec, found: AllocationEvaluation) -> str:
     )
 
 
-def _failed(found: AllocationEvaluation) -> str:
+def _failed(run: AllocationRun) -> str:
     """Who failed how often, in a sentence."""
-    failed = [f"{name} at {counted(n, 'rebalance')}" for name, n in found.failed.items() if n]
-    rebalances = len(found.timestamps)
+    failed = [f"{name} at {counted(n, 'rebalance')}" for name, n in failures(run).items() if n]
+    rebalances = len(run.allocations)
     if not failed:
         return f"No optimizer failed at any of the {counted(rebalances, 'rebalance')}."
     return f"Of {counted(rebalances, 'rebalance')}, failed: {listed(failed)}."

@@ -56,7 +56,6 @@ def test_planted_duplicates_end_up_together(basis: int) -> None:
     assert first.distance == pytest.approx(0.0, abs=1e-12)
     assert (second.first, second.second) == ("kelly", "momentum")
     assert second.distance > 1e-6
-    assert found.silhouette > 0.0
 
 
 @pytest.mark.parametrize("basis", range(4))
@@ -126,29 +125,35 @@ def test_who_has_no_distance_is_left_out_and_named() -> None:
     weights = WEIGHTS.copy()
     weights[:, 2] = 1 / 8  # equal weights have no correlation
     weights[:, 0] = np.nan
-    found = clustering(NAMES, weights_correlation_distance(weights))
+    found = clustering(NAMES, weights_correlation_distance(weights), 0.5)
     assert found.left_out == ("cvar", "hrp")
     assert found.names == ("kelly", "momentum", "risk_a", "risk_b")
     assert found.clusters == (("kelly", "momentum"), ("risk_a", "risk_b"))
 
 
-def test_the_silhouette_is_the_mean_of_what_the_definition_says() -> None:
+def test_the_tree_is_that_of_average_linkage_and_cut_at_the_threshold() -> None:
     points = np.array([0.0, 1.0, 5.0, 7.0])
-    found = clustering("abcd", np.abs(points[:, None] - points))
-    assert found.clusters == (("a", "b"), ("c", "d"))
-    each = [(6 - 1) / 6, (5 - 1) / 5, (4.5 - 2) / 4.5, (6.5 - 2) / 6.5]
-    assert found.silhouette == pytest.approx(np.mean(each))
-    assert found.linkage[:, 2].tolist() == [1.0, 2.0, 5.5]  # the mean over the pairs: average linkage
+    apart = np.abs(points[:, None] - points)
+    assert clustering("abcd", apart, 1.5).linkage[:, 2].tolist() == [1.0, 2.0, 5.5]  # the mean over the pairs
+    for threshold, clusters in ((0.5, 4), (1.0, 3), (2.0, 2), (5.4, 2), (5.5, 1)):
+        assert len(clustering("abcd", apart, threshold).clusters) == clusters
+    assert clustering("abcd", apart, 2.0).clusters == (("a", "b"), ("c", "d"))
+
+
+def test_somebody_far_away_does_not_change_who_is_alike() -> None:
+    points = np.array([0.0, 1.0, 5.0, 7.0, 1e6])
+    found = clustering("abcde", np.abs(points[:, None] - points), 1.5)
+    assert found.clusters == (("a", "b"), ("c",), ("d",), ("e",))
 
 
 def test_few_and_equal_ones() -> None:
-    one = clustering(["a"], np.zeros((1, 1)))
+    one = clustering(["a"], np.zeros((1, 1)), 0.1)
     assert one.clusters == (("a",),)
     assert one.dendrogram().names == ("a",)
-    assert clustering(["a", "b"], np.array([[0, 0.3], [0.3, 0]])).clusters == (("a",), ("b",))
-    assert clustering(["a", "b"], np.zeros((2, 2))).clusters == (("a", "b"),)
-    assert clustering("abc", np.zeros((3, 3))).clusters == (("a", "b", "c"),)
-    assert clustering([], np.empty((0, 0))).clusters == ()
+    assert clustering(["a", "b"], np.array([[0, 0.3], [0.3, 0]]), 0.1).clusters == (("a",), ("b",))
+    assert clustering(["a", "b"], np.zeros((2, 2)), 0.1).clusters == (("a", "b"),)
+    assert clustering("abc", np.zeros((3, 3)), 0.1).clusters == (("a", "b", "c"),)
+    assert clustering([], np.empty((0, 0)), 0.1).clusters == ()
 
 
 def test_the_dendrogram_joins_at_the_distances() -> None:
@@ -158,7 +163,7 @@ def test_the_dendrogram_joins_at_the_distances() -> None:
     assert drawn.across.shape == drawn.height.shape == (5, 4)
     np.testing.assert_allclose(np.sort(drawn.height[:, 1]), np.sort(found.linkage[:, 2]))
     points = np.array([0.0, 7.0, 1.0, 5.0])
-    by_hand = clustering("abcd", np.abs(points[:, None] - points)).dendrogram()
+    by_hand = clustering("abcd", np.abs(points[:, None] - points), 2.0).dendrogram()
     assert sorted(by_hand.across[by_hand.height == 0.0].tolist()) == [0, 1, 2, 3]
     assert set(by_hand.names[:2]) in ({"a", "c"}, {"b", "d"})
     assert cophenet(found.linkage).max() == pytest.approx(drawn.height.max())
@@ -171,4 +176,4 @@ def test_what_does_not_fit_is_refused() -> None:
     with pytest.raises(DataError, match="6 optimizers need weights"):
         cluster_optimizers(NAMES, WEIGHTS[:, :5], RETURNS, FEATURES)
     with pytest.raises(DataError, match="different names"):
-        clustering(["a", "a"], np.zeros((2, 2)))
+        clustering(["a", "a"], np.zeros((2, 2)), 0.1)
