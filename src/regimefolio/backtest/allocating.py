@@ -15,7 +15,7 @@ from regimefolio.backtest.held import Held, bought_and_held
 from regimefolio.backtest.rates import Interest
 from regimefolio.backtest.runner import Run, prepare
 from regimefolio.backtest.spec import BacktestSpec, ExecutionSpec, StrategyEntry, rate_of_cash
-from regimefolio.core.component import FolderName, Plugins
+from regimefolio.core.component import FolderName, Plugins, placed_error
 from regimefolio.core.documents import read_document
 from regimefolio.core.errors import MissingDataError, must_be
 from regimefolio.core.progress import Progress
@@ -62,8 +62,12 @@ class AllocationSpec(Orchestration):
         return AllocationOrchestrator.model_construct(**fields)
 
     @model_validator(mode="after")
-    def _backtest_is_possible(self) -> Self:
-        self.backtest()
+    def _alphas_come_from_somewhere(self) -> Self:
+        asked = self.orchestrator
+        for position, (name, allocator) in enumerate(zip(asked.names, asked.allocators, strict=True)):
+            if allocator.uses_alpha and not self.strategies:
+                text = f"{name} looks at alphas, and no strategies give any; name some under `strategies`"
+                raise placed_error(("optimizers", position), f"{text}, or leave it out")
         return self
 
     def backtest(self) -> BacktestSpec:

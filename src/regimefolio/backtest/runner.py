@@ -445,13 +445,13 @@ def run_backtest(spec: BacktestSpec, folder: Path = Path()) -> tuple[Dataset, Ou
         Whatever is wrong with the file, the data, or both together.
     """
     must_be(BacktestSpec, spec, "spec", "read_backtest(file) reads one")
-    dataset, market = load_market(spec.data, spec.benchmark, folder, spec.execution, spec.risk_free)
+    dataset, market = load_market(spec.data, spec.benchmark, folder, spec.execution, spec.risk_free, spec.portfolio)
     runner, ensemble, regimes, start = prepare(spec, market)
     run = runner.run(ensemble, start, regimes)
     dataset = replace(dataset, cautions=dataset.cautions + spec.cautions)
     parameters: dict[str, Json] = {**spec.plain(), "data_fingerprint": dataset.fingerprint}
     if dataset.version:
         parameters["data_version"] = dataset.version
-    if market.rates:
-        parameters["rates_fingerprint"] = market.rates_fingerprint
+    if market.files:
+        parameters["files_fingerprint"] = market.files_fingerprint
     return dataset, run.outcome(parameters), run

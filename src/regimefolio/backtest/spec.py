@@ -307,8 +307,9 @@ def load_market(
     folder: Path = Path(),
     execution: ExecutionSpec | None = None,
     risk_free: float | str | None = None,
+    portfolio: PortfolioSpec | None = None,
 ) -> tuple[Dataset, Market]:
-    """Read the data of a backtest or a workflow, and the rates of files that its execution and `risk_free` name.
+    """Read the data of a backtest or a workflow, and the files that its execution, `risk_free` and portfolio name.
 
     Relative paths start at `folder`.
     """
@@ -318,15 +319,18 @@ def load_market(
     if execution is not None:
         market, cautions = execution.of_files(market, folder)
         told += cautions
-    if isinstance(risk_free, str) and risk_free not in market.rates:
+    if isinstance(risk_free, str) and risk_free not in market.files:
         with placed("risk_free"):
             market, cautions = with_interest(market, risk_free, folder)
+        told += cautions
+    if portfolio is not None:
+        market, cautions = portfolio.of_files(market, folder)
         told += cautions
     return replace(dataset, cautions=told), market
 
 
 def inputs_fingerprint(dataset: Dataset, market: Market) -> str:
-    """SHA-256 of everything that was loaded: the data's own, the benchmark's bytes, and the rates of files."""
+    """SHA-256 of everything that was loaded: the data's own, the benchmark's bytes, and what files tell."""
     benchmark = b"" if market.benchmark is None else market.benchmark.tobytes()
-    rates = market.rates_fingerprint.encode() if market.rates else b""
-    return hashlib.sha256(dataset.fingerprint.encode() + benchmark + rates).hexdigest()
+    files = market.files_fingerprint.encode() if market.files else b""
+    return hashlib.sha256(dataset.fingerprint.encode() + benchmark + files).hexdigest()

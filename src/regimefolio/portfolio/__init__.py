@@ -3,6 +3,7 @@
 from regimefolio.portfolio.adaptive_ensemble import Ensemble, RegimeSettings
 from regimefolio.portfolio.allocators import (
     Allocator,
+    Attention,
     BuyAndHold,
     CappedMomentum,
     Cash,
@@ -23,7 +24,7 @@ from regimefolio.portfolio.allocators import (
     Random,
     RiskParity,
 )
-from regimefolio.portfolio.blends import Blend, Blended, EqualBlend, Proposals
+from regimefolio.portfolio.blends import AttentionThenEqual, Blend, Blended, EqualBlend, Proposals
 from regimefolio.portfolio.conflicts import ConflictCount, Conflicts
 from regimefolio.portfolio.constraints import Constraints
 from regimefolio.portfolio.manager import (
@@ -44,6 +45,8 @@ __all__ = [
     "AllocationOrchestrator",
     "Allocator",
     "AllocatorEntry",
+    "Attention",
+    "AttentionThenEqual",
     "Blend",
     "Blended",
     "BuyAndHold",

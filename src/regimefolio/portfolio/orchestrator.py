@@ -109,6 +109,12 @@ class AllocationOrchestrator(Allocator, Orchestration, kind="orchestrator"):
             each.must_fit(market)
 
     @property
+    def page_view_files(self) -> tuple[str, ...]:
+        files = [*self.orchestration_type.page_view_files]
+        files += [file for each in self.allocators for file in each.page_view_files]
+        return tuple(dict.fromkeys(files))
+
+    @property
     def names(self) -> tuple[str, ...]:
         """How the allocators are called, in their order."""
         return tuple(entry.name for entry in self.optimizers)

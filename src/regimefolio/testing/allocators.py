@@ -30,12 +30,17 @@ class AllocatorContract:
 
     The bars have every kind of alpha: of both signs, all negative, all zero, one alone, tiny ones, equal ones;
     assets that have no bar or are no members; a market of one bar, and one whose prices never move.
-    `stride` leaves bars out, for an allocator that takes milliseconds; `buys` is False for one that never buys.
+    `stride` leaves bars out, for an allocator that takes milliseconds; `buys` is False for one that never buys; one
+    that looks at files overrides `market`.
     """
 
     allocator: ClassVar[Allocator]
     stride: ClassVar[int] = 1
     buys: ClassVar[bool] = True
+
+    def market(self) -> Market:
+        """A fresh market of BARS bars: that of `synthetic_market`, perhaps with what files tell."""
+        return synthetic_market(BARS)
 
     def test_weights_are_finite_fractions_of_equity(self) -> None:
         for name, view in self._views():
@@ -77,7 +82,7 @@ class AllocatorContract:
             assert after == before, name
 
     def test_the_order_of_symbols_changes_nothing(self) -> None:
-        order = np.random.default_rng(3).permutation(synthetic_market(BARS).panel.n_assets)
+        order = np.random.default_rng(3).permutation(self.market().panel.n_assets)
         for name, view in self._views():
             shuffled = View(
                 _reordered(view.market, order),
@@ -99,7 +104,7 @@ class AllocatorContract:
             assert self.allocator.weights(view).tobytes() == self.allocator.weights(other).tobytes(), name
 
     def test_one_bar_and_the_whole_history_agree_to_the_bit(self) -> None:
-        market, alpha = synthetic_market(BARS), _alphas()
+        market, alpha = self.market(), _alphas()
         targets, given = self._history(market)
         tradable: Bool = market.panel.member & np.isfinite(market.panel.close)
         for bar in range(0, BARS, 7 * self.stride):
@@ -109,7 +114,7 @@ class AllocatorContract:
             assert self.allocator.weights(view).tobytes() == expected.tobytes(), f"bar {bar}"
 
     def test_the_past_does_not_know_the_future(self) -> None:
-        market = synthetic_market(BARS)
+        market = self.market()
         whole = self._history(market)[0]
         for bars in (BARS // 3, BARS - 1):
             assert self._history(market.until(bars))[0].tobytes() == whole[:bars].tobytes(), f"the first {bars} bars"
@@ -134,7 +139,7 @@ class AllocatorContract:
         return manager.ordered(targets), given
 
     def _views(self) -> Iterator[tuple[str, View]]:
-        market, alpha = synthetic_market(BARS), _alphas()
+        market, alpha = self.market(), _alphas()
         tradable: Bool = market.panel.member & np.isfinite(market.panel.close)
         for bar in range(0, BARS, 7 * self.stride):
             yield f"bar {bar}", View(market.until(bar + 1), alpha[bar], tradable[bar], alphas=alpha[: bar + 1])
@@ -160,7 +165,7 @@ def _repriced(market: Market, price: Callable[[Float], Float]) -> Market:
     panel = market.panel
     cells: dict[str, Any] = {name: None if (old := getattr(panel, name)) is None else price(old) for name in _PRICES}
     index, benchmark = (None if old is None else price(old) for old in (market.index, market.benchmark))
-    return Market(replace(panel, **cells), index, benchmark)
+    return Market(replace(panel, **cells), index, benchmark, market.files)
 
 
 def _alphas() -> Float32:
@@ -184,4 +189,5 @@ def _reordered(market: Market, order: Int) -> Market:
     cells: dict[str, Any] = {name: np.ascontiguousarray(getattr(panel, name)[:, order]) for name in names}
     symbols = tuple(panel.symbols[n] for n in order)
     sectors = None if panel.sectors is None else tuple(panel.sectors[n] for n in order)
-    return Market(replace(panel, symbols=symbols, sectors=sectors, **cells), market.index, market.benchmark)
+    files = {source: known[:, order] if known.ndim == 2 else known for source, known in market.files.items()}
+    return Market(replace(panel, symbols=symbols, sectors=sectors, **cells), market.index, market.benchmark, files)

@@ -76,7 +76,7 @@ def test_another_run_in_the_same_folder_needs_force(file: Path, call: Call) -> N
         (
             "  strategies: [{kind: momentum_rank, lookback: 30, skip: 5}]\n",
             "",
-            "no strategies give any; name some, or take an allocator that looks at prices alone",
+            "alpha looks at alphas, and no strategies give any; name some under `strategies`, or leave it out",
         ),
         ("allocation:", "backtest:", "unknown section 'backtest'; `regimefolio backtest` takes such a file"),
     ],

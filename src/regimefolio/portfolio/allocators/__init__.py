@@ -1,5 +1,6 @@
 """Allocators turn what is known at one bar into weights, one file an allocator."""
 
+from regimefolio.portfolio.allocators.attention import Attention
 from regimefolio.portfolio.allocators.base import Allocator, CompiledAllocator, Rule
 from regimefolio.portfolio.allocators.buy_and_hold import BuyAndHold
 from regimefolio.portfolio.allocators.capped_momentum import CappedMomentum
@@ -23,6 +24,7 @@ from regimefolio.portfolio.allocators.scored import ScoredAllocator
 
 __all__ = [
     "Allocator",
+    "Attention",
     "BuyAndHold",
     "CappedMomentum",
     "Cash",

@@ -45,6 +45,11 @@ class Blend(Component, family="blend"):
         """Bars that pass before it can say what it means."""
         return 0
 
+    @property
+    def page_view_files(self) -> tuple[str, ...]:
+        """Files of page views that it looks at; `load_market` gives the market what they tell."""
+        return ()
+
     def narrowed(self, view: View) -> View:
         """The view that the allocators are shown: some blends choose assets before they ask."""
         return view
