@@ -141,14 +141,7 @@ from regimefolio.portfolio import (
     VolatilityTarget,
 )
 from regimefolio.regimes import GaussianHMM, PricePattern, RegimeDetector, Trend
-from regimefolio.report import (
-    Record,
-    edited_files,
-    first_sentence,
-    must_take_page,
-    write_allocation_report,
-    write_ratings_report,
-)
+from regimefolio.report import Record, edited_files, first_sentence, must_take_page, write_ratings_report
 from regimefolio.research import Sampler
 from regimefolio.strategies import (
     BollingerMeanReversion,
@@ -340,7 +333,6 @@ __all__ = [
     "wma",
     "workspace_of",
     "write_equity",
-    "write_allocation_report",
     "write_ratings_report",
     "write_report",
     "write_round_trips",
