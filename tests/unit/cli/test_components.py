@@ -15,7 +15,10 @@ from regimefolio.cli.components import Parameter, describe, described, takes
 from regimefolio.core.component import Component, Part
 from tests.unit.cli.conftest import Call
 
-KNOWN = "known: allocator, feature, overlay, regime_detector, sampler, source, stop, strategy"
+KNOWN = (
+    "known: allocator, blend, covariance, expected_return, feature, overlay, regime_detector, sampler, source, stop, "
+    "strategy"
+)
 
 
 class Toy(Component, family="toy", kind="spinning_top"):
@@ -89,7 +92,8 @@ def test_every_family_and_part_is_listed(call: Call) -> None:
     assert (code, err) == (0, "")
     titles = [line for line in out.splitlines() if line and not line.startswith((" ", "With"))]
     assert titles == [
-        "Sources", "Features", "Strategies", "Overlays", "Regime detectors", "Allocators", "Samplers", "Stops"
+        "Sources", "Features", "Strategies", "Overlays", "Regime detectors", "Allocators", "Blends", "Expected returns",
+        "Covariances", "Samplers", "Stops",
     ]  # fmt: skip
     for family in api.FAMILIES:
         for kind in api.registered(family):
@@ -170,7 +174,7 @@ def test_a_part_is_found_by_its_own_name(call: Call) -> None:
         (("strategy", "momentum_rnk"), "unknown strategy 'momentum_rnk'; did you mean 'momentum_rank'?"),
         (
             ("trend", "trend"),
-            f"unknown family 'trend'; {KNOWN}",
+            "unknown family 'trend'; did you mean 'blend'?",
         ),
     ],
 )
