@@ -246,7 +246,8 @@ def fetch_page_views(
                 file.save()
             progress.advance()
     except (MissingDataError, DataError, KeyboardInterrupt) as error:
-        error.add_note(f"what was fetched is kept in {path}; the next run goes on from there")
+        if file.kept:
+            error.add_note(f"what was fetched is kept in {path}; the next run goes on from there")
         raise
     finally:
         file.save()
