@@ -6,16 +6,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
 
 import numpy as np
-from pydantic import Field, PlainSerializer, PlainValidator
+from pydantic import Field, PlainSerializer, PlainValidator, model_validator
 
 from regimefolio.backtest.held import Held, bought_and_held
 from regimefolio.backtest.rates import Interest
 from regimefolio.backtest.runner import Run, prepare
 from regimefolio.backtest.spec import BacktestSpec, ExecutionSpec, StrategyEntry, rate_of_cash
-from regimefolio.core.component import FolderName, Plugins
+from regimefolio.core.component import FolderName, Plugins, placed_error
 from regimefolio.core.documents import read_document
 from regimefolio.core.errors import MissingDataError, must_be
 from regimefolio.core.progress import Progress
@@ -46,7 +46,7 @@ class AllocationSpec(Orchestration):
     benchmark: str = Field(description="equal_weight, index, a symbol, or a source of one")
     strategies: tuple[
         Annotated[StrategyEntry, PlainValidator(StrategyEntry.read), PlainSerializer(StrategyEntry.write)], ...
-    ] = Field(min_length=1, description="whose alphas the optimizers are shown")
+    ] = Field((), description="whose alphas the optimizers see that look at alphas")
     constraints: Constraints = Constraints()
     rebalance: Rebalance = "monthly"
     execution: ExecutionSpec = ExecutionSpec()
@@ -59,6 +59,15 @@ class AllocationSpec(Orchestration):
         """The allocator that it is about."""
         fields = {name: getattr(self, name) for name in Orchestration.model_fields}
         return AllocationOrchestrator.model_construct(**fields)
+
+    @model_validator(mode="after")
+    def _alphas_come_from_somewhere(self) -> Self:
+        asked = self.orchestrator
+        for position, (name, allocator) in enumerate(zip(asked.names, asked.allocators, strict=True)):
+            if allocator.uses_alpha and not self.strategies:
+                text = f"{name} looks at alphas, and no strategies give any; name some under `strategies`"
+                raise placed_error(("optimizers", position), f"{text}, or leave it out")
+        return self
 
     def backtest(self) -> BacktestSpec:
         """The backtest of the blend that it is short for."""
@@ -137,9 +146,10 @@ def run_allocations(
     stack, manager, row = runner.signals(ensemble), runner.manager, ensemble.rows(None, market.panel.n_bars)
     decides = np.flatnonzero(manager.decisions(None, start - spec.execution.delay)).tolist()
     decided = _Decided(asked, spec.leave_one_out and len(asked.names) > 1)
+    alphas = manager.alphas(stack, ensemble, row)
     progress.stage("rebalances", len(decides))
     for t in decides:
-        view = manager.view(t, manager.alpha(stack, ensemble, row, t), tuple(decided.allocations))
+        view = manager.view(t, alphas[t], tuple(decided.allocations), alphas)
         decided.take(view, known(view, partial(asked.allocate, view)))
         progress.advance()
 

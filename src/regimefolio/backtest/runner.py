@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -166,6 +166,8 @@ class BacktestRunner:
     def signals(self, ensemble: Ensemble) -> SignalStack:
         """The signals of an ensemble's strategies on this market, each as if it had always run."""
         must_be(Ensemble, ensemble, "ensemble", "Ensemble.static([strategy], [1.0]) makes one")
+        if not ensemble.strategies:
+            return SignalStack.empty(*self.market.panel.close.shape)
         return SignalStack.of([strategy.signals(self.market) for strategy in ensemble.strategies])
 
     def run(self, ensemble: Ensemble, start: int, regimes: RegimePath | None = None, record: bool = True) -> Run:
@@ -446,6 +448,7 @@ def run_backtest(spec: BacktestSpec, folder: Path = Path()) -> tuple[Dataset, Ou
     dataset, market = load_market(spec.data, spec.benchmark, folder, spec.execution, spec.risk_free, spec.portfolio)
     runner, ensemble, regimes, start = prepare(spec, market)
     run = runner.run(ensemble, start, regimes)
+    dataset = replace(dataset, cautions=dataset.cautions + spec.cautions)
     parameters: dict[str, Json] = {**spec.plain(), "data_fingerprint": dataset.fingerprint}
     if dataset.version:
         parameters["data_version"] = dataset.version

@@ -197,7 +197,7 @@ class BacktestSpec(Model):
     benchmark: str | None = Field(None, description="equal_weight, index, a symbol, or a source of one")
     strategies: tuple[
         Annotated[StrategyEntry, PlainValidator(StrategyEntry.read), PlainSerializer(StrategyEntry.write)], ...
-    ] = Field(min_length=1)
+    ] = Field((), description="none where nothing in the portfolio looks at alphas")
     portfolio: PortfolioSpec = PortfolioSpec()
     execution: ExecutionSpec = ExecutionSpec()
     risk: RiskSpec = RiskSpec()
@@ -205,6 +205,18 @@ class BacktestSpec(Model):
     risk_free: Interest = Field(default_factory=rate_of_cash, description="a year; execution.cash_rate if not said")
     regime_detector: Part[RegimeDetector] | None = None
     adaptive: dict[str, RegimeSettings] | None = None
+
+    @model_validator(mode="after")
+    def _alphas_come_from_somewhere(self) -> Self:
+        if self.strategies:
+            return self
+        if self.portfolio.uses_alpha:
+            what = "top_n" if self.portfolio.top_n is not None else f"allocator {self.portfolio.allocator.kind}"
+            text = f"portfolio.{what} looks at alphas, and no strategies give any; name some, or take an allocator"
+            raise placed_error(("strategies",), f"{text} that looks at prices alone, such as inverse_volatility")
+        if self.adaptive is not None:
+            raise placed_error(("adaptive",), "there are no strategies to adapt; name some, or leave it out")
+        return self
 
     @model_validator(mode="after")
     def _adaptive_needs_regimes(self) -> Self:
@@ -227,6 +239,14 @@ class BacktestSpec(Model):
         except ConfigError as error:
             raise placed_error((place,), str(error)) from None
         return self
+
+    @property
+    def cautions(self) -> tuple[str, ...]:
+        """What is doubtful about it, whatever the data."""
+        if not self.strategies or self.portfolio.uses_alpha:
+            return ()
+        text = f"portfolio.allocator {self.portfolio.allocator.kind} looks at prices alone, so that the strategies have"
+        return (f"{text} no say in the weights; leave `strategies` out, or take another allocator, as proportional",)
 
     def ensemble(self) -> Ensemble:
         """The strategies with their weights, adaptive where the file says so."""

@@ -10,7 +10,7 @@ from typing import get_args
 import numpy as np
 
 from regimefolio.backtest import BacktestRunner, BacktestSpec, Run, prepare
-from regimefolio.core.errors import must_be
+from regimefolio.core.errors import ConfigError, must_be
 from regimefolio.core.types import Times
 from regimefolio.evaluation.overfitting import SharpeDifference, paired_sharpe_difference
 from regimefolio.kernels.metrics import part_of
@@ -78,6 +78,10 @@ class PortfolioEvaluator:
     def __init__(self, spec: BacktestSpec, market: Market, seed: int = 0) -> None:
         must_be(BacktestSpec, spec, "spec", "read_backtest(file) reads one")
         must_be(Market, market, "market", "load_market gives one")
+        if not spec.portfolio.uses_alpha:
+            kind = spec.portfolio.allocator.kind
+            text = f"{kind} looks at prices alone, so that no strategy and no combination differs from another"
+            raise ConfigError(f"{text}; take an allocator that looks at alphas", ("portfolio", "allocator"))
         runner, self._ensemble, self._regimes, self._start = prepare(spec, market)
         self._spec, self._market, self._seed = spec, market, seed
         self._risk_free = part_of(runner.risk_free, slice(self._start, None))

@@ -331,6 +331,10 @@ def _readonly(array: Float) -> Float:
     return array
 
 
+NO_ALPHAS: Float32 = read_only(np.empty((0, 0), np.float32))
+"""The alphas of earlier bars, where nobody told them."""
+
+
 class View(NamedTuple):
     """What is known at one bar, as an allocator sees it; it contains no future.
 
@@ -346,6 +350,8 @@ class View(NamedTuple):
         1, or −1 where what the allocator gives is sold short: alpha is turned round already, returns are not.
     past : tuple of Allocation
         What the same allocator decided at earlier bars of this run, the oldest first.
+    alphas : ndarray of shape (T, N), float32
+        The combined alphas of all bars up to this one, of which `alpha` is the last; (0, 0) where nobody told them.
     """
 
     market: Market
@@ -353,6 +359,7 @@ class View(NamedTuple):
     tradable: Bool
     side: int = 1
     past: tuple[Allocation, ...] = ()
+    alphas: Float32 = NO_ALPHAS
 
 
 def equal_weight_index(panel: Panel) -> Float:

@@ -28,9 +28,10 @@ class Ensemble:
     Parameters
     ----------
     strategies : tuple of S Strategy
-        All different; the variants of one strategy stand together, in the order of the ensemble.
+        All different; the variants of one strategy stand together, in the order of the ensemble. None where nothing
+        looks at alphas.
     weights : ndarray of shape (1 + K, S), float32
-        Row 0 rules where no regime is known, row 1 + k in regime k. Rows sum to 1.
+        Row 0 rules where no regime is known, row 1 + k in regime k. Rows sum to 1, if there are strategies.
     regimes : tuple of K str
         Empty for an ensemble that does not adapt.
     """
@@ -113,7 +114,7 @@ class Ensemble:
     @property
     def warmup(self) -> int:
         """Bars that pass before every strategy can have an opinion."""
-        return max(strategy.warmup for strategy in self.strategies)
+        return max((strategy.warmup for strategy in self.strategies), default=0)
 
     def settings(self, row: int) -> dict[str, Json]:
         """What rules in one row, in words: each strategy with a weight, its parameters and that weight."""
@@ -136,7 +137,7 @@ def _adapted(strategy: Strategy, regime: str, parameters: Mapping[str, Json]) ->
 
 def _normalised(weights: Mapping[str, float], where: str) -> list[float]:
     total = sum(weights.values())
-    if min(weights.values()) < 0 or total <= 0:
+    if weights and (min(weights.values()) < 0 or total <= 0):
         raise ConfigError(
             f"{where}: strategy weights must not be negative and must not all be 0, but are {dict(weights)}"
         )

@@ -21,7 +21,7 @@ from regimefolio.kernels.replay import target_weights
 from regimefolio.kernels.volatility import NO_SCALING, scale_row
 from regimefolio.market import Market, Rebalance, decision_bars
 from regimefolio.market.page_views import read_page_views
-from regimefolio.market.view import View
+from regimefolio.market.view import NO_ALPHAS, View
 from regimefolio.portfolio.adaptive_ensemble import Ensemble
 from regimefolio.portfolio.allocators import Allocator, CompiledAllocator, Proportional, Rule
 from regimefolio.portfolio.allocators.base import asked
@@ -63,6 +63,11 @@ class PortfolioSpec(Model):
         0.0, ge=0, lt=1, description="the same as a fraction of the target; the wider of both counts"
     )
     rebalance_fraction: float = Field(1.0, gt=0, le=1, description="part of the way to the target that an order goes")
+
+    @property
+    def uses_alpha(self) -> bool:
+        """Whether the strategies' combined alphas have a say."""
+        return self.top_n is not None or self.allocator.uses_alpha
 
     @property
     def sells_short(self) -> bool:
@@ -156,6 +161,12 @@ class SignalStack(NamedTuple):
         return cls.joined([each.alpha for each in signals], [each.confidence for each in signals])
 
     @classmethod
+    def empty(cls, n_bars: int, n_assets: int) -> SignalStack:
+        """The signals of no strategies."""
+        nothing = read_only(np.empty((n_bars, 0, n_assets), np.float32))
+        return cls(nothing, nothing)
+
+    @classmethod
     def joined(cls, alphas: Sequence[Float32], confidences: Sequence[Float32]) -> SignalStack:
         """From S panels of shape (T, N) each; read-only, as everything that kernels only read."""
         stack = cls(np.stack(alphas, axis=1), np.stack(confidences, axis=1))
@@ -199,8 +210,9 @@ class PortfolioManager:
 
     Raises
     ------
-    ConfigError
-        A sector limit where the data names no sectors; `alone`, a rule that compares assets.
+    ConfigError, MissingDataError
+        A sector limit where the data names no sectors, an allocator that it does not fit; `alone`, a rule that compares
+        assets.
     InfeasibleError
         Limits that no weights on this data can keep together.
     """
@@ -218,6 +230,8 @@ class PortfolioManager:
         panel = market.panel
         if alone:
             must_work_alone(spec)
+        with placed("portfolio", "allocator"):
+            spec.allocator.must_fit(market)
         names = panel.sectors or ("",) * panel.n_assets
         order = sorted(set(names))
         rule = spec.allocator.rule if isinstance(spec.allocator, CompiledAllocator) else Rule(rules.GIVEN)
@@ -276,12 +290,25 @@ class PortfolioManager:
         if isinstance(self.spec.allocator, CompiledAllocator):
             target_weights(stack.alpha, stack.confidence, weights, row, decide, self.tradable, settings, out)
         else:
-            past: tuple[Allocation, ...] = ()
-            for t in np.flatnonzero(decide).tolist():
-                allocation = self.spec.allocator.allocate(self.view(t, self.alpha(stack, ensemble, row, t), past))
-                past += (allocation,)
+            given = self.allocations(stack, ensemble, row, decide)
+            for t, allocation in zip(np.flatnonzero(decide).tolist(), given, strict=True):
                 out[t] = self.constrained(t, allocation.weights)
         return self.ordered(out)
+
+    def allocations(self, stack: SignalStack, ensemble: Ensemble, row: Int, decide: Bool) -> tuple[Allocation, ...]:
+        """What the allocator gives at each bar that decides, asked in their order.
+
+        Raises
+        ------
+        ModelError
+            It gives no usable weights.
+        """
+        given: tuple[Allocation, ...] = ()
+        alphas = self.alphas(stack, ensemble, row) if self.spec.allocator.uses_alpha else NO_ALPHAS
+        for t in np.flatnonzero(decide).tolist():
+            alpha = alphas[t] if alphas.size else self.alpha(stack, ensemble, row, t)
+            given += (self.spec.allocator.allocate(self.view(t, alpha, given, alphas)),)
+        return given
 
     def ordered(self, target: Float) -> Float:
         """The targets (T, N) themselves, with no order for a member that has no bar."""
@@ -296,12 +323,20 @@ class PortfolioManager:
         rules.combined_row(stack.alpha[t], stack.confidence[t], weights, self.tradable[t], settings, alpha)
         return alpha
 
-    def view(self, t: int, alpha: Float32, past: tuple[Allocation, ...] = ()) -> View:
-        """What the allocator is shown at a bar of its combined alphas (N,); what ranks too low is not tradable."""
-        keep, side = self.tradable[t].copy(), self.settings.side
+    def alphas(self, stack: SignalStack, ensemble: Ensemble, row: Int) -> Float32:
+        """The combined alphas (T, N) of all bars, each as `alpha` has it."""
+        return np.stack([self.alpha(stack, ensemble, row, t) for t in range(len(self.tradable))])
+
+    def view(self, t: int, alpha: Float32, past: tuple[Allocation, ...] = (), alphas: Float32 = NO_ALPHAS) -> View:
+        """What the allocator is shown at a bar of its combined alphas (N,); what ranks too low is not tradable.
+
+        `alphas` (T, N) are those of all bars, where it looks at earlier ones; it is shown none after `t`.
+        """
+        keep, side, known = self.tradable[t].copy(), self.settings.side, alphas[: t + 1]
         faced = alpha if side > 0 else -alpha
         rules.keep_best_row(faced, self.settings, keep)
-        return View(self.market.until(t + 1), read_only(faced), read_only(keep), side, past)
+        known = known if side > 0 else -known
+        return View(self.market.until(t + 1), read_only(faced), read_only(keep), side, past, read_only(known))
 
     def constrained(self, t: int, given: Float) -> Float:
         """Target weights (N,), fractions of equity, of the shares that an allocator gave at a bar."""

@@ -14,7 +14,7 @@ from regimefolio.core.arrays import time_text
 from regimefolio.core.component import Model, Part, placed_error
 from regimefolio.core.errors import ConfigError, ModelError
 from regimefolio.core.types import FAILED, OK, Allocation, Bool, Float, Json
-from regimefolio.market.view import View
+from regimefolio.market.view import Market, View
 from regimefolio.portfolio.allocators.base import Allocator, asked
 from regimefolio.portfolio.blends import Blend, Proposals
 from regimefolio.portfolio.measuring import Measure, Measured, measured
@@ -99,6 +99,14 @@ class AllocationOrchestrator(Allocator, Orchestration, kind="orchestrator"):
     @property
     def warmup(self) -> int:
         return max(self.orchestration_type.warmup, *(each.warmup for each in self.allocators))
+
+    @property
+    def uses_alpha(self) -> bool:
+        return self.expected_returns.uses_alpha or any(each.uses_alpha for each in self.allocators)
+
+    def must_fit(self, market: Market) -> None:
+        for each in self.allocators:
+            each.must_fit(market)
 
     @property
     def page_view_files(self) -> tuple[str, ...]:

@@ -15,9 +15,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from regimefolio.core.types import Bool, Float, Float32, Int
+from regimefolio.core.types import Allocation, Bool, Float, Float32, Int
 from regimefolio.market.view import Market, View
-from regimefolio.portfolio import Allocator, Ensemble, PortfolioManager, PortfolioSpec, SignalStack
+from regimefolio.portfolio import Allocator, CompiledAllocator, Ensemble, PortfolioManager, PortfolioSpec, SignalStack
 from regimefolio.strategies import MomentumRank
 from regimefolio.testing.strategies import synthetic_market
 
@@ -30,11 +30,13 @@ class AllocatorContract:
 
     The bars have every kind of alpha: of both signs, all negative, all zero, one alone, tiny ones, equal ones;
     assets that have no bar or are no members; a market of one bar, and one whose prices never move.
-    `stride` leaves bars out, for an allocator that takes milliseconds; one that looks at files overrides `market`.
+    `stride` leaves bars out, for an allocator that takes milliseconds; `buys` is False for one that never buys; one
+    that looks at files overrides `market`.
     """
 
     allocator: ClassVar[Allocator]
     stride: ClassVar[int] = 1
+    buys: ClassVar[bool] = True
 
     def market(self) -> Market:
         """A fresh market of BARS bars: that of `synthetic_market`, perhaps with what files tell."""
@@ -63,7 +65,8 @@ class AllocatorContract:
                 assert (self.allocator.weights(view) >= 0.0).all(), f"{name}: a weight is negative"
 
     def test_something_is_bought_somewhere(self) -> None:
-        assert any(self.allocator.weights(view).any() for _, view in self._views()), "all weights are 0"
+        bought = any(self.allocator.weights(view).any() for _, view in self._views())
+        assert bought == self.buys, "something is bought, where nothing was promised" if bought else "all weights are 0"
 
     def test_equal_views_give_equal_weights(self) -> None:
         for (name, view), (_, again) in zip(self._views(), self._views(), strict=True):
@@ -85,6 +88,7 @@ class AllocatorContract:
                 _reordered(view.market, order),
                 np.ascontiguousarray(view.alpha[order]),
                 np.ascontiguousarray(view.tradable[order]),
+                alphas=np.ascontiguousarray(view.alphas[:, order]),
             )
             gap = np.abs(self.allocator.weights(view)[order] - self.allocator.weights(shuffled))
             assert gap.max() <= ROUNDING, f"{name}: weights depend on the order of symbols"
@@ -101,18 +105,19 @@ class AllocatorContract:
 
     def test_one_bar_and_the_whole_history_agree_to_the_bit(self) -> None:
         market, alpha = self.market(), _alphas()
-        targets = self._history(market)
+        targets, given = self._history(market)
         tradable: Bool = market.panel.member & np.isfinite(market.panel.close)
         for bar in range(0, BARS, 7 * self.stride):
             expected = np.where(tradable[bar], targets[bar], 0.0)  # no order where a member has no bar
-            view = View(market.until(bar + 1), alpha[bar], tradable[bar])
+            past, alphas = given[: bar // self.stride], alpha[: bar + 1]
+            view = View(market.until(bar + 1), alpha[bar], tradable[bar], past=past, alphas=alphas)
             assert self.allocator.weights(view).tobytes() == expected.tobytes(), f"bar {bar}"
 
     def test_the_past_does_not_know_the_future(self) -> None:
         market = self.market()
-        whole = self._history(market)
+        whole = self._history(market)[0]
         for bars in (BARS // 3, BARS - 1):
-            assert self._history(market.until(bars)).tobytes() == whole[:bars].tobytes(), f"the first {bars} bars"
+            assert self._history(market.until(bars))[0].tobytes() == whole[:bars].tobytes(), f"the first {bars} bars"
 
     def test_the_description_gives_the_allocator_back(self) -> None:
         described = json.loads(json.dumps(self.allocator.spec(), allow_nan=False))
@@ -120,25 +125,35 @@ class AllocatorContract:
         assert again == self.allocator
         assert again.fingerprint == self.allocator.fingerprint
 
-    def _history(self, market: Market) -> Float:
-        """Target weights (T, N), decided at every bar, as a backtest has them."""
+    def _history(self, market: Market) -> tuple[Float, tuple[Allocation, ...]]:
+        """Target weights (T, N), decided at every bar, as a backtest has them; what is not compiled gave them."""
         bars, alpha = market.panel.n_bars, _alphas()[: market.panel.n_bars]
         manager = PortfolioManager(PortfolioSpec(allocator=self.allocator, rebalance="daily"), market)
         ensemble = Ensemble.static([MomentumRank()], [1.0])
         stack = SignalStack.joined([alpha], [np.abs(alpha)])
-        return manager.targets(stack, ensemble, ensemble.rows(None, bars), np.arange(bars) % self.stride == 0)
+        asked = stack, ensemble, ensemble.rows(None, bars), np.arange(bars) % self.stride == 0
+        if isinstance(self.allocator, CompiledAllocator):
+            return manager.targets(*asked), ()
+        given, targets = manager.allocations(*asked), np.full((bars, alpha.shape[1]), np.nan)
+        targets[asked[-1]] = [each.weights for each in given]
+        return manager.ordered(targets), given
 
     def _views(self) -> Iterator[tuple[str, View]]:
         market, alpha = self.market(), _alphas()
         tradable: Bool = market.panel.member & np.isfinite(market.panel.close)
         for bar in range(0, BARS, 7 * self.stride):
-            yield f"bar {bar}", View(market.until(bar + 1), alpha[bar], tradable[bar])
+            yield f"bar {bar}", View(market.until(bar + 1), alpha[bar], tradable[bar], alphas=alpha[: bar + 1])
         for number in (0, 1):
             few = np.arange(alpha.shape[1]) < number
-            yield f"{number} assets", View(market.until(BARS), alpha[-1], few)
+            yield f"{number} assets", View(market.until(BARS), alpha[-1], few, alphas=alpha)
         yield (
             "prices that never move",
-            View(_repriced(market, np.ones_like), alpha[0], np.ones(alpha.shape[1], np.bool_)),
+            View(
+                _repriced(market, np.ones_like),
+                alpha[0],
+                np.ones(alpha.shape[1], np.bool_),
+                alphas=np.roll(alpha, -1, axis=0),
+            ),
         )
 
 

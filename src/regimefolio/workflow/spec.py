@@ -159,6 +159,14 @@ class WorkflowSpec(Model):
         return self
 
     @model_validator(mode="after")
+    def _strategies_have_a_say(self) -> Self:
+        if not self.portfolio.uses_alpha:
+            text = f"{self.portfolio.allocator.kind} looks at prices alone, so that all trials of strategies would be"
+            hint = "equal; take an allocator that looks at alphas, such as proportional, or `regimefolio backtest`"
+            raise placed_error(("portfolio", "allocator"), f"{text} {hint}")
+        return self
+
+    @model_validator(mode="after")
     def _phases_in_order(self) -> Self:
         names = tuple(phase.name for phase in self.phases)
         if names != ORDER:

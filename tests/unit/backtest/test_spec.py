@@ -250,6 +250,63 @@ def test_an_allocators_warm_up_passes_before_anything_trades(tmp_path: Path) -> 
     assert simulation.trades["bar"][0] == 281
 
 
+# Without strategies
+
+PRICES_ALONE = """\
+backtest:
+  data: {source: "file:prices.csv"}
+  portfolio: {allocator: {kind: inverse_volatility, lookback: 20}, constraints: {max_position: 0.4}}
+"""
+
+
+@pytest.mark.parametrize(
+    "allocator", ["{kind: inverse_volatility, lookback: 20}", "{kind: min_variance, lookback: 20}"]
+)
+def test_what_looks_at_prices_alone_needs_no_strategies(allocator: str, folder: Path) -> None:
+    text = PRICES_ALONE.replace("{kind: inverse_volatility, lookback: 20}", allocator)
+    spec = read(folder, text)
+    assert spec.strategies == ()
+    assert BacktestSpec.model_validate(spec.plain()) == spec
+    dataset, outcome, run = run_backtest(spec, folder)
+    assert dataset.cautions == ()
+    assert run.simulation.start == 21
+    other = read(folder, f"{text}  strategies: [{{kind: moving_average_cross, fast: 2, slow: 4}}]\n")
+    told, same, _ = run_backtest(other, folder)
+    assert same.metrics == pytest.approx(outcome.metrics, rel=0, abs=0, nan_ok=True)
+    kind = spec.portfolio.allocator.kind
+    assert told.cautions == (
+        f"portfolio.allocator {kind} looks at prices alone, so that the strategies have no say in the weights; leave "
+        "`strategies` out, or take another allocator, as proportional",
+    )
+
+
+def test_regimes_without_strategies(folder: Path) -> None:
+    detector = ADAPTIVE.splitlines()[0]
+    outcome = run_backtest(read(folder, f"{PRICES_ALONE}{detector}\n"), folder)[1]
+    assert list(outcome.regime_metrics) == ["bull", "neutral", "bear"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("kind: inverse_volatility", "kind: risk_parity", ":1:1: portfolio.allocator risk_parity looks at alphas, and"),
+        ("portfolio: {", "portfolio: {top_n: 2, ", ":1:1: portfolio.top_n looks at alphas, and no strategies give any"),
+        ("  portfolio", "  strategies: []\n  top_n: 2\n  portfolio", ":4:3: unknown key 'top_n'"),
+        (
+            "allocator: {kind: inverse_volatility, lookback: 20}, ",
+            "",
+            ":1:1: portfolio.allocator proportional looks at",
+        ),
+        ("backtest:\n", f"backtest:\n{ADAPTIVE}", ":3:3: there are no strategies to adapt; name some, or leave"),
+    ],
+)
+def test_what_looks_at_alphas_needs_strategies(old: str, new: str, message: str, folder: Path) -> None:
+    assert old in PRICES_ALONE
+    with pytest.raises(ConfigError) as caught:
+        read(folder, PRICES_ALONE.replace(old, new))
+    assert str(caught.value).startswith(f"{folder / 'backtest.yaml'}{message}")
+
+
 # Benchmarks
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from regimefolio.backtest import BacktestSpec, load_market, run_backtest
+from regimefolio.core.errors import ConfigError
 from regimefolio.evaluation import PortfolioEvaluator, paired_sharpe_difference
 from regimefolio.market.view import Market
 from regimefolio.strategies import MomentumRank
@@ -145,3 +146,8 @@ def test_a_bankrupt_run_has_no_difference(folder: Path) -> None:
 def test_accounts_of_one_asset_are_not_compared_by_ranks(folder: Path) -> None:
     found = evaluator(folder, {"execution": {"accounts": "per_asset"}}).compare_combinations()
     assert {row.combination_method for row in found} == {"weighted", "confidence_weighted", "best_strategy"}
+
+
+def test_nothing_is_compared_where_nothing_looks_at_alphas(folder: Path) -> None:
+    with pytest.raises(ConfigError, match="inverse_volatility looks at prices alone, so that no strategy and no"):
+        evaluator(folder, {"portfolio": {"allocator": "inverse_volatility"}})

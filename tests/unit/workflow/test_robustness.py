@@ -135,8 +135,9 @@ def test_rolling_risk_is_that_of_the_curves(workspace: Workspace) -> None:
     assert rolling[1, 1, known] == pytest.approx(expected.volatility[known], rel=1e-9)
 
 
-def test_an_allocator_that_ignores_alpha_leaves_all_unattributed(folder: Path) -> None:
-    changes: Changes = {("portfolio", "allocator"): "equal_weight", ("execution", "commission_bps"): 0}
+def test_an_allocator_that_does_not_follow_alpha_leaves_all_unattributed(folder: Path) -> None:
+    allocator = {"kind": "risk_parity", "lookback": 20}
+    changes: Changes = {("portfolio", "allocator"): allocator, ("execution", "commission_bps"): 0}
     made = coordinator(folder, {**changes, ("execution", "slippage_bps"): 0})
     made.run()
     parts = read_json(made.workspace.analysis / "contributions.json")

@@ -131,6 +131,12 @@ ORDER = (
         ),
         (lambda w: w["data"].pop("split"), "`split` is missing", "  data:"),
         (lambda w: w["data"]["split"].update(trian_end=1), "unknown key 'trian_end'; did you mean 'train_end'?", None),
+        (
+            lambda w: w["portfolio"].update(allocator="equal_weight"),
+            "equal_weight looks at prices alone, so that all trials of strategies would be equal; take an allocator "
+            "that looks at alphas, such as proportional, or `regimefolio backtest`",
+            "    allocator: equal_weight",
+        ),
         (lambda w: w.update(strategies=[]), "must hold at least 1, but holds 0", None),
     ],
 )

@@ -34,6 +34,21 @@ class Allocator(Component, family="allocator"):
         return 0
 
     @property
+    def uses_alpha(self) -> bool:
+        """Whether it looks at the strategies' combined alphas; where nothing does, no strategies are needed."""
+        return True
+
+    def must_fit(self, market: Market) -> None:
+        """Refuse a market that lacks what it needs, before anything is decided on it.
+
+        Raises
+        ------
+        ConfigError, MissingDataError
+            Names what is missing, and what to do.
+        """
+        return None
+
+    @property
     def page_view_files(self) -> tuple[str, ...]:
         """Files of page views that it looks at; `load_market` gives the market what they tell."""
         return ()

@@ -14,5 +14,9 @@ class EqualWeight(CompiledAllocator, kind="equal_weight"):
         return True
 
     @property
+    def uses_alpha(self) -> bool:
+        return False
+
+    @property
     def rule(self) -> Rule:
         return Rule(EQUAL_WEIGHT)

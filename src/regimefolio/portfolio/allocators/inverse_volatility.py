@@ -22,5 +22,9 @@ class InverseVolatility(CompiledAllocator, kind="inverse_volatility"):
         return True
 
     @property
+    def uses_alpha(self) -> bool:
+        return False
+
+    @property
     def rule(self) -> Rule:
         return Rule(RISK_PARITY, 0.0, self.lookback)

@@ -40,6 +40,10 @@ class Optimizer(Allocator):
     def warmup(self) -> int:
         return self.lookback
 
+    @property
+    def uses_alpha(self) -> bool:
+        return False
+
     @abstractmethod
     def fitted(self, sample: Sample) -> Float:
         """The weights (n,) of the assets of a sample, n > 1.
@@ -83,6 +87,10 @@ class ReturnRiskOptimizer(RiskOptimizer):
     """An optimizer that looks at expected returns and their covariance."""
 
     expected_returns: Part[ExpectedReturns] = Field(Historical(), description="what is expected of returns")
+
+    @property
+    def uses_alpha(self) -> bool:
+        return self.expected_returns.uses_alpha
 
     def expected(self, sample: Sample) -> Float:
         """The expected returns (n,) of a bar."""

@@ -26,5 +26,9 @@ class RiskParity(CompiledAllocator, kind="risk_parity"):
         return True
 
     @property
+    def uses_alpha(self) -> bool:
+        return self.tilt > 0.0
+
+    @property
     def rule(self) -> Rule:
         return Rule(RISK_PARITY, self.tilt, self.lookback)
