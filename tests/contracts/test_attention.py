@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from regimefolio.market import Market
-from regimefolio.portfolio import AllocationOrchestrator, Attention
+from regimefolio.portfolio import AllocationOrchestrator, Attention, AttentionThenEqual
+from regimefolio.testing import BlendContract
 from regimefolio.testing.allocators import AllocatorContract
 from tests.page_views import VIEWS, with_leading_views
 
@@ -36,3 +37,7 @@ class TestAttentionThenEqual(AllocatorContract):
 
     def market(self) -> Market:
         return with_leading_views(super().market(), LED)
+
+
+class TestAmongTheLeading(BlendContract):
+    blend = AttentionThenEqual(page_views=VIEWS, if_none="cash")

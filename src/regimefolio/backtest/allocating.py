@@ -27,6 +27,7 @@ from regimefolio.portfolio import (
     Constraints,
     EqualWeight,
     Orchestration,
+    PerformanceBlend,
     PortfolioSpec,
 )
 
@@ -56,8 +57,11 @@ class AllocationSpec(Orchestration):
 
     @property
     def orchestrator(self) -> AllocationOrchestrator:
-        """The allocator that it is about."""
+        """The allocator that it is about; a blend that trades on paper pays what the run pays, if it says nothing."""
         fields = {name: getattr(self, name) for name in Orchestration.model_fields}
+        blend = self.orchestration_type
+        if isinstance(blend, PerformanceBlend) and "cost_bps" not in blend.model_fields_set:
+            fields["orchestration_type"] = blend.model_copy(update={"cost_bps": 1e4 * self.execution.proportional_cost})
         return AllocationOrchestrator.model_construct(**fields)
 
     @model_validator(mode="after")

@@ -24,7 +24,19 @@ from regimefolio.portfolio.allocators import (
     Random,
     RiskParity,
 )
-from regimefolio.portfolio.blends import AttentionThenEqual, Blend, Blended, EqualBlend, Proposals
+from regimefolio.portfolio.blends import (
+    AttentionThenEqual,
+    Blend,
+    Blended,
+    CustomBlend,
+    EqualBlend,
+    InverseDisagreementBlend,
+    MedianBlend,
+    OptimizedBlend,
+    PerformanceBlend,
+    Proposals,
+    StackedBlend,
+)
 from regimefolio.portfolio.conflicts import ConflictCount, Conflicts
 from regimefolio.portfolio.constraints import Constraints
 from regimefolio.portfolio.manager import (
@@ -59,6 +71,7 @@ __all__ = [
     "Conflicts",
     "Constraints",
     "CovarianceTransformer",
+    "CustomBlend",
     "EmaMomentum",
     "Ensemble",
     "EqualBlend",
@@ -67,18 +80,22 @@ __all__ = [
     "ExpectedReturns",
     "HierarchicalRiskParity",
     "Historical",
+    "InverseDisagreementBlend",
     "InverseVolatility",
     "Kelly",
     "LedoitWolf",
     "MarketIndex",
     "MeanVariance",
+    "MedianBlend",
     "MinVariance",
     "Momentum",
     "OnConflict",
     "OnFailure",
     "OneHot",
+    "OptimizedBlend",
     "Optimizer",
     "Orchestration",
+    "PerformanceBlend",
     "PortfolioManager",
     "PortfolioSpec",
     "Proportional",
@@ -89,6 +106,7 @@ __all__ = [
     "Sample",
     "Selection",
     "SignalStack",
+    "StackedBlend",
     "VolatilityTarget",
     "must_be_sound",
 ]
