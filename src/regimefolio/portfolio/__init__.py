@@ -12,6 +12,7 @@ from regimefolio.portfolio.allocators import (
     EmaMomentum,
     EqualRiskContribution,
     EqualWeight,
+    GradientBoosting,
     HierarchicalRiskParity,
     InverseVolatility,
     Kelly,
@@ -24,6 +25,7 @@ from regimefolio.portfolio.allocators import (
     ParticleSwarm,
     Proportional,
     Random,
+    Ridge,
     RiskParity,
 )
 from regimefolio.portfolio.blends import (
@@ -81,6 +83,7 @@ __all__ = [
     "EqualRiskContribution",
     "EqualWeight",
     "ExpectedReturns",
+    "GradientBoosting",
     "HierarchicalRiskParity",
     "Historical",
     "InverseDisagreementBlend",
@@ -106,6 +109,7 @@ __all__ = [
     "Proposals",
     "Random",
     "RegimeSettings",
+    "Ridge",
     "RiskParity",
     "Sample",
     "Selection",

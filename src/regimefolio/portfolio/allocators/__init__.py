@@ -9,9 +9,11 @@ from regimefolio.portfolio.allocators.cma_es import CmaEs
 from regimefolio.portfolio.allocators.ema_momentum import EmaMomentum
 from regimefolio.portfolio.allocators.equal_risk import EqualRiskContribution
 from regimefolio.portfolio.allocators.equal_weight import EqualWeight
+from regimefolio.portfolio.allocators.gradient_boosting import GradientBoosting
 from regimefolio.portfolio.allocators.hrp import HierarchicalRiskParity
 from regimefolio.portfolio.allocators.inverse_volatility import InverseVolatility
 from regimefolio.portfolio.allocators.kelly import Kelly
+from regimefolio.portfolio.allocators.learned import LearnedAllocator
 from regimefolio.portfolio.allocators.market_index import MarketIndex
 from regimefolio.portfolio.allocators.mean_variance import MeanVariance
 from regimefolio.portfolio.allocators.min_variance import MinVariance
@@ -21,6 +23,7 @@ from regimefolio.portfolio.allocators.optimizer import Optimizer, ReturnRiskOpti
 from regimefolio.portfolio.allocators.particle_swarm import ParticleSwarm
 from regimefolio.portfolio.allocators.proportional import Proportional
 from regimefolio.portfolio.allocators.random import Random
+from regimefolio.portfolio.allocators.ridge import Ridge
 from regimefolio.portfolio.allocators.risk_parity import RiskParity
 from regimefolio.portfolio.allocators.scored import ScoredAllocator
 from regimefolio.portfolio.allocators.searched import SearchOptimizer
@@ -36,9 +39,11 @@ __all__ = [
     "EmaMomentum",
     "EqualRiskContribution",
     "EqualWeight",
+    "GradientBoosting",
     "HierarchicalRiskParity",
     "InverseVolatility",
     "Kelly",
+    "LearnedAllocator",
     "MarketIndex",
     "MeanVariance",
     "MinVariance",
@@ -49,6 +54,7 @@ __all__ = [
     "Proportional",
     "Random",
     "ReturnRiskOptimizer",
+    "Ridge",
     "RiskOptimizer",
     "RiskParity",
     "Rule",
