@@ -26,7 +26,6 @@ class GradientBoosting(LearnedAllocator, kind="gradient_boosting"):
 
     def predicted(self, lesson: Lesson) -> Float:
         from sklearn.ensemble import HistGradientBoostingRegressor
-        from threadpoolctl import threadpool_limits
 
         regression = HistGradientBoostingRegressor(
             max_iter=self.trees,
@@ -35,6 +34,5 @@ class GradientBoosting(LearnedAllocator, kind="gradient_boosting"):
             early_stopping=False,
             random_state=self.seed,
         )
-        with threadpool_limits(1):  # the order of sums, and so their bits, would depend on the threads
-            predictions: Float = regression.fit(lesson.features, lesson.targets).predict(lesson.asked)
+        predictions: Float = regression.fit(lesson.features, lesson.targets).predict(lesson.asked)
         return predictions

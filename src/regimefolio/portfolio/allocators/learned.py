@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 from pydantic import Field
+from threadpoolctl import threadpool_limits
 
 from regimefolio.core.types import Bool, Float, Panel, last_seen, read_only
 from regimefolio.kernels import rolling
@@ -94,7 +95,9 @@ class LearnedAllocator(Allocator):
         mean, deviation = rows.mean(axis=0), rows.std(axis=0)
         deviation[deviation == 0.0] = 1.0
         lesson = Lesson((rows - mean) / deviation, targets[learned], (features[-1, asked] - mean) / deviation)
-        out[order[asked]] = self._shares(self.predicted(lesson), features[-1, asked, -2])
+        with threadpool_limits(1):  # the order of sums, and so their bits, would depend on the threads
+            predictions = self.predicted(lesson)
+        out[order[asked]] = self._shares(predictions, features[-1, asked, -2])
         return out
 
     def _shares(self, predictions: Float, volatility: Float) -> Float:
