@@ -11,7 +11,7 @@ from regimefolio.portfolio.allocators.learned import LearnedAllocator, Lesson
 class Ridge(LearnedAllocator, kind="ridge"):
     """In proportion to the returns, over volatility, that a linear regression predicts, where they are above 0.
 
-    The regression is scikit-learn's; it minimises Σ (y − Xb)² / R + penalty · Σ b² over R rows of standardised features.
+    The regression is scikit-learn's: the least Σ (y − Xb)² / R + penalty · Σ b², over R rows of standardised features.
     `LearnedAllocator` says what it learns from.
     Source: Hoerl and Kennard (1970), Ridge Regression: Biased Estimation for Nonorthogonal Problems.
     """
