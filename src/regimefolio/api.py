@@ -492,6 +492,6 @@ def coordinator(
     start = path_of(folder)
 
     def load() -> tuple[Dataset, Market]:
-        return load_market(spec.data, spec.benchmark, start, spec.execution, spec.risk_free)
+        return load_market(spec.data, spec.benchmark, start, spec.execution, spec.risk_free, spec.portfolio)
 
     return Coordinator(spec, PHASES, load, start, progress, threads)

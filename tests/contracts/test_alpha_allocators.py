@@ -6,11 +6,13 @@ from regimefolio.portfolio import (
     BuyAndHold,
     CappedMomentum,
     Cash,
+    CmaEs,
     EmaMomentum,
     Kelly,
     MarketIndex,
     Momentum,
     OneHot,
+    ParticleSwarm,
     Random,
 )
 from regimefolio.testing.allocators import AllocatorContract
@@ -66,3 +68,13 @@ class TestEmaMomentum(AllocatorContract):
 class TestCappedMomentum(AllocatorContract):
     allocator = CappedMomentum(lookback=20, skip=0, cap=0.2)
     stride = 7
+
+
+class TestCmaEs(AllocatorContract):
+    allocator = CmaEs(lookback=20, generations=3, objective="drawdown")
+    stride = 14
+
+
+class TestParticleSwarm(AllocatorContract):
+    allocator = ParticleSwarm(lookback=20, generations=2, particles=4, objective="sortino")
+    stride = 14

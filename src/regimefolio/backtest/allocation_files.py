@@ -218,7 +218,8 @@ def allocate(
         Whatever is wrong with the file, the data, or both together.
     """
     must_be(AllocationSpec, spec, "spec", "read_allocation(file) reads one")
-    dataset, market = load_market(spec.data, spec.benchmark, folder, spec.execution, spec.risk_free)
+    portfolio = spec.backtest().portfolio
+    dataset, market = load_market(spec.data, spec.benchmark, folder, spec.execution, spec.risk_free, portfolio)
     inputs = inputs_fingerprint(dataset, market)
     kept = AllocationFolder(spec, inputs, folder)
     with kept.opened(force):

@@ -11,13 +11,11 @@ from pydantic import AfterValidator, BeforeValidator, Field, TypeAdapter
 
 from regimefolio.core.component import Rate, did_you_mean
 from regimefolio.core.errors import ConfigError
-from regimefolio.core.files import path_of
+from regimefolio.core.files import FILE, file_named
 from regimefolio.core.types import Float, read_only
 from regimefolio.kernels.terms import NONE
 from regimefolio.market import Market
 from regimefolio.market.rates import DEFAULT, Rates, read_borrow_rates, read_rates
-
-FILE = "file:"
 
 
 def _of_symbol(fee: float) -> float:
@@ -76,17 +74,16 @@ BorrowFee: TypeAlias = Annotated[float | dict[str, float] | str, BeforeValidator
 
 def with_interest(market: Market, source: str, folder: Path) -> tuple[Market, tuple[str, ...]]:
     """The market that also knows the interest rates of a file, and cautions; relative ones start at `folder`."""
-    return _with(market, source, read_rates(folder / path_of(source.removeprefix(FILE)), market.timestamps))
+    return _with(market, source, read_rates(file_named(source, folder), market.timestamps))
 
 
 def with_borrow_fees(market: Market, source: str, folder: Path) -> tuple[Market, tuple[str, ...]]:
     """The market that also knows the borrow fees of a file, and cautions; relative ones start at `folder`."""
-    return _with(market, source, read_borrow_rates(folder / path_of(source.removeprefix(FILE)), market.panel))
+    return _with(market, source, read_borrow_rates(file_named(source, folder), market.panel))
 
 
 def _with(market: Market, source: str, rates: Rates) -> tuple[Market, tuple[str, ...]]:
-    known = {**market.rates, source: read_only(rates.known)}
-    return Market(market.panel, market.index, market.benchmark, known), rates.cautions
+    return market.with_file(source, rates.known), rates.cautions
 
 
 def interest(rate: float | str, market: Market) -> Float:
@@ -132,11 +129,11 @@ def _of_symbols(rate: Mapping[str, float], symbols: tuple[str, ...]) -> Float:
 
 
 def _known(source: str, market: Market) -> Float:
-    if source not in market.rates:
+    if source not in market.files:
         raise ConfigError(
             f"the market was loaded without {source}; give load_market the execution and risk_free that name it"
         )
-    return market.rates[source]
+    return market.files[source]
 
 
 def _a_bar_later(known: Float) -> Float:

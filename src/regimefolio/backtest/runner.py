@@ -14,7 +14,7 @@ from regimefolio.backtest.overnight import overnight_of
 from regimefolio.backtest.rates import interest
 from regimefolio.backtest.risk import NO_RISK, RiskSpec
 from regimefolio.backtest.spec import BacktestSpec, ExecutionSpec, load_market
-from regimefolio.backtest.terms import endings, execution_terms, traded_prices, traded_ranges
+from regimefolio.backtest.terms import execution_terms, traded_ranges
 from regimefolio.core.component import fingerprint
 from regimefolio.core.errors import ConfigError, DataError, must_be
 from regimefolio.core.types import (
@@ -37,6 +37,7 @@ from regimefolio.kernels.simulate import decision_return, find_orders, of_decisi
 from regimefolio.kernels.terms import Execution
 from regimefolio.kernels.weights import GIVEN
 from regimefolio.market import Dataset, Market, must_decide
+from regimefolio.market.traded import endings, traded_prices
 from regimefolio.portfolio import Conflicts, Ensemble, PortfolioManager, PortfolioSpec, SignalStack
 
 
@@ -156,7 +157,7 @@ class BacktestRunner:
         self.manager = PortfolioManager(portfolio, market, alone, risk.volatility_target, flat)
         self.fill = execution.fill_on(panel)
         self.ended = endings(panel, execution.patience(panel), execution.delisting_return)
-        self.prices = traded_prices(panel, self.fill, execution, self.ended)
+        self.prices = traded_prices(panel, self.fill, execution.dividends, self.ended)
         self._benchmark = _returns(market.benchmark, panel.n_bars)
         self._per_year = panel.periods_per_year
         self.risk_free = interest(execution.cash_rate if risk_free is None else risk_free, market)
@@ -445,13 +446,13 @@ def run_backtest(spec: BacktestSpec, folder: Path = Path()) -> tuple[Dataset, Ou
         Whatever is wrong with the file, the data, or both together.
     """
     must_be(BacktestSpec, spec, "spec", "read_backtest(file) reads one")
-    dataset, market = load_market(spec.data, spec.benchmark, folder, spec.execution, spec.risk_free)
+    dataset, market = load_market(spec.data, spec.benchmark, folder, spec.execution, spec.risk_free, spec.portfolio)
     runner, ensemble, regimes, start = prepare(spec, market)
     run = runner.run(ensemble, start, regimes)
     dataset = replace(dataset, cautions=dataset.cautions + spec.cautions)
     parameters: dict[str, Json] = {**spec.plain(), "data_fingerprint": dataset.fingerprint}
     if dataset.version:
         parameters["data_version"] = dataset.version
-    if market.rates:
-        parameters["rates_fingerprint"] = market.rates_fingerprint
+    if market.files:
+        parameters["files_fingerprint"] = market.files_fingerprint
     return dataset, run.outcome(parameters), run

@@ -21,13 +21,10 @@ from regimefolio.core.errors import ConfigError, MissingDataError, placed
 from regimefolio.core.types import Float, Json, Panel, Times
 from regimefolio.market import Dataset, DataSpec, Market, load_data
 from regimefolio.market.fill import Fill
-from regimefolio.market.sessions import is_daily
+from regimefolio.market.traded import Dividends, patience
 from regimefolio.portfolio import Ensemble, PortfolioSpec, RegimeSettings
 from regimefolio.regimes import RegimeDetector
 from regimefolio.strategies import Strategy
-
-DELIST_AFTER = 21
-"""Missing daily (weekly, …) bars after which an asset is taken to be delisted, where nothing else is said."""
 
 
 class ExecutionSpec(Model):
@@ -62,7 +59,7 @@ class ExecutionSpec(Model):
     )
     cash_rate: Interest = Field(0.0, description="interest on cash, a year: 0.02 is 2%; or file:rates.csv")
     financing_rate: Interest | None = Field(None, description="on cash below 0, a year; the cash_rate, if not said")
-    dividends: Literal["cash", "reinvest"] = Field(
+    dividends: Dividends = Field(
         "cash", description="paid in cash, or put into the same asset at the close before; of data that tells dividends"
     )
     delist_after: Annotated[int, Field(ge=1)] | Literal["never"] | None = Field(
@@ -134,7 +131,7 @@ class ExecutionSpec(Model):
     def patience(self, panel: Panel) -> int | None:
         """Missing bars in a row after which an asset of this data is taken to be delisted; None: never."""
         if self.delist_after is None:
-            return DELIST_AFTER if is_daily(panel.timestamps) else None
+            return patience(panel)
         return None if self.delist_after == "never" else self.delist_after
 
     def fill_on(self, panel: Panel) -> Fill:
@@ -307,8 +304,9 @@ def load_market(
     folder: Path = Path(),
     execution: ExecutionSpec | None = None,
     risk_free: float | str | None = None,
+    portfolio: PortfolioSpec | None = None,
 ) -> tuple[Dataset, Market]:
-    """Read the data of a backtest or a workflow, and the rates of files that its execution and `risk_free` name.
+    """Read the data of a backtest or a workflow, and the files that its execution, `risk_free` and portfolio name.
 
     Relative paths start at `folder`.
     """
@@ -318,15 +316,18 @@ def load_market(
     if execution is not None:
         market, cautions = execution.of_files(market, folder)
         told += cautions
-    if isinstance(risk_free, str) and risk_free not in market.rates:
+    if isinstance(risk_free, str) and risk_free not in market.files:
         with placed("risk_free"):
             market, cautions = with_interest(market, risk_free, folder)
+        told += cautions
+    if portfolio is not None:
+        market, cautions = portfolio.of_files(market, folder)
         told += cautions
     return replace(dataset, cautions=told), market
 
 
 def inputs_fingerprint(dataset: Dataset, market: Market) -> str:
-    """SHA-256 of everything that was loaded: the data's own, the benchmark's bytes, and the rates of files."""
+    """SHA-256 of everything that was loaded: the data's own, the benchmark's bytes, and what files tell."""
     benchmark = b"" if market.benchmark is None else market.benchmark.tobytes()
-    rates = market.rates_fingerprint.encode() if market.rates else b""
-    return hashlib.sha256(dataset.fingerprint.encode() + benchmark + rates).hexdigest()
+    files = market.files_fingerprint.encode() if market.files else b""
+    return hashlib.sha256(dataset.fingerprint.encode() + benchmark + files).hexdigest()

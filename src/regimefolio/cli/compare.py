@@ -50,7 +50,9 @@ def compare(
     screen = console()
     say = display(screen, quiet or json).say
     with opened(file, say) as spec:
-        dataset, market = api.load_market(spec.data, spec.benchmark, execution=spec.execution, risk_free=spec.risk_free)
+        dataset, market = api.load_market(
+            spec.data, spec.benchmark, Path(), spec.execution, spec.risk_free, spec.portfolio
+        )
         evaluator = api.PortfolioEvaluator(spec, market, seed)
         combinations, strategies = evaluator.compare_combinations(), evaluator.compare_strategies()
     if json:

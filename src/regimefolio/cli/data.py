@@ -52,11 +52,12 @@ MEANING = {
 
 def register(app: typer.Typer) -> None:
     """Add the group."""
-    from regimefolio.cli import store
+    from regimefolio.cli import store, views
 
     group = typer.Typer(rich_markup_mode=None, no_args_is_help=True, help="Check prices, and keep them in a store.")
     group.command(epilog=EPILOG)(check)
     store.register(group)
+    views.register(group)
     app.add_typer(group, name="data")
 
 

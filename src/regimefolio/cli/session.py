@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext, redirect_stdout
+from pathlib import Path
 
 import typer
 
@@ -38,7 +39,7 @@ class Session:
         self._screen = console(stderr=json)
         self._display = display(self._screen, quiet)
         self._load = functools.cache(
-            lambda: api.load_market(spec.data, spec.benchmark, execution=spec.execution, risk_free=spec.risk_free)
+            lambda: api.load_market(spec.data, spec.benchmark, Path(), spec.execution, spec.risk_free, spec.portfolio)
         )
         self._coordinator = api.Coordinator(
             spec, api.PHASES, self._load, progress=self._display, threads=threads or os.cpu_count() or 1

@@ -67,7 +67,7 @@ def assumed_line(trading: Mapping[str, Any], execution: ExecutionSpec) -> str:
     assumed = trading["assumed_delistings"]
     if not assumed:
         return ""
-    from regimefolio.backtest.spec import DELIST_AFTER
+    from regimefolio.market.traded import DELIST_AFTER
 
     return (
         f"Taken to be delisted after {execution.delist_after or DELIST_AFTER} missing bars, at the last close "

@@ -84,6 +84,15 @@ def path_of(path: str | Path) -> Path:
         return Path(path)
 
 
+FILE = "file:"
+"""What stands before a path where a configuration names a file among other sources."""
+
+
+def file_named(source: str, folder: Path) -> Path:
+    """The path in `file:PATH`; a relative one starts at `folder`."""
+    return folder / path_of(source.removeprefix(FILE))
+
+
 def must_be_free(path: Path, overwrite: bool) -> None:
     """Refuse a file that is there already, unless it may be written over.
 

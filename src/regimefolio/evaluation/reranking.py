@@ -122,7 +122,7 @@ def rerank(
     backtest = spec.backtest()
     listed = None if spec.candidates is None else folder / path_of(spec.candidates)
     with nullcontext(spec.data) if listed is None else narrowed(spec.data, listed) as data:
-        dataset, market = load_market(data, spec.benchmark, folder, spec.execution, spec.risk_free)
+        dataset, market = load_market(data, spec.benchmark, folder, spec.execution, spec.risk_free, backtest.portfolio)
     return dataset, compare_ratings(backtest, market, seed, progress)
 
 
@@ -150,7 +150,7 @@ def _runner_among(kept: Bool, spec: BacktestSpec, market: Market) -> BacktestRun
     """What runs the same backtest where the dated universe is `kept` (T, N); members without a bar stay members."""
     panel, side = market.panel, Selection() if spec.portfolio.selection is None else spec.portfolio.selection
     member = kept | (panel.member & ~np.isfinite(panel.close))
-    among = Market(replace(panel, member=member), market.index, market.benchmark, market.rates)
+    among = Market(replace(panel, member=member), market.index, market.benchmark, market.files)
     portfolio = spec.portfolio.model_copy(update={"selection": Selection(side=side.side)})
     return BacktestRunner(among, portfolio, spec.execution, spec.initial_capital, spec.risk_free, spec.risk)
 

@@ -39,8 +39,8 @@ class Market:
         Closes of the market's index on the panel's clock; NaN where it has no bar.
     benchmark : ndarray of shape (T,), float64, or None
         Closes of what results are compared with.
-    rates : mapping of source to ndarray of shape (T,), (T, N) or (1, N)
-        Rates a year that files tell, as known at each bar: interest, or borrow fees of the assets.
+    files : mapping of source to ndarray of shape (T,), (T, N) or (1, N)
+        What files beside the prices tell, as known at each bar: interest or borrow fees a year, or page views.
     """
 
     def __init__(
@@ -48,13 +48,13 @@ class Market:
         panel: Panel,
         index: Float | None = None,
         benchmark: Float | None = None,
-        rates: Mapping[str, Float] = MappingProxyType({}),
+        files: Mapping[str, Float] = MappingProxyType({}),
     ) -> None:
         must_be(Panel, panel, "panel", "load_market gives a Market, load_data(…).panel a Panel")
         self.panel = panel
         self.index = index
         self.benchmark = benchmark
-        self.rates = MappingProxyType(dict(rates))
+        self.files = MappingProxyType(dict(files))
         self._memo: OrderedDict[Hashable, NDArray[Any]] = OrderedDict()
         self._lock = Lock()
 
@@ -64,16 +64,20 @@ class Market:
             self.panel.until(n_bars),
             None if self.index is None else self.index[:n_bars],
             None if self.benchmark is None else self.benchmark[:n_bars],
-            {source: known[:n_bars] for source, known in self.rates.items()},
+            {source: known[:n_bars] for source, known in self.files.items()},
         )
 
+    def with_file(self, source: str, known: Float) -> Market:
+        """The market that also knows what a file tells at each bar."""
+        return Market(self.panel, self.index, self.benchmark, {**self.files, source: read_only(known)})
+
     @property
-    def rates_fingerprint(self) -> str:
-        """SHA-256 of the rates that each file told."""
+    def files_fingerprint(self) -> str:
+        """SHA-256 of what each file told."""
         digest = hashlib.sha256()
-        for source in sorted(self.rates):
-            digest.update(f"{source} {self.rates[source].shape} ".encode())
-            digest.update(np.ascontiguousarray(self.rates[source]).tobytes())
+        for source in sorted(self.files):
+            digest.update(f"{source} {self.files[source].shape} ".encode())
+            digest.update(np.ascontiguousarray(self.files[source]).tobytes())
         return digest.hexdigest()
 
     @property

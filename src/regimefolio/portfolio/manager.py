@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Literal, NamedTuple, Self
 
 import numpy as np
@@ -12,12 +13,14 @@ from pydantic import Field, model_validator
 from regimefolio.core.arrays import time_text
 from regimefolio.core.component import Model, Part, did_you_mean, placed_error
 from regimefolio.core.errors import ConfigError, DataError, must_be, placed
+from regimefolio.core.files import file_named
 from regimefolio.core.types import Allocation, Bool, Float, Float32, Int, RegimePath, Signals, read_only
 from regimefolio.kernels import weights as rules
 from regimefolio.kernels.constraints import constrain_row
 from regimefolio.kernels.replay import target_weights
 from regimefolio.kernels.volatility import NO_SCALING, scale_row
 from regimefolio.market import Market, Rebalance, decision_bars
+from regimefolio.market.page_views import read_page_views
 from regimefolio.market.view import NO_ALPHAS, View
 from regimefolio.portfolio.adaptive_ensemble import Ensemble
 from regimefolio.portfolio.allocators import Allocator, CompiledAllocator, Proportional, Rule
@@ -75,6 +78,21 @@ class PortfolioSpec(Model):
         """The same, whose features are computed from the prices at hand, wherever else they are kept."""
         selection = None if self.selection is None else self.selection.in_memory()
         return self.model_copy(update={"selection": selection})
+
+    def of_files(self, market: Market, folder: Path) -> tuple[Market, tuple[str, ...]]:
+        """The market that also knows the page views whose files are named here, and cautions; paths start at `folder`.
+
+        Raises
+        ------
+        MissingDataError, DataError
+            A file is none of page views, or has those of no symbol.
+        """
+        told: tuple[str, ...] = ()
+        for source in self.allocator.page_view_files:
+            with placed("portfolio", "allocator"):
+                views = read_page_views(file_named(source, folder), market.panel)
+            market, told = market.with_file(source, views.known), told + views.cautions
+        return market, told
 
     @property
     def frictions(self) -> list[str]:

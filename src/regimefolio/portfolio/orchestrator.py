@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Literal, NamedTuple, Self
 
 import numpy as np
-from pydantic import Field, PlainSerializer, PlainValidator, model_validator
+from pydantic import Field, PlainSerializer, PlainValidator, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
 from regimefolio.core.arrays import time_text
@@ -16,7 +16,7 @@ from regimefolio.core.errors import ConfigError, ModelError
 from regimefolio.core.types import FAILED, OK, Allocation, Bool, Float, Json
 from regimefolio.market.view import Market, View
 from regimefolio.portfolio.allocators.base import Allocator, asked
-from regimefolio.portfolio.blends import Blend, Proposals
+from regimefolio.portfolio.blends import Blend, PerformanceBlend, Proposals
 from regimefolio.portfolio.measuring import Measure, Measured, measured
 from regimefolio.portfolio.moments import CovarianceTransformers, ExpectedReturns, Historical, LedoitWolf
 from regimefolio.portfolio.sample import Sample
@@ -85,6 +85,52 @@ class Orchestration(Model):
                 raise placed_error(("optimizers", position), text)
         return self
 
+    @model_validator(mode="after")
+    def _inner_blends_look_at_no_past(self) -> Self:
+        for position, entry in enumerate(self.optimizers):
+            inner = entry.allocator
+            if isinstance(inner, AllocationOrchestrator) and isinstance(inner.orchestration_type, PerformanceBlend):
+                text = (
+                    f"{inner.orchestration_type.kind} looks at what each allocator gave before, which is not kept of "
+                    "an orchestrator inside another; use a blend there that does not, such as equal"
+                )
+                raise placed_error(("optimizers", position, "orchestration_type"), text)
+        return self
+
+    @model_validator(mode="after")
+    def _blend_fits(self) -> Self:
+        try:
+            self.orchestration_type.must_fit(self.names)
+        except ConfigError as error:
+            raise placed_error(("orchestration_type", *error.place), str(error)) from None
+        return self
+
+    @model_validator(mode="after")
+    def _allocators_bear_what_holds_for_all(self) -> Self:
+        for position, allocator in enumerate(self.allocators):
+            try:
+                type(allocator).model_validate(allocator.plain())
+            except ValidationError as error:
+                text = f"with the lookback and moments that hold for all: {error.errors()[0]['msg']}"
+                raise placed_error(("optimizers", position), text) from None
+        return self
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """How the allocators are called, in their order."""
+        return tuple(entry.name for entry in self.optimizers)
+
+    @property
+    def allocators(self) -> tuple[Allocator, ...]:
+        """The allocators with the moments that hold for all, where they say nothing else."""
+        return tuple(self._with_moments(entry.allocator) for entry in self.optimizers)
+
+    def _with_moments(self, allocator: Allocator) -> Allocator:
+        fields, said = type(allocator).model_fields, allocator.model_fields_set
+        shared = ("lookback", "expected_returns", "covariance_transformers")
+        update = {name: getattr(self, name) for name in shared if name in fields and name not in said}
+        return allocator.model_copy(update=update) if update else allocator
+
 
 class AllocationOrchestrator(Allocator, Orchestration, kind="orchestrator"):
     """Asks many allocators at every rebalance, on the same past and the same moments, and blends what they would hold.
@@ -98,7 +144,7 @@ class AllocationOrchestrator(Allocator, Orchestration, kind="orchestrator"):
 
     @property
     def warmup(self) -> int:
-        return max(self.orchestration_type.warmup, *(each.warmup for each in self.allocators))
+        return self.orchestration_type.warmup_with(max(each.warmup for each in self.allocators))
 
     @property
     def uses_alpha(self) -> bool:
@@ -109,14 +155,10 @@ class AllocationOrchestrator(Allocator, Orchestration, kind="orchestrator"):
             each.must_fit(market)
 
     @property
-    def names(self) -> tuple[str, ...]:
-        """How the allocators are called, in their order."""
-        return tuple(entry.name for entry in self.optimizers)
-
-    @property
-    def allocators(self) -> tuple[Allocator, ...]:
-        """The allocators with the moments that hold for all, where they say nothing else."""
-        return tuple(self._with_moments(entry.allocator) for entry in self.optimizers)
+    def page_view_files(self) -> tuple[str, ...]:
+        files = [*self.orchestration_type.page_view_files]
+        files += [file for each in self.allocators for file in each.page_view_files]
+        return tuple(dict.fromkeys(files))
 
     def weights(self, view: View) -> Float:
         return self.run_allocation(view).weights
@@ -153,7 +195,7 @@ class AllocationOrchestrator(Allocator, Orchestration, kind="orchestrator"):
         return self._told(view, blended.weights, table, parts, calls)
 
     def without(self, name: str, allocation: Allocation, view: View) -> Float:
-        """The weights (N,) that the others blend into at a bar; NaN where none of them gave any.
+        """The weights (N,) that the others blend into at a bar; NaN where none of them gave any, or none has a part.
 
         Parameters
         ----------
@@ -173,7 +215,10 @@ class AllocationOrchestrator(Allocator, Orchestration, kind="orchestrator"):
         proposals = Proposals(
             tuple(names[k] for k in kept), tuple(allocators[k] for k in kept), allocation.df_allocation[kept]
         )
-        return self.orchestration_type.blend(proposals, self.orchestration_type.narrowed(view)).weights
+        try:
+            return self.orchestration_type.blend(proposals, self.orchestration_type.narrowed(view)).weights
+        except ModelError:  # such as custom parts that the others have none of
+            return np.full(view.alpha.size, np.nan)
 
     def _told(
         self, view: View, weights: Float, table: Float, parts: Float, calls: list[Measured[_Answer]]
@@ -219,12 +264,6 @@ class AllocationOrchestrator(Allocator, Orchestration, kind="orchestrator"):
             kept = np.where(view.tradable, given[-1], 0.0)
             return _Answer(kept, FAILED, f"{text}; its weights of the time before took its place", where)
         return _Answer(None, FAILED, f"{text}; it was left out", where)
-
-    def _with_moments(self, allocator: Allocator) -> Allocator:
-        fields, said = type(allocator).model_fields, allocator.model_fields_set
-        shared = ("lookback", "expected_returns", "covariance_transformers")
-        update = {name: getattr(self, name) for name in shared if name in fields and name not in said}
-        return allocator.model_copy(update=update) if update else allocator
 
     def _statistics(self, view: View, table: Float) -> tuple[Float, Float, Float]:
         """Expected return and volatility of a bar, and concentration, of each row of weights."""

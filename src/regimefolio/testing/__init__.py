@@ -4,6 +4,7 @@ They may import every room; no room imports them.
 """
 
 from regimefolio.testing.allocators import AllocatorContract
+from regimefolio.testing.blends import BlendContract
 from regimefolio.testing.features import FeatureContract
 from regimefolio.testing.overlays import OverlayContract
 from regimefolio.testing.regime_accuracy import Accuracy, accuracy
@@ -15,6 +16,7 @@ __all__ = [
     "Accuracy",
     "accuracy",
     "AllocatorContract",
+    "BlendContract",
     "DetectorContract",
     "FeatureContract",
     "OverlayContract",

@@ -33,7 +33,8 @@ class AllocatorContract:
     The bars have every kind of alpha: of both signs, all negative, all zero, one alone, tiny ones, equal ones;
     assets that have no bar or are no members; a market of one bar, and one whose prices never move; identical assets,
     one that never moves, bars missing here and there, and more assets than returns where `lookback` can be as short.
-    `stride` leaves bars out, for an allocator that takes milliseconds; `buys` is False for one that never buys.
+    `stride` leaves bars out, for an allocator that takes milliseconds; `buys` is False for one that never buys; one
+    that looks at files overrides `market`.
     `scale_free` says that returns of half the size have the same weights, as they have where only their proportions
     count: with least variance or the best ratio, but not where return is weighed against risk.
     """
@@ -42,6 +43,10 @@ class AllocatorContract:
     stride: ClassVar[int] = 1
     buys: ClassVar[bool] = True
     scale_free: ClassVar[bool] = False
+
+    def market(self, complete: bool = False) -> Market:
+        """A fresh market of BARS bars: that of `synthetic_market`, perhaps with what files tell."""
+        return synthetic_market(BARS, complete=complete)
 
     def test_weights_are_finite_fractions_of_equity(self) -> None:
         for name, view in self._views():
@@ -83,7 +88,7 @@ class AllocatorContract:
             assert after == before, name
 
     def test_the_order_of_symbols_changes_nothing(self) -> None:
-        order = np.random.default_rng(3).permutation(synthetic_market(BARS).panel.n_assets)
+        order = np.random.default_rng(3).permutation(self.market().panel.n_assets)
         for name, view in self._views():
             shuffled = View(
                 _reordered(view.market, order),
@@ -114,7 +119,7 @@ class AllocatorContract:
     def test_more_assets_than_returns(self) -> None:
         if "lookback" in type(self.allocator).model_fields:
             few = self.allocator.model_copy(update={"lookback": 10})
-            market, alpha = synthetic_market(BARS, complete=True), _alphas()
+            market, alpha = self.market(complete=True), _alphas()
             tradable: Bool = np.ones(alpha.shape[1], np.bool_)
             weights = few.weights(View(market, alpha[-1], tradable, alphas=alpha))
             assert np.isfinite(weights).all()
@@ -122,7 +127,7 @@ class AllocatorContract:
             assert weights.any() or not self.buys
 
     def test_one_bar_and_the_whole_history_agree_to_the_bit(self) -> None:
-        market, alpha = synthetic_market(BARS), _alphas()
+        market, alpha = self.market(), _alphas()
         targets, given = self._history(market)
         tradable: Bool = market.panel.member & np.isfinite(market.panel.close)
         for bar in range(0, BARS, 7 * self.stride):
@@ -132,7 +137,7 @@ class AllocatorContract:
             assert self.allocator.weights(view).tobytes() == expected.tobytes(), f"bar {bar}"
 
     def test_the_past_does_not_know_the_future(self) -> None:
-        market = synthetic_market(BARS)
+        market = self.market()
         whole = self._history(market)[0]
         for bars in (BARS // 3, BARS - 1):
             assert self._history(market.until(bars))[0].tobytes() == whole[:bars].tobytes(), f"the first {bars} bars"
@@ -157,7 +162,7 @@ class AllocatorContract:
         return manager.ordered(targets), given
 
     def _views(self) -> Iterator[tuple[str, View]]:
-        market, alpha = synthetic_market(BARS), _alphas()
+        market, alpha = self.market(), _alphas()
         tradable: Bool = market.panel.member & np.isfinite(market.panel.close)
         for bar in range(0, BARS, 7 * self.stride):
             yield f"bar {bar}", View(market.until(bar + 1), alpha[bar], tradable[bar], alphas=alpha[: bar + 1])
@@ -166,7 +171,7 @@ class AllocatorContract:
             yield f"{number} assets", View(market.until(BARS), alpha[-1], few, alphas=alpha)
         everything: Bool = np.ones(alpha.shape[1], np.bool_)
         for name, price in _DEGENERATE.items():
-            told = Market(_with_prices(market.panel, price), market.index, market.benchmark)
+            told = Market(_with_prices(market.panel, price), market.index, market.benchmark, market.files)
             known = everything & np.isfinite(told.panel.close[-1])
             yield name, View(told, alpha[0], known, alphas=np.roll(alpha, -1, axis=0))
 
@@ -177,7 +182,7 @@ _PRICES = ("open", "high", "low", "close")
 def _repriced(market: Market, price: Callable[[Float], Float]) -> Market:
     """The same market with other prices."""
     index, benchmark = (None if old is None else price(old) for old in (market.index, market.benchmark))
-    return Market(_with_prices(market.panel, price), index, benchmark)
+    return Market(_with_prices(market.panel, price), index, benchmark, market.files)
 
 
 def _with_prices(panel: Panel, price: Callable[[Float], Float]) -> Panel:
@@ -223,7 +228,12 @@ def _calmed(market: Market) -> Market:
     first = np.array([column[np.isfinite(column)][:1].sum() for column in close.T])
     path = first * np.cumprod(np.vstack([np.ones(close.shape[1]), 1.0 + steps]), axis=0)
     calmed: Float = np.where(np.isfinite(close), path, np.nan)
-    return Market(replace(market.panel, close=calmed, open=None, high=None, low=None), market.index, market.benchmark)
+    return Market(
+        replace(market.panel, close=calmed, open=None, high=None, low=None),
+        market.index,
+        market.benchmark,
+        market.files,
+    )
 
 
 def _alphas() -> Float32:
@@ -247,4 +257,5 @@ def _reordered(market: Market, order: Int) -> Market:
     cells: dict[str, Any] = {name: np.ascontiguousarray(getattr(panel, name)[:, order]) for name in names}
     symbols = tuple(panel.symbols[n] for n in order)
     sectors = None if panel.sectors is None else tuple(panel.sectors[n] for n in order)
-    return Market(replace(panel, symbols=symbols, sectors=sectors, **cells), market.index, market.benchmark)
+    files = {source: known[:, order] if known.ndim == 2 else known for source, known in market.files.items()}
+    return Market(replace(panel, symbols=symbols, sectors=sectors, **cells), market.index, market.benchmark, files)

@@ -27,7 +27,7 @@ from regimefolio.core.errors import CorruptError, LockedError, MissingDataError,
 from regimefolio.core.files import json_text, read_json, write_json
 from regimefolio.core.types import Float
 from regimefolio.market.view import Market, View
-from regimefolio.portfolio import Allocator
+from regimefolio.portfolio import Allocator, StackedBlend
 from regimefolio.testing import synthetic_market
 
 PANEL = synthetic_market(260).panel
@@ -241,3 +241,13 @@ def test_the_whole_way_on_the_built_in_sample(tmp_path: Path) -> None:
     again = allocate(said, tmp_path)
     assert again.folder.reused == len(first.run.allocations)
     assert json.loads(again.folder.results.read_text()) == told
+
+
+def test_a_blend_that_trades_on_paper_pays_what_the_run_pays_unless_it_says() -> None:
+    def paid(blend: object) -> float:
+        asked = spec(orchestration_type=blend, execution={"commission_bps": 2, "slippage_bps": 1}).orchestrator
+        assert isinstance(asked.orchestration_type, StackedBlend)
+        return asked.orchestration_type.cost_bps
+
+    assert paid("stacked") == pytest.approx(3.0)
+    assert paid({"kind": "stacked", "cost_bps": 7}) == 7.0

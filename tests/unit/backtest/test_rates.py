@@ -28,7 +28,7 @@ KNOWN = np.array([0.252, 0.504, 0.0, -0.252])
 
 def lent(rates: dict[str, Any], close: Any = ((100.0, 50.0),) * 4) -> Market:
     market = written(close)
-    return Market(market.panel, rates={source: np.array(known) for source, known in rates.items()})
+    return Market(market.panel, files={source: np.array(known) for source, known in rates.items()})
 
 
 def test_a_bar_earns_what_was_known_at_the_close_before() -> None:

@@ -9,11 +9,11 @@ import pytest
 from numpy.typing import ArrayLike
 
 from regimefolio.backtest import BacktestRunner, ExecutionSpec, Run
-from regimefolio.backtest.terms import endings, traded_prices
 from regimefolio.core.errors import ConfigError, MissingDataError
 from regimefolio.core.types import Panel
 from regimefolio.evaluation.contributions import CASH, by_asset, profit_and_loss
 from regimefolio.market import Market
+from regimefolio.market.traded import endings, traded_prices
 from regimefolio.portfolio import Ensemble, PortfolioSpec
 from regimefolio.strategies import MomentumRank
 from regimefolio.testing import synthetic_market
@@ -64,7 +64,7 @@ def test_a_known_delisting_comes_before_an_assumed_one() -> None:
 def test_a_delisting_on_the_last_bar_pays_at_the_bar_after_it() -> None:
     close = [[1.0], [2.0], [NAN], [NAN]]
     panel = replace(panel_of(close), delisted_at=np.array([1]), delisting_return=np.array([-0.5]))
-    prices = traded_prices(panel, "next_close", FREE, endings(panel, None, 0.0))
+    prices = traded_prices(panel, "next_close", "cash", endings(panel, None, 0.0))
     assert prices.at_close[:, 0].tolist() == [1.0, 2.0, 1.0, 1.0]
 
 

@@ -229,8 +229,8 @@ def test_a_view_has_the_combined_alphas_of_all_bars_so_far(side: str) -> None:
 def test_alphas_to_come_do_not_change_those_that_were() -> None:
     market = synthetic_market(120)
     panel = market.panel
-    changed = {name: np.concatenate([(old := getattr(panel, name))[:90], 3.0 * old[90:]]) for name in ("close", "open")}
-    other = Market(replace(panel, high=None, low=None, **changed), market.index, market.benchmark)
+    close = np.concatenate([panel.close[:90], 3.0 * panel.close[90:] + np.arange(30)[:, np.newaxis]])
+    other = Market(replace(panel, open=None, high=None, low=None, close=close), market.index, market.benchmark)
     ours, theirs = (shown(Witness(), market=each) for each in (market, other))
     assert ours[9].alphas.tobytes() == theirs[9].alphas.tobytes()
     assert ours[12].alphas.tobytes() != theirs[12].alphas.tobytes()

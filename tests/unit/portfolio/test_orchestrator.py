@@ -62,6 +62,13 @@ def test_names_must_differ() -> None:
         orchestrator("hrp", {"kind": "hrp", "lookback": 30})
 
 
+def test_a_lookback_that_holds_for_all_must_suit_each() -> None:
+    with pytest.raises(
+        ValidationError, match="with the lookback and moments that hold for all: skip 60 leaves nothing"
+    ):
+        orchestrator("hrp", {"kind": "momentum", "skip": 60})
+
+
 def test_there_is_no_default_for_the_blend() -> None:
     with pytest.raises(ValidationError, match="orchestration_type"):
         AllocationOrchestrator.model_validate({"optimizers": ["hrp"]})

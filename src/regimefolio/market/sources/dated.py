@@ -13,7 +13,7 @@ from regimefolio.core.errors import DataError
 from regimefolio.core.types import Bool, Float, Int, Times
 from regimefolio.market.actions import ACTIONS, Actions, action_problems, actions_of
 from regimefolio.market.notes import counted, used
-from regimefolio.market.sources.table import read_table
+from regimefolio.market.sources.table import Table, read_table
 
 ELSEWHERE = {
     "ticker": "symbol",
@@ -44,6 +44,8 @@ class DatedTable:
         Its columns, in any order and any case.
     may_be_empty : bool
         Whether it may hold the names of its columns alone.
+    table : Table, optional
+        Its cells, where they were read already.
 
     Raises
     ------
@@ -54,10 +56,15 @@ class DatedTable:
     """
 
     def __init__(
-        self, path: Path, needed: Sequence[str], optional: Sequence[str] = (), may_be_empty: bool = False
+        self,
+        path: Path,
+        needed: Sequence[str],
+        optional: Sequence[str] = (),
+        may_be_empty: bool = False,
+        table: Table | None = None,
     ) -> None:
         self.path = path
-        self._table = read_table(path, may_be_empty)
+        self._table = read_table(path, may_be_empty) if table is None else table
         known = (*needed, *optional)
         names = [text.strip().lower().replace(" ", "_") for text in self._table.header]
         mistakes = [f"there is no column `{name}`" for name in needed if name not in names]
@@ -98,6 +105,13 @@ class DatedTable:
         if not or_empty:
             self.refuse(np.isnan(values), name, "missing value")
         return values
+
+    def texts(self, name: str, if_empty: str | None = None) -> tuple[str, ...]:
+        """A column of text without blanks around it; where a cell may be empty and is, `if_empty`."""
+        texts = [self._table.text(row, self._column[name]).strip() for row in range(self.n_rows)]
+        if if_empty is None:
+            self.refuse(np.array([not text for text in texts], dtype=bool), name, f"missing {name}")
+        return tuple(text or if_empty or "" for text in texts)
 
     @property
     def n_rows(self) -> int:

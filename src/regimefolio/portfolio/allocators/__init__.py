@@ -1,11 +1,13 @@
 """Allocators turn what is known at one bar into weights, one file an allocator."""
 
+from regimefolio.portfolio.allocators.attention import Attention
 from regimefolio.portfolio.allocators.base import Allocator, CompiledAllocator, Rule
 from regimefolio.portfolio.allocators.black_litterman import BlackLitterman
 from regimefolio.portfolio.allocators.buy_and_hold import BuyAndHold
 from regimefolio.portfolio.allocators.capped_momentum import CappedMomentum
 from regimefolio.portfolio.allocators.cash import Cash
 from regimefolio.portfolio.allocators.cdar import ConditionalDrawdownAtRisk
+from regimefolio.portfolio.allocators.cma_es import CmaEs
 from regimefolio.portfolio.allocators.cvar import ConditionalValueAtRisk
 from regimefolio.portfolio.allocators.ema_momentum import EmaMomentum
 from regimefolio.portfolio.allocators.equal_risk import EqualRiskContribution
@@ -25,6 +27,7 @@ from regimefolio.portfolio.allocators.momentum import Momentum
 from regimefolio.portfolio.allocators.nco import NestedClusters
 from regimefolio.portfolio.allocators.one_hot import OneHot
 from regimefolio.portfolio.allocators.optimizer import Optimizer, ReturnRiskOptimizer, RiskOptimizer, SkfolioOptimizer
+from regimefolio.portfolio.allocators.particle_swarm import ParticleSwarm
 from regimefolio.portfolio.allocators.proportional import Proportional
 from regimefolio.portfolio.allocators.random import Random
 from regimefolio.portfolio.allocators.resampled_frontier import ResampledFrontier
@@ -32,14 +35,17 @@ from regimefolio.portfolio.allocators.risk_budgeting import RiskBudgeting
 from regimefolio.portfolio.allocators.risk_parity import RiskParity
 from regimefolio.portfolio.allocators.robust_mean_variance import RobustMeanVariance
 from regimefolio.portfolio.allocators.scored import ScoredAllocator
+from regimefolio.portfolio.allocators.searched import SearchOptimizer
 from regimefolio.portfolio.allocators.worst_case import WorstCase
 
 __all__ = [
     "Allocator",
+    "Attention",
     "BlackLitterman",
     "BuyAndHold",
     "CappedMomentum",
     "Cash",
+    "CmaEs",
     "CompiledAllocator",
     "ConditionalDrawdownAtRisk",
     "ConditionalValueAtRisk",
@@ -61,6 +67,7 @@ __all__ = [
     "NestedClusters",
     "OneHot",
     "Optimizer",
+    "ParticleSwarm",
     "Proportional",
     "Random",
     "ResampledFrontier",
@@ -71,6 +78,7 @@ __all__ = [
     "RobustMeanVariance",
     "Rule",
     "ScoredAllocator",
+    "SearchOptimizer",
     "SkfolioOptimizer",
     "WorstCase",
 ]

@@ -51,6 +51,11 @@ class Allocator(Component, family="allocator"):
         """
         return None
 
+    @property
+    def page_view_files(self) -> tuple[str, ...]:
+        """Files of page views that it looks at; `load_market` gives the market what they tell."""
+        return ()
+
     @abstractmethod
     def weights(self, view: View) -> Float:
         """Shares of shape (N,) of what may be invested, `max_gross`; 0 for what is not tradable in this view."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import NamedTuple
+from typing import NamedTuple, Self
+
+import numpy as np
 
 from regimefolio.core.component import Component
 from regimefolio.core.types import Float
@@ -33,17 +35,48 @@ class Blended(NamedTuple):
     weights: Float
     parts: Float
 
+    @classmethod
+    def of(cls, parts: Float, proposals: Proposals) -> Self:
+        """The sum of the proposals, each times its part."""
+        return cls(parts @ proposals.weights, parts)
+
+    @classmethod
+    def equally(cls, proposals: Proposals) -> Self:
+        """The mean of the proposals."""
+        count = len(proposals.names)
+        return cls(proposals.weights.mean(axis=0), np.full(count, 1.0 / count))
+
 
 class Blend(Component, family="blend"):
     """How the weights of several allocators become one: the `orchestration_type` of an allocation.
 
-    Its answer depends on its parameters, the proposals and the view alone.
+    Its answer depends on its parameters, the proposals and the view alone. `regimefolio.testing.BlendContract` checks
+    this.
     """
 
     @property
     def warmup(self) -> int:
         """Bars that pass before it can say what it means."""
         return 0
+
+    @property
+    def page_view_files(self) -> tuple[str, ...]:
+        """Files of page views that it looks at; `load_market` gives the market what they tell."""
+        return ()
+
+    def warmup_with(self, allocators: int) -> int:
+        """Bars that pass before it and allocators that need so many can say what they mean."""
+        return max(self.warmup, allocators)
+
+    def must_fit(self, names: tuple[str, ...]) -> None:
+        """Refuse allocators of these names, if it cannot blend them.
+
+        Raises
+        ------
+        ConfigError
+            Says why, at which of its parameters, and what to do.
+        """
+        return None
 
     def narrowed(self, view: View) -> View:
         """The view that the allocators are shown: some blends choose assets before they ask."""

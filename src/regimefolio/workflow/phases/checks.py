@@ -161,4 +161,4 @@ def with_noise_after(market: Market, last: int, seed: int) -> Market:
     changed = replace(panel, close=close, open=follows(panel.open), high=follows(panel.high), low=follows(panel.low))
     index = None if market.index is None else noisy(market.index)
     benchmark = None if market.benchmark is None else noisy(market.benchmark)
-    return Market(changed, index, benchmark, {source: stirred(known) for source, known in market.rates.items()})
+    return Market(changed, index, benchmark, {source: stirred(known) for source, known in market.files.items()})

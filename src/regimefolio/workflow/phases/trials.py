@@ -38,15 +38,15 @@ class Scored:
 class Assignment:
     """What a worker process is told: what to import, the workflow, where prices and results lie, the first bar.
 
-    `arrays` are paths of .npy files by the name of a Panel's field, `index` and `benchmark` among them; `rates` are
-    those of the market's rates by their source; `others` are the Panel's fields that are no arrays.
+    `arrays` are paths of .npy files by the name of a Panel's field, `index` and `benchmark` among them; `files` are
+    what the market knows of files by their source; `others` are the Panel's fields that are no arrays.
     """
 
     modules: tuple[Origin, ...]
     spec: dict[str, Json]
     root: Path
     arrays: Mapping[str, Path]
-    rates: Mapping[str, Path]
+    files: Mapping[str, Path]
     others: Mapping[str, Any]
     start: int
 
@@ -103,8 +103,8 @@ def begin(assignment: Assignment) -> Callable[[tuple[int, Json]], Scored]:
     index, benchmark = values.pop("index", None), values.pop("benchmark", None)
     panel = Panel(**values, **assignment.others)
     spec = WorkflowSpec.model_validate(assignment.spec)
-    rates = {source: read_npy(path, mmap_mode="r") for source, path in assignment.rates.items()}
-    market = Market(panel, index, benchmark, rates)
+    files = {source: read_npy(path, mmap_mode="r") for source, path in assignment.files.items()}
+    market = Market(panel, index, benchmark, files)
     dataset = Dataset(panel, index, about="", defects=(), fingerprint="")
     job = Job(spec, Workspace(assignment.root), dataset, market, threads=1)
     return lambda trial: in_threads(job, [Trial(trial[0], Strategy.of(trial[1]))], assignment.start)[0]
@@ -122,16 +122,16 @@ def _assigned(job: Job, trials: Sequence[Trial], start: int) -> Iterator[Assignm
     values |= {"index": market.index, "benchmark": market.benchmark}
     arrays = {name: value for name, value in values.items() if isinstance(value, np.ndarray)}
     paths = {name: folder / f".{name}.npy.tmp" for name in arrays}
-    rates = {source: folder / f".rates_{number}.npy.tmp" for number, source in enumerate(market.rates)}
+    files = {source: folder / f".file_{number}.npy.tmp" for number, source in enumerate(market.files)}
     try:
         for name, path in paths.items():
             write_npy(path, arrays[name])
-        for source, path in rates.items():
-            write_npy(path, market.rates[source])
+        for source, path in files.items():
+            write_npy(path, market.files[source])
         modules = tuple(origins([job.spec, [trial.strategy for trial in trials]]) or ())
-        yield Assignment(modules, job.spec.model_dump(mode="json"), job.workspace.root, paths, rates, others, start)
+        yield Assignment(modules, job.spec.model_dump(mode="json"), job.workspace.root, paths, files, others, start)
     finally:
-        for path in (*paths.values(), *rates.values()):
+        for path in (*paths.values(), *files.values()):
             remove(path)
 
 
