@@ -101,6 +101,20 @@ def test_every_family_and_part_is_listed(call: Call) -> None:
     assert max(map(len, out.splitlines())) <= 80
 
 
+def test_what_takes_long_says_so(call: Call) -> None:
+    found = {each.kind: each.slow for each in described("allocator")}
+    assert (found["higher_moments"], found["min_variance"]) == (True, False)
+    assert not any(each.slow for each in described("strategy"))  # some have a parameter of that name
+    assert "(slow)" in call("components", "higher_moments")[1]
+    assert "(slow)" not in call("components", "min_variance")[1]
+    assert '"slow": true' in call("components", "higher_moments", "--json")[1]
+
+
+def test_parts_in_a_list_are_written_as_parts() -> None:
+    (found,) = [each for each in described("hrp")[0].parameters if each.name == "covariance_transformers"]
+    assert found.default == [{"kind": "ledoit_wolf"}]
+
+
 def test_a_kind_of_two_families_is_shown_with_them(call: Call) -> None:
     out = call("components", "technical_rating").out
     heads = [line.partition(":")[0] for line in out.splitlines() if "technical_rating:" in line]
