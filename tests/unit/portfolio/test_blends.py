@@ -278,7 +278,7 @@ def test_optimized_is_the_best_mixture_of_what_each_would_have_earned() -> None:
     table = np.array([each.weights(now) for each in allocators])
     blend = OptimizedBlend(window=60, step=25, risk_aversion=50.0)
     found = blend.blend(Proposals(("a", "b", "c"), allocators, table), now)
-    bars = np.array([124, 149, 174])  # 199 − 3 · 25 is the first at or before 199 − 60
+    bars = np.array([99, 124, 149, 174])  # the one before the first at or before 199 − 60
     asked = np.array([[each.weights(view(market.until(bar + 1))) for bar in bars] for each in allocators])
     earned = net_returns(panel, bars, asked, 10.0)[-60:]
     centred = earned - earned.mean(axis=0)
@@ -297,9 +297,9 @@ def test_optimized_takes_what_the_run_decided_and_asks_before_it_alone() -> None
     past = tuple(told(market, bar, {"a": ROWS["a"]}) for bar in (150, 170))
     blend = OptimizedBlend(window=100, step=20)
     blend.blend(Proposals(("a",), (Counted(),), np.eye(3)[:1]), view(market, past))
-    assert asked == [90, 110, 130]  # 199 − 100 is ruled by the decision of bar 90
+    assert asked == [70, 90, 110, 130]  # bar 90 rules at 199 − 100, and 70 is the one before
     asked.clear()
-    past = tuple(told(market, bar, {"a": ROWS["a"]}) for bar in (90, 150, 170))
+    past = tuple(told(market, bar, {"a": ROWS["a"]}) for bar in (70, 90, 150, 170))
     blend.blend(Proposals(("a",), (Counted(),), np.eye(3)[:1]), view(market, past))
     assert asked == []
 
@@ -370,7 +370,7 @@ def asked_at_the_end(blend: OptimizedBlend) -> tuple[Float, Float]:
     now = view(market)
     table = np.array([each.weights(now) for each in allocators])
     parts = blend.blend(Proposals(("a", "b", "c"), allocators, table), now).parts
-    bars = 299 - 25 * np.arange(6, 0, -1)
+    bars = 299 - 25 * np.arange(7, 0, -1)
     asked = np.array([[each.weights(view(market.until(bar + 1))) for bar in bars.tolist()] for each in allocators])
     return parts, net_returns(market.panel, bars, asked, 10.0)[-150:]
 
@@ -424,7 +424,7 @@ def test_one_that_must_wait_is_not_asked_before() -> None:
 
 
 def test_the_warmup_of_optimized_comes_after_that_of_the_allocators() -> None:
-    assert orchestrator({"kind": "optimized", "window": 100}, "hrp").warmup == 130
+    assert orchestrator({"kind": "optimized", "window": 100, "step": 20}, "hrp").warmup == 170
     assert orchestrator("stacked", "hrp").warmup == 30
 
 
