@@ -338,6 +338,14 @@ def test_what_is_drawn_again_are_the_whole_periods_between_decisions() -> None:
     np.testing.assert_allclose(found[0].parts, found[1].parts, atol=1e-9)
 
 
+def test_pasts_are_drawn_at_bars_before_1970_too() -> None:
+    market = rising()
+    old = Market(replace(market.panel, timestamps=market.timestamps - np.timedelta64(50 * 365, "D")))
+    past = tuple(told(old, bar, ROWS) for bar in (20, 40, 60))
+    found = OptimizedBlend(method="resampled", window=50).blend(proposed(np.eye(3)), view(old, past))
+    assert found.parts.sum() == pytest.approx(1.0)
+
+
 def test_an_undefined_score_is_worse_than_all_others() -> None:
     earned = np.stack([np.zeros(50), np.random.default_rng(7).normal(-0.01, 0.01, 50)], axis=1)
     cash, loser = OptimizedBlend(score="sharpe", search="cma_es")._scores(earned, 252.0, np.eye(2))

@@ -93,7 +93,8 @@ class OptimizedBlend(PerformanceBlend, kind="optimized"):
         first = panel.n_bars - len(earned)
         periods = np.split(np.arange(len(earned)), bars[bars >= first] + 1 - first)
         periods = [period for period in periods if period.size]
-        rng = np.random.default_rng([self.seed, int(panel.timestamps[-1].astype(np.int64))])
+        when = int(panel.timestamps[-1].astype(np.int64)) % 2**64  # bars before 1970 are below 0
+        rng = np.random.default_rng([self.seed, when])
         drawn = [rng.integers(len(periods), size=len(periods)).tolist() for _ in range(self.resamples)]
         pasts = [earned[np.concatenate([periods[k] for k in row])] for row in drawn]
         return np.mean([self._best_of(past, panel.periods_per_year) for past in pasts], axis=0)
