@@ -40,6 +40,7 @@ class TestLongShort(AllocatorContract):
 
 class TestEqualWeight(AllocatorContract):
     allocator = EqualWeight()
+    scale_free = True
 
 
 class TestRiskParity(AllocatorContract):
@@ -48,16 +49,19 @@ class TestRiskParity(AllocatorContract):
 
 class TestInverseVolatility(AllocatorContract):
     allocator = InverseVolatility(lookback=20)
+    scale_free = True
 
 
 class TestEqualRiskContribution(AllocatorContract):
     allocator = EqualRiskContribution(lookback=10)
     stride = 7
+    scale_free = True
 
 
 class TestMinVariance(AllocatorContract):
     allocator = MinVariance(lookback=10)  # fewer returns than assets
     stride = 14
+    scale_free = True
 
 
 class TestMeanVariance(AllocatorContract):
@@ -68,11 +72,13 @@ class TestMeanVariance(AllocatorContract):
 class TestMaxSharpe(AllocatorContract):
     allocator = MeanVariance(lookback=40, objective="max_sharpe")
     stride = 14
+    scale_free = True
 
 
 class TestHierarchicalRiskParity(AllocatorContract):
     allocator = HierarchicalRiskParity(lookback=10)  # fewer returns than assets
     stride = 14
+    scale_free = True
 
 
 def test_every_allocator_of_ours_is_under_contract() -> None:

@@ -14,8 +14,8 @@ LED = range(0, 12, 2)
 class TestAttention(AllocatorContract):
     allocator = Attention(page_views=VIEWS, window=60, growth=1, significance=0.2)
 
-    def market(self) -> Market:
-        return with_leading_views(super().market(), LED)
+    def market(self, complete: bool = False) -> Market:
+        return with_leading_views(super().market(complete), LED)
 
 
 class TestAttentionThenEqual(AllocatorContract):
@@ -35,8 +35,8 @@ class TestAttentionThenEqual(AllocatorContract):
     )
     stride = 7
 
-    def market(self) -> Market:
-        return with_leading_views(super().market(), LED)
+    def market(self, complete: bool = False) -> Market:
+        return with_leading_views(super().market(complete), LED)
 
 
 class TestAmongTheLeading(BlendContract):

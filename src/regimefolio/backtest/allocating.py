@@ -20,6 +20,7 @@ from regimefolio.core.documents import read_document
 from regimefolio.core.errors import MissingDataError, must_be
 from regimefolio.core.progress import Progress
 from regimefolio.core.types import Allocation, Float, Times
+from regimefolio.kernels.metrics import part_of
 from regimefolio.market import DataSpec, Market, Rebalance
 from regimefolio.market.view import View
 from regimefolio.portfolio import (
@@ -106,9 +107,11 @@ class AllocationRun:
     without : mapping of name to Run
         The blend of the others; empty where that was not asked for, or there are none.
     equal_weight : Run
-        Of all that can be traded, at the same rebalances.
+        Of all that can be traded, at the same rebalances; recorded.
     benchmark : Held
         Without costs.
+    risk_free : ndarray of shape (T - start,), or (1,) where it never changes
+        Per bar.
     """
 
     bars: Times
@@ -118,6 +121,7 @@ class AllocationRun:
     without: Mapping[str, Run]
     equal_weight: Run
     benchmark: Held
+    risk_free: Float
 
 
 Known = Callable[[View, Callable[[], Allocation]], Allocation]
@@ -173,8 +177,9 @@ def run_allocations(
         blend=run([each.weights for each in decided.allocations], record=True),
         optimizers={name: run(rows) for name, rows in decided.alone.items()},
         without={name: run([each.weights for each in past]) for name, past in decided.without.items()},
-        equal_weight=run(decided.equal),
+        equal_weight=run(decided.equal, record=True),
         benchmark=_benchmark(spec, market, start, runner.risk_free),
+        risk_free=part_of(runner.risk_free, slice(start, None)),
     )
 
 

@@ -66,6 +66,7 @@ def allocate(
     from regimefolio import api
     from regimefolio.cli.display import console, display, tell_compiling, tell_data
     from regimefolio.core.files import json_text, read_json
+    from regimefolio.report import write_allocation_report
 
     document = api.read_document(file)
     spec = document.parse(api.AllocationSpec, "allocation")
@@ -83,7 +84,9 @@ def allocate(
         typer.echo(json_text(read_json(folder.results)), nl=False)
     else:
         _show(screen, spec, run, folder)
+    write_allocation_report(spec, dataset, run, folder.page, overwrite=True)
     shown.say(f"Results: {folder.results}")
+    shown.say(f"Report: {folder.page}")
 
 
 def _show(screen: Console, spec: AllocationSpec, run: AllocationRun, folder: AllocationFolder) -> None:

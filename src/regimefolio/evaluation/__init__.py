@@ -3,7 +3,25 @@
 Functions of plain arrays; an undefined number is NaN, with its reason beside it or in the docstring.
 """
 
+from regimefolio.evaluation.allocation import (
+    TOP,
+    Added,
+    AllocationEvaluation,
+    Failure,
+    Holdings,
+    Resources,
+    Spread,
+    evaluate_allocations,
+)
 from regimefolio.evaluation.alpha_decay import AlphaDecay, alpha_decay
+from regimefolio.evaluation.clustering import (
+    Clustering,
+    Dendrogram,
+    OptimizerClusters,
+    Pair,
+    cluster_optimizers,
+    clustering,
+)
 from regimefolio.evaluation.comparison import CombinationRow, ComparedRun, PortfolioEvaluator, StrategyRow
 from regimefolio.evaluation.contributions import (
     ProfitAndLoss,
@@ -77,6 +95,20 @@ from regimefolio.evaluation.trading import trading_document
 from regimefolio.evaluation.trip_statistics import TripStatistics, trip_statistics
 
 __all__ = [
+    "TOP",
+    "Added",
+    "AllocationEvaluation",
+    "Failure",
+    "Holdings",
+    "Resources",
+    "Spread",
+    "evaluate_allocations",
+    "Clustering",
+    "Dendrogram",
+    "OptimizerClusters",
+    "Pair",
+    "cluster_optimizers",
+    "clustering",
     "CombinationRow",
     "ComparedRun",
     "PortfolioEvaluator",

@@ -18,7 +18,7 @@ from regimefolio.market.view import Market, View
 from regimefolio.portfolio.allocators.base import Allocator, asked
 from regimefolio.portfolio.blends import Blend, PerformanceBlend, Proposals
 from regimefolio.portfolio.measuring import Measure, Measured, measured
-from regimefolio.portfolio.moments import CovarianceTransformer, ExpectedReturns, Historical, LedoitWolf
+from regimefolio.portfolio.moments import CovarianceTransformers, ExpectedReturns, Historical, LedoitWolf
 from regimefolio.portfolio.sample import Sample
 
 OnFailure = Literal["exclude", "equal_weight", "previous_weights"]
@@ -70,7 +70,7 @@ class Orchestration(Model):
     orchestration_type: Part[Blend] = Field(description="how their weights become one")
     lookback: int = Field(252, ge=10, description="bars whose returns count")
     expected_returns: Part[ExpectedReturns] = Field(Historical(), description="what is expected of returns")
-    covariance_transformers: tuple[Part[CovarianceTransformer], ...] = Field(
+    covariance_transformers: CovarianceTransformers = Field(
         (LedoitWolf(),), description="what is made of the sample's covariance, in this order"
     )
     on_failure: OnFailure = Field("exclude", description="what takes the place of an allocator that fails")

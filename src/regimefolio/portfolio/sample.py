@@ -57,6 +57,12 @@ class Sample(NamedTuple):
         """The combined alphas (n,) of the assets, which are not opinions where nothing was said: 0."""
         return self.view.alpha[self.assets].astype(np.float64)
 
+    @property
+    def unit(self) -> float:
+        """A power of two near the volatility of an asset: solvers are at home where returns are about 1."""
+        variance = float(self.returns.var(axis=0).mean()) if self.returns.size else 0.0
+        return float(2.0 ** np.round(0.5 * np.log2(variance))) if variance > 0.0 else 1.0
+
     def covariance(self, transformers: Sequence[CovarianceTransformer]) -> Float:
         """The covariance (n, n) of a bar's returns, over their number, after the transformers in their order."""
 

@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from regimefolio.core.types import Allocation, Bool, Float, Float32, Int
+from regimefolio.core.types import Allocation, Bool, Float, Float32, Int, Panel, last_seen
 from regimefolio.market.view import Market, View
 from regimefolio.portfolio import Allocator, CompiledAllocator, Ensemble, PortfolioManager, PortfolioSpec, SignalStack
 from regimefolio.strategies import MomentumRank
@@ -23,24 +23,30 @@ from regimefolio.testing.strategies import synthetic_market
 
 BARS = 400
 ROUNDING = 1e-12
+SOLVED = 1e-6
+"""By how much weights may differ that a solver found of returns which differ by rounding."""
 
 
 class AllocatorContract:
     """Checks what is promised of any allocator, compiled or not; inherit it in a test file and set `allocator`.
 
     The bars have every kind of alpha: of both signs, all negative, all zero, one alone, tiny ones, equal ones;
-    assets that have no bar or are no members; a market of one bar, and one whose prices never move.
+    assets that have no bar or are no members; a market of one bar, and one whose prices never move; identical assets,
+    one that never moves, bars missing here and there, and more assets than returns where `lookback` can be as short.
     `stride` leaves bars out, for an allocator that takes milliseconds; `buys` is False for one that never buys; one
     that looks at files overrides `market`.
+    `scale_free` says that returns of half the size have the same weights, as they have where only their proportions
+    count: with least variance or the best ratio, but not where return is weighed against risk.
     """
 
     allocator: ClassVar[Allocator]
     stride: ClassVar[int] = 1
     buys: ClassVar[bool] = True
+    scale_free: ClassVar[bool] = False
 
-    def market(self) -> Market:
+    def market(self, complete: bool = False) -> Market:
         """A fresh market of BARS bars: that of `synthetic_market`, perhaps with what files tell."""
-        return synthetic_market(BARS)
+        return synthetic_market(BARS, complete=complete)
 
     def test_weights_are_finite_fractions_of_equity(self) -> None:
         for name, view in self._views():
@@ -103,6 +109,23 @@ class AllocatorContract:
             other = view._replace(market=_repriced(view.market, lambda price: 2.0 * price))
             assert self.allocator.weights(view).tobytes() == self.allocator.weights(other).tobytes(), name
 
+    def test_the_size_of_returns_changes_nothing_where_that_is_promised(self) -> None:
+        if self.scale_free:
+            for name, view in self._views():
+                other = view._replace(market=_calmed(view.market))
+                gap = np.abs(self.allocator.weights(view) - self.allocator.weights(other))
+                assert gap.max() <= SOLVED, f"{name}: weights depend on the size of returns"
+
+    def test_more_assets_than_returns(self) -> None:
+        if "lookback" in type(self.allocator).model_fields:
+            few = self.allocator.model_copy(update={"lookback": 10})
+            market, alpha = self.market(complete=True), _alphas()
+            tradable: Bool = np.ones(alpha.shape[1], np.bool_)
+            weights = few.weights(View(market, alpha[-1], tradable, alphas=alpha))
+            assert np.isfinite(weights).all()
+            assert np.abs(weights).sum() <= 1.0 + ROUNDING
+            assert weights.any() or not self.buys
+
     def test_one_bar_and_the_whole_history_agree_to_the_bit(self) -> None:
         market, alpha = self.market(), _alphas()
         targets, given = self._history(market)
@@ -146,15 +169,11 @@ class AllocatorContract:
         for number in (0, 1):
             few = np.arange(alpha.shape[1]) < number
             yield f"{number} assets", View(market.until(BARS), alpha[-1], few, alphas=alpha)
-        yield (
-            "prices that never move",
-            View(
-                _repriced(market, np.ones_like),
-                alpha[0],
-                np.ones(alpha.shape[1], np.bool_),
-                alphas=np.roll(alpha, -1, axis=0),
-            ),
-        )
+        everything: Bool = np.ones(alpha.shape[1], np.bool_)
+        for name, price in _DEGENERATE.items():
+            told = Market(_with_prices(market.panel, price), market.index, market.benchmark, market.files)
+            known = everything & np.isfinite(told.panel.close[-1])
+            yield name, View(told, alpha[0], known, alphas=np.roll(alpha, -1, axis=0))
 
 
 _PRICES = ("open", "high", "low", "close")
@@ -162,10 +181,59 @@ _PRICES = ("open", "high", "low", "close")
 
 def _repriced(market: Market, price: Callable[[Float], Float]) -> Market:
     """The same market with other prices."""
-    panel = market.panel
-    cells: dict[str, Any] = {name: None if (old := getattr(panel, name)) is None else price(old) for name in _PRICES}
     index, benchmark = (None if old is None else price(old) for old in (market.index, market.benchmark))
-    return Market(replace(panel, **cells), index, benchmark, market.files)
+    return Market(_with_prices(market.panel, price), index, benchmark, market.files)
+
+
+def _with_prices(panel: Panel, price: Callable[[Float], Float]) -> Panel:
+    cells: dict[str, Any] = {name: None if (old := getattr(panel, name)) is None else price(old) for name in _PRICES}
+    return replace(panel, **cells)
+
+
+def _identical(price: Float) -> Float:
+    """The first five assets are the same one."""
+    out = price.copy()
+    out[:, :5] = out[:, :1]
+    return out
+
+
+def _constant(price: Float) -> Float:
+    """The first asset never moves, nor does the second after the first half."""
+    out, half = price.copy(), len(price) // 2
+    out[:, 0] = 7.0
+    out[half:, 1] = out[half - 1, 1]
+    return out
+
+
+def _with_gaps(price: Float) -> Float:
+    """A fifth of the bars are missing, each asset's own ones; not the last."""
+    rows, columns = np.indices(price.shape)
+    return np.where(((rows * 7 + columns * 3) % 5 == 0) & (rows < len(price) - 1), np.nan, price)
+
+
+_DEGENERATE: dict[str, Callable[[Float], Float]] = {
+    "prices that never move": np.ones_like,
+    "identical assets": _identical,
+    "assets that do not move": _constant,
+    "missing bars": _with_gaps,
+}
+
+
+def _calmed(market: Market) -> Market:
+    """The same market with returns of half the size, from each asset's first close on."""
+    close = market.panel.close
+    seen = last_seen(close)
+    with np.errstate(invalid="ignore"):
+        steps = np.nan_to_num(0.5 * (seen[1:] / seen[:-1] - 1.0))
+    first = np.array([column[np.isfinite(column)][:1].sum() for column in close.T])
+    path = first * np.cumprod(np.vstack([np.ones(close.shape[1]), 1.0 + steps]), axis=0)
+    calmed: Float = np.where(np.isfinite(close), path, np.nan)
+    return Market(
+        replace(market.panel, close=calmed, open=None, high=None, low=None),
+        market.index,
+        market.benchmark,
+        market.files,
+    )
 
 
 def _alphas() -> Float32:

@@ -41,6 +41,8 @@ def test_all_runs_are_rows_and_every_rebalance_is_a_file(file: Path, call: Call)
     ):
         shown = f"{metrics['sharpe']:.2f}".replace("-", "−")
         assert any(line.split()[: len(row.split()) + 1] == [*row.split(), shown] for line in out.splitlines()), row
+    page = (file.parent / "results/small/report.html").read_text(encoding="utf-8")
+    assert f"had a Sharpe ratio of {told['blend']['metrics']['sharpe']:.2f}".replace("-", "−") in page
     count = len(list((file.parent / "results/small/allocations").iterdir()))
     assert f"small: {count} rebalances; " in out
     assert max(map(len, out.splitlines())) <= 80

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from abc import abstractmethod
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,8 @@ from regimefolio.core.errors import NotConvergedError
 from regimefolio.core.types import Float
 from regimefolio.market.view import View
 from regimefolio.portfolio.allocators.base import Allocator
-from regimefolio.portfolio.moments import CovarianceTransformer, ExpectedReturns, Historical, LedoitWolf
+from regimefolio.portfolio.convex import SOLVED, Solution
+from regimefolio.portfolio.moments import CovarianceTransformers, ExpectedReturns, Historical, LedoitWolf
 from regimefolio.portfolio.sample import Sample
 
 if TYPE_CHECKING:
@@ -62,6 +64,32 @@ class Optimizer(Allocator):
             out[sample.assets] = 1.0
         return out
 
+    def shares(self, sample: Sample, solution: Solution) -> Float:
+        """The weights (n,) of sum 1 which a program's first n variables are in proportion to.
+
+        Raises
+        ------
+        NotConvergedError
+            It was not solved.
+        """
+        if solution.status != SOLVED:
+            raise self.unsolved(sample, solution.status)
+        return self.cleaned(sample, solution.x[: sample.assets.size])
+
+    def cleaned(self, sample: Sample, found: Float) -> Float:
+        """What a solver found (n,), of sum 1 and without its dust.
+
+        Raises
+        ------
+        NotConvergedError
+            Nothing is left.
+        """
+        if not found.sum() > 0.0:
+            raise self.unsolved(sample, f"it gave {found.tolist()}")
+        found = found / found.sum()
+        found = np.where(found > DUST, found, 0.0)
+        return found / found.sum()
+
     def unsolved(self, sample: Sample, reason: str) -> NotConvergedError:
         """What to raise where there are no weights."""
         n_returns, n_assets = sample.returns.shape
@@ -74,7 +102,7 @@ class Optimizer(Allocator):
 class RiskOptimizer(Optimizer):
     """An optimizer that looks at the covariance of returns."""
 
-    covariance_transformers: tuple[Part[CovarianceTransformer], ...] = Field(
+    covariance_transformers: CovarianceTransformers = Field(
         (LedoitWolf(),), description="what is made of the sample's covariance, in this order"
     )
 
@@ -96,6 +124,10 @@ class ReturnRiskOptimizer(RiskOptimizer):
         """The expected returns (n,) of a bar."""
         return sample.expected(self.expected_returns, self.covariance(sample))
 
+    def moments(self, sample: Sample) -> tuple[Float, Float]:
+        """Expected returns (n,) and covariance (n, n) in the sample's unit, in which solvers are at home."""
+        return self.expected(sample) / sample.unit, self.covariance(sample) / sample.unit**2
+
 
 def moments_given(expected: Float, covariance: Float) -> BasePrior:
     """Our moments, as skfolio's optimizers ask for them."""
@@ -105,7 +137,7 @@ def moments_given(expected: Float, covariance: Float) -> BasePrior:
 
 
 class SkfolioOptimizer(Optimizer):
-    """An optimizer of skfolio's."""
+    """An optimizer of skfolio's; what it warns of is a failure."""
 
     @abstractmethod
     def optimizer(self, sample: Sample) -> BaseOptimization:
@@ -115,10 +147,9 @@ class SkfolioOptimizer(Optimizer):
         from skfolio.exceptions import SkfolioError
 
         try:
-            found: Float = np.asarray(self.optimizer(sample).fit(sample.returns).weights_, dtype=np.float64)
-        except SkfolioError as error:
+            with warnings.catch_warnings():
+                warnings.simplefilter("error", UserWarning)
+                found = self.optimizer(sample).fit(sample.returns).weights_
+        except (SkfolioError, UserWarning) as error:
             raise self.unsolved(sample, str(error)) from error
-        found = np.where(found > DUST, found, 0.0)
-        if not found.sum() > 0.0:
-            raise self.unsolved(sample, f"it gave {found.tolist()}")
-        return found / found.sum()
+        return self.cleaned(sample, np.asarray(found, dtype=np.float64))

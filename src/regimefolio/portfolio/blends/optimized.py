@@ -43,7 +43,7 @@ class OptimizedBlend(PerformanceBlend, kind="optimized"):
     an allocator that fails at a bar at which it is asked keeps what its account holds. What was no member then, or had
     no bar, it cannot hold; what a selection left out then it can.
     Another `score` is the metric of that name of the accounts' mixed returns, without a risk-free rate; parts for which
-    it is undefined are worse than all others. Such scores may have many peaks; what a search finds is near the best.
+    it is undefined are worse than all others. Such scores may have many peaks; a search finds what is near the best.
     Source: Michaud (1998), Efficient Asset Management, chapter 6, for the resampling.
     """
 

@@ -52,6 +52,8 @@ _LINE = {
     "equal-weight": (1.3, "solid"),
     "index": (1.2, "dot"),
     "exposure": (0.8, "solid"),
+    "thin": (0.8, "solid"),
+    "ink": (1.2, "dot"),
 }
 
 

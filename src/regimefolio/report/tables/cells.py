@@ -15,13 +15,17 @@ from regimefolio.report.words import number, parameter, percent
 
 @dataclass(frozen=True)
 class Cell:
-    """What stands in one place; an undefined number has a reason, and a warning is said beside the text."""
+    """What stands in one place; an undefined number has a reason, and a warning is said beside the text.
+
+    `value` is what a table that can be sorted is sorted by.
+    """
 
     text: str
     reason: str = ""
     kind: str = "number"
     spark: Spark | None = None
     warning: str = ""
+    value: Number = None
 
 
 @dataclass(frozen=True)
@@ -77,7 +81,7 @@ def words(text: str) -> Cell:
 def cell(value: Number, shown: Format, reason: str = "it is undefined") -> Cell:
     """A cell of a number, or of the mark of an undefined one with its reason."""
     undefined = value is None or value != value
-    return Cell(shown(value), reason if undefined else "")
+    return Cell(shown(value), reason if undefined else "", value=None if undefined else value)
 
 
 def metric_of(record: Record, run: str, name: str, shown: Format) -> Cell:

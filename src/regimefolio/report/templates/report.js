@@ -49,6 +49,29 @@
     draw();
   });
 
+  // A click on a head of a sortable table sorts by its column, numbers downwards first; what is undefined stays last.
+  function sort(table, head, column) {
+    const rows = [...table.tBodies[0].rows];
+    const key = (row) => row.cells[column].dataset.value ?? row.cells[column].textContent.trim();
+    const numbers = rows.some((row) => "value" in row.cells[column].dataset);
+    const known = rows.filter((row) => !numbers || "value" in row.cells[column].dataset);
+    const down = head.ariaSort ? head.ariaSort === "ascending" : numbers;
+    known.sort((a, b) => (down ? -1 : 1) * (numbers ? key(a) - key(b) : key(a).localeCompare(key(b))));
+    table.tHead.querySelectorAll("th").forEach((each) => { each.ariaSort = null; });
+    head.ariaSort = down ? "descending" : "ascending";
+    table.tBodies[0].append(...known, ...rows.filter((row) => !known.includes(row)));
+  }
+
+  for (const table of document.querySelectorAll("table.sortable")) {
+    [...table.tHead.rows[0].cells].forEach((head, column) => {
+      if (table.querySelector(`tbody td.spark:nth-child(${column + 1})`)) return; // a picture has no order
+      const button = document.createElement("button");
+      button.append(...head.childNodes);
+      button.addEventListener("click", () => sort(table, head, column));
+      head.append(button);
+    });
+  }
+
   // The contents list marks the section that is being read.
   const entries = new Map([...document.querySelectorAll("nav a")].map((a) => [a.hash.slice(1), a]));
   const seen = new IntersectionObserver((changes) => {
