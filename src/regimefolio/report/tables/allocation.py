@@ -36,8 +36,7 @@ def metrics(runs: Sequence[Drawn]) -> Table:
         cells = [
             cell(each.metrics.get(key), shown, each.reasons.get(key, _HELD)) for key, (_, shown) in _METRICS.items()
         ]
-        tone = "strong" if each.title == BLEND else ""
-        rows.append(Row(each.title, cells, "strong" if tone and each.swatch == "adaptive" else ""))
+        rows.append(Row(each.title, cells, "strong" if each.swatch == "adaptive" else ""))
     return Table(
         "Metrics of the blend, equal weight, the benchmark and every optimizer alone",
         ["Portfolio", *(head for head, _ in _METRICS.values())],
