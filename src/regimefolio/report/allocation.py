@@ -71,7 +71,7 @@ def write_allocation_report(
 def _figures(run: AllocationRun, runs: list[Drawn], found: AllocationEvaluation) -> list[Figure]:
     turnover = {each.title: each.metrics["turnover"] for each in runs if "turnover" in each.metrics}
     swatches = {each.title: each.swatch for each in runs}
-    seconds = {name: each.seconds.median for name, each in found.resources.items()}
+    milliseconds = {name: 1000.0 * each.seconds.median for name, each in found.resources.items()}
     drawn = [
         equity(runs, run.bars),
         risk_and_return(runs),
@@ -94,9 +94,9 @@ def _figures(run: AllocationRun, runs: list[Drawn], found: AllocationEvaluation)
         last_weights(found),
         bars(
             "seconds",
-            seconds,
+            milliseconds,
             swatches,
-            "seconds a rebalance, median",
+            "milliseconds a rebalance, median",
             "What several share, as a covariance, is with the first that asked for it.",
         ),
     ]
