@@ -18,6 +18,7 @@ from regimefolio.cli.door import Debug, Json, door
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
     from rich.console import Console, RenderableType
+    from rich.text import Text
 
     from regimefolio.api import Component
     from regimefolio.core.types import Json as Value
@@ -55,11 +56,12 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Description:
-    """A part as its class says it: the first sentence of its docstring, and its fields."""
+    """A part as its class says it: the first sentence of its docstring, whether it takes long, and its fields."""
 
     family: str
     kind: str
     summary: str
+    slow: bool
     parameters: list[Parameter]
 
 
@@ -130,20 +132,23 @@ def _family(word: str, families: Iterable[str]) -> str:
 
     spoken = " ".join(re.split(r"[\s_-]+", word.strip().lower()))
     for family in families:
-        if spoken in (family, _plural(family)):
+        if spoken in (written := family.replace("_", " "), _plural(written)):
             return family
     hint = did_you_mean(spoken.replace(" ", "_"), (family.replace(" ", "_") for family in families))
     raise api.ConfigError(f"unknown family {word!r}; {hint}")
 
 
 def _plural(family: str) -> str:
+    if family.endswith("s"):
+        return family
     return f"{family[:-1]}ies" if re.search("[^aeiou]y$", family) else f"{family}s"
 
 
 def describe(part: type[Component]) -> Description:
     """What a part's class says of itself."""
     fields = [_parameter(name, field) for name, field in part.model_fields.items()]
-    return Description(part.family, part.kind, _first_sentence(part.__doc__), fields)
+    slow = "slow" not in part.model_fields and getattr(part, "slow", False)
+    return Description(part.family, part.kind, _first_sentence(part.__doc__), slow, fields)
 
 
 def _first_sentence(docstring: str | None) -> str:
@@ -186,9 +191,13 @@ def _default(field: FieldInfo) -> Value:
 
     if field.is_required():
         return None
-    value: Any = field.get_default(call_default_factory=True, validated_data={})
-    plain: Value = value.spec() if isinstance(value, Component) else to_jsonable_python(value)
-    return plain
+
+    def plain(value: Any) -> Value:
+        if isinstance(value, Component):
+            return value.spec()
+        return list(map(plain, value)) if isinstance(value, tuple) else to_jsonable_python(value)
+
+    return plain(field.get_default(call_default_factory=True, validated_data={}))
 
 
 def _words(annotation: Any) -> str:
@@ -203,6 +212,8 @@ def _words(annotation: Any) -> str:
     if origin in (list, tuple, set, frozenset):
         inner = dict.fromkeys(_plural(_words(each)) for each in arguments if each is not ...)
         return f"list of {' and '.join(inner)}"
+    if origin is dict:
+        return f"mapping of {' to '.join(_plural(_words(each)) for each in arguments)}"
     family = getattr(annotation, "family", "")
     return WORDS.get(annotation) or family or getattr(annotation, "__name__", str(annotation))
 
@@ -240,9 +251,18 @@ def _show_list(screen: Console, found: list[Description]) -> None:
         rows.add_column()
         for each in found:
             if each.family == family:
-                rows.add_row(f"  {printable(each.kind)}", Text(printable(each.summary)))
-        screen.print(Text(_plural(family).capitalize(), style="bold"), rows, "", sep="\n")
+                rows.add_row(f"  {printable(each.kind)}", _summary(each))
+        screen.print(Text(_plural(family.replace("_", " ")).capitalize(), style="bold"), rows, "", sep="\n")
     screen.print("With their parameters: `regimefolio components strategy`, or another family.", style="dim")
+
+
+def _summary(part: Description) -> Text:
+    """A part's summary, and whether it takes long."""
+    from rich.text import Text
+
+    from regimefolio.cli.tables import printable
+
+    return Text(printable(part.summary), style="not bold") + Text(" (slow)" if part.slow else "", style="dim not bold")
 
 
 def _show_parameters(screen: Console, found: list[Description]) -> None:
@@ -253,7 +273,7 @@ def _show_parameters(screen: Console, found: list[Description]) -> None:
     several = len({each.family for each in found}) > 1  # a kind may stand in more than one of them
     for number, each in enumerate(found):
         name = f"{each.family} {each.kind}" if several else each.kind
-        head = Text(printable(name), style="bold") + Text(f": {printable(each.summary)}", style="not bold")
+        head = Text(f"{printable(name)}: ", style="bold") + _summary(each)
         parts: list[RenderableType] = [Text(), head] if number else [head]
         if each.parameters:
             columns = ["parameter", ">default", "what it takes, and means"]
@@ -267,6 +287,11 @@ def _show_parameters(screen: Console, found: list[Description]) -> None:
 
 
 def _shown_default(field: Parameter) -> str:
+    from regimefolio.cli.tables import parameters
+
     if field.required:
         return "required"
+    parts = field.default if isinstance(field.default, list) else [field.default]
+    if parts and all(isinstance(each, dict) and "kind" in each for each in parts):
+        return parameters({field.name: field.default}, [field.name])
     return "none" if field.default is None else str(field.default)

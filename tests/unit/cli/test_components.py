@@ -15,7 +15,10 @@ from regimefolio.cli.components import Parameter, describe, described, takes
 from regimefolio.core.component import Component, Part
 from tests.unit.cli.conftest import Call
 
-KNOWN = "known: allocator, feature, overlay, regime_detector, sampler, source, stop, strategy"
+KNOWN = (
+    "known: allocator, blend, covariance, expected_return, feature, overlay, regime_detector, sampler, source, stop, "
+    "strategy"
+)
 
 
 class Toy(Component, family="toy", kind="spinning_top"):
@@ -89,12 +92,27 @@ def test_every_family_and_part_is_listed(call: Call) -> None:
     assert (code, err) == (0, "")
     titles = [line for line in out.splitlines() if line and not line.startswith((" ", "With"))]
     assert titles == [
-        "Sources", "Features", "Strategies", "Overlays", "Regime detectors", "Allocators", "Samplers", "Stops"
+        "Sources", "Features", "Strategies", "Overlays", "Regime detectors", "Allocators", "Blends", "Expected returns",
+        "Covariances", "Samplers", "Stops",
     ]  # fmt: skip
     for family in api.FAMILIES:
         for kind in api.registered(family):
             assert f"\n  {kind} " in out
     assert max(map(len, out.splitlines())) <= 80
+
+
+def test_what_takes_long_says_so(call: Call) -> None:
+    found = {each.kind: each.slow for each in described("allocator")}
+    assert (found["higher_moments"], found["min_variance"]) == (True, False)
+    assert not any(each.slow for each in described("strategy"))  # some have a parameter of that name
+    assert "(slow)" in call("components", "higher_moments")[1]
+    assert "(slow)" not in call("components", "min_variance")[1]
+    assert '"slow": true' in call("components", "higher_moments", "--json")[1]
+
+
+def test_parts_in_a_list_are_written_as_parts() -> None:
+    (found,) = [each for each in described("hrp")[0].parameters if each.name == "covariance_transformers"]
+    assert found.default == [{"kind": "ledoit_wolf"}]
 
 
 def test_a_kind_of_two_families_is_shown_with_them(call: Call) -> None:
@@ -170,7 +188,7 @@ def test_a_part_is_found_by_its_own_name(call: Call) -> None:
         (("strategy", "momentum_rnk"), "unknown strategy 'momentum_rnk'; did you mean 'momentum_rank'?"),
         (
             ("trend", "trend"),
-            f"unknown family 'trend'; {KNOWN}",
+            "unknown family 'trend'; did you mean 'blend'?",
         ),
     ],
 )

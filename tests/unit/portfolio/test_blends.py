@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -217,6 +218,19 @@ def test_stacked_goes_by_the_log_returns_of_each_ones_own_account() -> None:
     np.testing.assert_allclose(found, expected / expected.sum(), rtol=1e-9)
 
 
+def test_a_period_is_from_one_decision_to_the_next() -> None:
+    close = np.ones((9, 2))
+    close[5:, 0] = 1.3  # bar 5, after the decision at bar 4, is in its period
+    close[6:, 1] = 1.2
+    close[7:, 1] = 1.4
+    market = market_of(close)
+    past = tuple(told(market, bar, {"a": [1.0, 0.0], "b": [0.0, 1.0]}) for bar in (1, 4, 6))
+    blend = StackedBlend(cost_bps=0.0, clip=0.01, eta=10.0)
+    parts = blend.blend(proposed(np.eye(2)), view(market, past)).parts
+    # Cut to 1%: 0 and 0; a above b; b above a.
+    assert parts.tolist() == [0.5, 0.5]
+
+
 def test_costs_count_for_one_who_trades_all_the_time() -> None:
     market = market_of(np.ones((60, 3)))
     turn = [{"calm": [1.0, 0.0, 0.0], "busy": np.eye(3)[k % 3]} for k in range(10)]
@@ -328,6 +342,66 @@ def test_optimized_asks_with_the_alphas_that_were_known_then() -> None:
 def test_optimized_cannot_ask_where_the_alphas_of_then_are_not_told() -> None:
     with pytest.raises(MissingDataError, match="optimized asks a at earlier bars, and it looks at alphas"):
         OptimizedBlend(window=40).blend(Proposals(("a",), (Proportional(),), np.eye(3)[:1]), view(rising()))
+
+
+def asked_at_the_end(blend: OptimizedBlend) -> tuple[Float, Float]:
+    """The parts that a blend finds of three optimizers, and what their accounts earned in the window."""
+    market = synthetic_market(300, complete=True)
+    allocators = (EqualWeight(), InverseVolatility(lookback=20), MinVariance(lookback=20))
+    now = view(market)
+    table = np.array([each.weights(now) for each in allocators])
+    parts = blend.blend(Proposals(("a", "b", "c"), allocators, table), now).parts
+    bars = 299 - 25 * np.arange(6, 0, -1)
+    asked = np.array([[each.weights(view(market.until(bar + 1))) for bar in bars.tolist()] for each in allocators])
+    return parts, net_returns(market.panel, bars, asked, 10.0)[-150:]
+
+
+@pytest.mark.parametrize("search", ["cma_es", "particle_swarm"])
+@pytest.mark.parametrize("score", ["sharpe", "max_drawdown", "mean_variance"])
+def test_a_search_finds_what_no_mixture_on_a_grid_betters(search: str, score: str) -> None:
+    settings: dict[str, Any] = {"search": search, "score": score, "generations": 60, "risk_aversion": 50.0}
+    blend = OptimizedBlend(window=150, step=25, **settings)
+    parts, earned = asked_at_the_end(blend)
+    grid = np.array([(i, j, 40 - i - j) for i in range(41) for j in range(41 - i)]) / 40.0
+
+    def worth(mixture: Float) -> float:
+        mixed = earned @ mixture
+        if score == "sharpe":
+            return float(mixed.mean() / mixed.std(ddof=1) * np.sqrt(252.0))
+        if score == "max_drawdown":
+            wealth = np.concatenate([[1.0], np.cumprod(1.0 + mixed)])
+            return float((wealth / np.maximum.accumulate(wealth) - 1.0).min())
+        return float(mixed.mean() - 25.0 * mixed.var())
+
+    best = max(map(worth, grid))
+    assert worth(parts) >= best - 1e-3 * abs(best)
+
+
+def test_a_solver_knows_mean_and_variance_alone() -> None:
+    with pytest.raises(ValidationError, match="no solver knows the best sharpe; use cma_es or particle_swarm"):
+        OptimizedBlend(score="sharpe")
+
+
+def test_a_swarm_without_its_library_is_refused_where_it_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pymoo", None)
+    with pytest.raises(ValidationError, match="a particle swarm needs pymoo") as error:
+        orchestrator({"kind": "optimized", "search": "particle_swarm"}, "hrp")
+    assert tuple(error.value.errors()[0]["ctx"]["place"]) == ("orchestration_type", "search")
+
+
+def test_one_that_must_wait_is_not_asked_before() -> None:
+    class Late(Tilted):
+        @property
+        def warmup(self) -> int:
+            return 120
+
+        def weights(self, view: View) -> Float:
+            asked.append(view.market.panel.n_bars - 1)
+            return super().weights(view)
+
+    asked: list[int] = []
+    OptimizedBlend(window=100, step=20).blend(Proposals(("a",), (Late(),), np.eye(3)[:1]), view(rising(200)))
+    assert asked == [139, 159, 179]
 
 
 def test_the_warmup_of_optimized_comes_after_that_of_the_allocators() -> None:

@@ -19,7 +19,7 @@ GAP = 1e-7
 CUTS = 1_000
 """Planes after which it is given up."""
 
-TOWARDS = 0.3
+TOWARDS = 0.4
 """How far the next plane lies from the best weights so far towards those that are best under the planes."""
 
 

@@ -13,27 +13,17 @@ from regimefolio.portfolio.sample import Sample
 class Denoise(CovarianceTransformer, kind="denoise"):
     """Components of the correlations that are no larger than chance makes them all get their mean.
 
-    Chance makes them up to σ²·(1 + √(n/T))² for n assets and T returns, where σ² is the mean of those below, found by
-    turns. Deviations stay as they were.
-    Source: Marchenko and Pastur (1967); Laloux, Cizeau, Bouchaud and Potters (1999), Noise Dressing of Financial
-    Correlation Matrices; López de Prado (2020), Machine Learning for Asset Managers, section 2.5.1 (constant residual
-    eigenvalue), who fits σ² by the density instead.
+    Of n assets that have nothing in common and T returns, chance makes components of up to (1 + √(n/T))². Deviations
+    stay as they were. Weak factors, below that, are lost with the noise.
+    Source: Marchenko and Pastur (1967); Laloux, Cizeau, Bouchaud and Potters (2000), Random Matrix Theory and Financial
+    Correlations; Bun, Bouchaud and Potters (2017), Cleaning Large Correlation Matrices, section 6.2 (clipping). López
+    de Prado (2020) fits the noise's variance to a smoothed density, which keeps a few more.
     """
 
     def transform(self, covariance: Float, sample: Sample) -> Float:
         spectrum = Spectrum.of(covariance)
-        kept = signals(spectrum.values, len(sample.returns))
+        noise = spectrum.values <= (1.0 + np.sqrt(len(covariance) / len(sample.returns))) ** 2
         values = spectrum.values.copy()
-        values[kept:] = values[kept:].mean()
+        if noise.any():
+            values[noise] = values[noise].mean()
         return spectrum.covariance(values)
-
-
-def signals(values: Float, n_returns: int) -> int:
-    """How many of the components' variances (n,), the largest first, chance does not make; fewer than n."""
-    n_assets, kept = len(values), 0
-    while True:
-        edge = values[kept:].mean() * (1.0 + np.sqrt(n_assets / n_returns)) ** 2
-        found = min(int((values > edge).sum()), n_assets - 1)
-        if found <= kept:
-            return kept
-        kept = found
