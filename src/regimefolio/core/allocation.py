@@ -77,7 +77,7 @@ class Allocation:
 
     @cached_property
     def alone(self) -> Mapping[str, Allocation]:
-        """What each of the allocators gave, as if it had been the only one; made once, for it is asked for at every bar."""
+        """What each of the allocators gave, as if it were the only one; made once, for it is asked for at every bar."""
         rows = zip(self.allocators, self.df_allocation, strict=True)
         return {name: Allocation(self.timestamp, self.symbols, row) for name, row in rows}
 
