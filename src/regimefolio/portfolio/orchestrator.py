@@ -246,11 +246,7 @@ class AllocationOrchestrator(Allocator, Orchestration, kind="orchestrator"):
 
     def _answer(self, allocator: Allocator, name: str, view: View) -> _Answer:
         """What one allocator gives, or what takes its place; its own past is the rows that it gave before."""
-        past = tuple(
-            Allocation(each.timestamp, each.symbols, each.df_allocation[each.allocators.index(name)])
-            for each in view.past
-            if name in each.allocators
-        )
+        past = tuple(each.alone[name] for each in view.past if name in each.alone)
         try:
             return _Answer(asked(allocator, view._replace(past=past)))
         except Exception as error:  # a door: one allocator's failure is a status
