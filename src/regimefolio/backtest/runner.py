@@ -222,7 +222,7 @@ class BacktestRunner:
         books = empty_books(*shape, record, bool(self.risk.stop), delay)
         replay(
             self._opinions(stack, ensembles, row, decide),
-            np.stack([ensemble.weights for ensemble in ensembles]),
+            read_only(np.stack([ensemble.weights for ensemble in ensembles])),
             Schedule(start, decide, decide & self._filled, row),
             self.manager.settings,
             self.prices,
