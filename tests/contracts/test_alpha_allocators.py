@@ -65,6 +65,7 @@ class TestMomentum(AllocatorContract):
 class TestEmaMomentum(AllocatorContract):
     allocator = EmaMomentum(lookback=20, span=5)
     stride = 7
+    scale_free = True
 
 
 class TestCappedMomentum(AllocatorContract):

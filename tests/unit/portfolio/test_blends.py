@@ -220,15 +220,14 @@ def test_stacked_goes_by_the_log_returns_of_each_ones_own_account() -> None:
 
 def test_a_period_is_from_one_decision_to_the_next() -> None:
     close = np.ones((9, 2))
-    close[5:, 0] = 1.3  # bar 5, after the decision at bar 4, is in its period
+    close[5:, 0] = 1.3  # bars 5 and 6 are of the period that the decision at bar 4 begins
     close[6:, 1] = 1.2
-    close[7:, 1] = 1.4
     market = market_of(close)
     past = tuple(told(market, bar, {"a": [1.0, 0.0], "b": [0.0, 1.0]}) for bar in (1, 4, 6))
     blend = StackedBlend(cost_bps=0.0, clip=0.01, eta=10.0)
-    parts = blend.blend(proposed(np.eye(2)), view(market, past)).parts
-    # Cut to 1%: 0 and 0; a above b; b above a.
-    assert parts.tolist() == [0.5, 0.5]
+    two = Proposals(("a", "b"), (EqualWeight(),) * 2, np.eye(2))
+    parts = blend.blend(two, view(market, past)).parts
+    assert np.log(parts[0] / parts[1]) == pytest.approx(10.0 * 0.02)  # a above b once, each cut to 1%
 
 
 def test_costs_count_for_one_who_trades_all_the_time() -> None:
@@ -279,7 +278,7 @@ def test_optimized_is_the_best_mixture_of_what_each_would_have_earned() -> None:
     table = np.array([each.weights(now) for each in allocators])
     blend = OptimizedBlend(window=60, step=25, risk_aversion=50.0)
     found = blend.blend(Proposals(("a", "b", "c"), allocators, table), now)
-    bars = np.array([124, 149, 174])  # 199 − 3 · 25 is the first at or before 199 − 60
+    bars = np.array([99, 124, 149, 174])  # the one before the first at or before 199 − 60
     asked = np.array([[each.weights(view(market.until(bar + 1))) for bar in bars] for each in allocators])
     earned = net_returns(panel, bars, asked, 10.0)[-60:]
     centred = earned - earned.mean(axis=0)
@@ -298,9 +297,9 @@ def test_optimized_takes_what_the_run_decided_and_asks_before_it_alone() -> None
     past = tuple(told(market, bar, {"a": ROWS["a"]}) for bar in (150, 170))
     blend = OptimizedBlend(window=100, step=20)
     blend.blend(Proposals(("a",), (Counted(),), np.eye(3)[:1]), view(market, past))
-    assert asked == [90, 110, 130]  # 199 − 100 is ruled by the decision of bar 90
+    assert asked == [70, 90, 110, 130]  # bar 90 rules at 199 − 100, and 70 is the one before
     asked.clear()
-    past = tuple(told(market, bar, {"a": ROWS["a"]}) for bar in (90, 150, 170))
+    past = tuple(told(market, bar, {"a": ROWS["a"]}) for bar in (70, 90, 150, 170))
     blend.blend(Proposals(("a",), (Counted(),), np.eye(3)[:1]), view(market, past))
     assert asked == []
 
@@ -323,6 +322,34 @@ def test_resampled_parts_depend_on_the_seed_and_the_bar() -> None:
 
     assert parts(1) == parts(1)
     assert parts(1) != parts(2)
+
+
+def test_what_is_drawn_again_are_the_whole_periods_between_decisions() -> None:
+    change = np.tile(np.random.default_rng(6).normal(0.001, 0.01, (10, ASSETS)), (20, 1))  # ten bars that repeat
+    market = market_of(100.0 * np.cumprod(1.0 + change, axis=0))
+    past = tuple(told(market, bar, ROWS) for bar in range(19, 199, 10))
+    found = [
+        OptimizedBlend(method=method, cost_bps=0.0, window=100, resamples=3, risk_aversion=100.0).blend(
+            proposed(np.eye(3)), view(market, past)
+        )
+        for method in ("walk_forward", "resampled")
+    ]
+    assert (found[0].parts > 0.0).sum() > 1
+    np.testing.assert_allclose(found[0].parts, found[1].parts, atol=1e-9)
+
+
+def test_pasts_are_drawn_at_bars_before_1970_too() -> None:
+    market = rising()
+    old = Market(replace(market.panel, timestamps=market.timestamps - np.timedelta64(50 * 365, "D")))
+    past = tuple(told(old, bar, ROWS) for bar in (20, 40, 60))
+    found = OptimizedBlend(method="resampled", window=50).blend(proposed(np.eye(3)), view(old, past))
+    assert found.parts.sum() == pytest.approx(1.0)
+
+
+def test_an_undefined_score_is_worse_than_all_others() -> None:
+    earned = np.stack([np.zeros(50), np.random.default_rng(7).normal(-0.01, 0.01, 50)], axis=1)
+    cash, loser = OptimizedBlend(score="sharpe", search="cma_es")._scores(earned, 252.0, np.eye(2))
+    assert cash < loser < 0.0
 
 
 def test_optimized_asks_with_the_alphas_that_were_known_then() -> None:
@@ -351,7 +378,7 @@ def asked_at_the_end(blend: OptimizedBlend) -> tuple[Float, Float]:
     now = view(market)
     table = np.array([each.weights(now) for each in allocators])
     parts = blend.blend(Proposals(("a", "b", "c"), allocators, table), now).parts
-    bars = 299 - 25 * np.arange(6, 0, -1)
+    bars = 299 - 25 * np.arange(7, 0, -1)
     asked = np.array([[each.weights(view(market.until(bar + 1))) for bar in bars.tolist()] for each in allocators])
     return parts, net_returns(market.panel, bars, asked, 10.0)[-150:]
 
@@ -405,7 +432,7 @@ def test_one_that_must_wait_is_not_asked_before() -> None:
 
 
 def test_the_warmup_of_optimized_comes_after_that_of_the_allocators() -> None:
-    assert orchestrator({"kind": "optimized", "window": 100}, "hrp").warmup == 130
+    assert orchestrator({"kind": "optimized", "window": 100, "step": 20}, "hrp").warmup == 170
     assert orchestrator("stacked", "hrp").warmup == 30
 
 

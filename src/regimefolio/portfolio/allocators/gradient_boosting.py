@@ -11,8 +11,10 @@ from regimefolio.portfolio.allocators.learned import LearnedAllocator, Lesson
 
 
 class GradientBoosting(LearnedAllocator, kind="gradient_boosting"):
-    """Small trees, each fitted to what those before it left, with scikit-learn; see `LearnedAllocator` for the rest.
+    """In proportion to the returns, over volatility, that boosted trees predict, where they are above 0.
 
+    The trees are small, each fitted to what those before it left, and scikit-learn's. `LearnedAllocator` says what they
+    learn from.
     Source: Friedman (2001), Greedy Function Approximation: A Gradient Boosting Machine; on histograms as in Ke et al.
     (2017), LightGBM.
     """

@@ -9,9 +9,10 @@ from regimefolio.portfolio.allocators.learned import LearnedAllocator, Lesson
 
 
 class Ridge(LearnedAllocator, kind="ridge"):
-    """A linear regression whose coefficients are shrunk, with scikit-learn; see `LearnedAllocator` for the rest.
+    """In proportion to the returns, over volatility, that a linear regression predicts, where they are above 0.
 
-    It minimises Σ (y − Xb)² / R + penalty · Σ b² over the R rows, features standardised.
+    The regression is scikit-learn's: the least Σ (y − Xb)² / R + penalty · Σ b², over R rows of standardised features.
+    `LearnedAllocator` says what it learns from.
     Source: Hoerl and Kennard (1970), Ridge Regression: Biased Estimation for Nonorthogonal Problems.
     """
 

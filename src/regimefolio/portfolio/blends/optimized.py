@@ -72,7 +72,7 @@ class OptimizedBlend(PerformanceBlend, kind="optimized"):
                 must_have_pymoo()
 
     def warmup_with(self, allocators: int) -> int:
-        return allocators + self.window
+        return allocators + self.window + 2 * self.step  # whole periods begin before the window
 
     def blend(self, proposals: Proposals, view: View) -> Blended:
         order = sorted(range(len(proposals.names)), key=lambda m: proposals.names[m])
@@ -93,7 +93,8 @@ class OptimizedBlend(PerformanceBlend, kind="optimized"):
         first = panel.n_bars - len(earned)
         periods = np.split(np.arange(len(earned)), bars[bars >= first] + 1 - first)
         periods = [period for period in periods if period.size]
-        rng = np.random.default_rng([self.seed, int(panel.timestamps[-1].astype(np.int64))])
+        when = int(panel.timestamps[-1].astype(np.int64)) % 2**64  # bars before 1970 are below 0
+        rng = np.random.default_rng([self.seed, when])
         drawn = [rng.integers(len(periods), size=len(periods)).tolist() for _ in range(self.resamples)]
         pasts = [earned[np.concatenate([periods[k] for k in row])] for row in drawn]
         return np.mean([self._best_of(past, panel.periods_per_year) for past in pasts], axis=0)
@@ -122,17 +123,20 @@ class OptimizedBlend(PerformanceBlend, kind="optimized"):
         return np.nan_to_num(metrics[:, place], nan=UNDEFINED)
 
     def _decided(self, names: tuple[str, ...], allocators: list[Allocator], view: View) -> Decided:
-        """What the allocators decided, from the last decision on that rules before the window begins."""
+        """What the allocators decided, from the decision before the one that rules where the window begins.
+
+        What the accounts buy first is then bought before the window.
+        """
         own = Decided.in_the_past(names, view)
         now = view.market.panel.n_bars - 1
         begin, ready = now - self.window, max(each.warmup for each in allocators)
         first = int(own.bars[0]) if own.bars.size else now
-        count = max(-(-(first - begin) // self.step), 0)
+        count = max(-(-(first - begin) // self.step) + 1, 0)
         earlier = np.array([bar for bar in first - self.step * np.arange(count, 0, -1) if bar >= ready], dtype=np.int64)
         bars = np.concatenate([earlier, own.bars])
         weights = np.concatenate([_asked(names, allocators, earlier, view), own.weights], axis=1)
-        ruling = max(int(np.searchsorted(bars, begin, side="right")) - 1, 0)
-        return Decided(bars[ruling:], weights[:, ruling:])
+        kept = max(int(np.searchsorted(bars, begin, side="right")) - 2, 0)
+        return Decided(bars[kept:], weights[:, kept:])
 
 
 def _asked(names: tuple[str, ...], allocators: list[Allocator], bars: Int, view: View) -> Float:
