@@ -133,6 +133,16 @@ def test_bars_are_sorted_and_leave_out_what_is_unknown() -> None:
     assert bars("x", {"a": math.nan}, swatches, "seconds", "") is None
 
 
+def test_what_differs_much_is_drawn_as_dots_on_a_logarithmic_scale() -> None:
+    swatches = {"a": "thin", "b": "thin"}
+    for smallest, kind in ((0.001, "scatter"), (1.0, "bar"), (0.0, "bar")):
+        figure = bars("x", {"a": smallest, "b": 5.0}, swatches, "seconds", "")
+        assert figure is not None
+        assert traces(figure.spec)[0]["type"] == kind
+        layout: Any = figure.spec["layout"]
+        assert (layout["xaxis"].get("type") == "log") == (kind == "scatter")
+
+
 def test_a_number_over_time_has_a_gap_where_an_optimizer_failed(found: AllocationEvaluation) -> None:
     drawn = traces(over_time("spread", found, "effective_assets", "Effective assets", "").spec)
     assert [curve["name"] for curve in drawn][-2:] == ["Median optimizer", "Blend"]

@@ -118,7 +118,12 @@ def test_trials_without_any_ratio_are_no_reason_to_fail(record: Record) -> None:
 
 @pytest.mark.parametrize(
     ("low", "high", "ticks"),
-    [(0.9, 5.2, [1, 1.5, 2, 3, 4, 5]), (0.5, 60.0, [0.5, 1, 2, 5, 10, 20, 50]), (0.01, 90.0, [0.01, 0.1, 1, 10])],
+    [
+        (0.82, 1.33, [0.8, 0.9, 1, 1.1, 1.2, 1.3]),
+        (0.9, 5.2, [1, 1.5, 2, 3, 4, 5]),
+        (0.5, 60.0, [0.5, 1, 2, 5, 10, 20, 50]),
+        (0.01, 90.0, [0.01, 0.1, 1, 10]),
+    ],
 )
 def test_a_logarithmic_axis_has_round_ticks(low: float, high: float, ticks: list[float]) -> None:
     assert drawing.log_ticks(low, high)["tickvals"] == pytest.approx(ticks)

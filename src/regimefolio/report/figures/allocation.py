@@ -31,6 +31,9 @@ MAX_POINTS, MAX_THIN_POINTS = 1200, 300
 ROW = 19
 """Pixels that a name beside a figure needs."""
 
+_WIDE = 100.0
+"""Times the smallest value from which on bars would show the largest alone."""
+
 _NARROW, _LETTER, _HEIGHT = 300.0, 7.0, 400.0
 """Pixels of the smallest plot whose labels must not touch, and of a letter in it."""
 
@@ -155,25 +158,30 @@ def risk_and_return(runs: Sequence[Drawn]) -> Figure | None:
 
 
 def bars(name: str, values: Mapping[str, float], swatches: Mapping[str, str], unit: str, caption: str) -> Figure | None:
-    """One bar a name, the largest on top; None where no value is known."""
+    """One bar a name, the largest on top, or dots on a log scale where they differ much; None where none is known."""
     known = sorted((value, title) for title, value in values.items() if value == value)
     if not known:
         return None
     titles: list[Json] = [title for _, title in known]
+    wide = known[0][0] > 0.0 and known[-1][0] > _WIDE * known[0][0]
+    drawn: dict[str, Json] = {"type": "scatter", "mode": "markers"} if wide else {"type": "bar", "orientation": "h"}
     data: Json = {
-        "type": "bar",
-        "orientation": "h",
+        **drawn,
         "y": titles,
         "x": [six(value) for value, _ in known],
         "marker": {
-            "color": [f"var(--{swatches[t] if swatches[t] != 'thin' else 'bar-1'})" for _, t in known],
+            "color": [
+                f"var(--{swatches[t] if swatches[t] != 'thin' else 'bar-2' if wide else 'bar-1'})" for _, t in known
+            ],
             "line": {"width": 0},
+            **({"size": 10} if wide else {}),
         },
         "hovertemplate": f"%{{y}}: %{{x:.3g}} {unit}<extra></extra>",
     }
+    scale: dict[str, Json] = {"type": "log", "dtick": 1} if wide else {"rangemode": "tozero", "nticks": 6}
     layout = layout_of(
-        xaxis={**axis(), "title": {"text": unit}, "rangemode": "tozero", "nticks": 6},
-        yaxis={**_names(titles), "range": [-0.6, len(titles) - 0.4]},
+        xaxis={**axis(), "title": {"text": unit}, **scale},
+        yaxis={**_names(), "range": [-0.6, len(titles) - 0.4]},
         bargap=0.3,
     )
     said = ", ".join(f"{title} {value:.3g}" for value, title in known[::-1])
@@ -229,7 +237,7 @@ def mean_known(values: Float) -> float:
     return float(known.mean()) if known.size else float("nan")
 
 
-def _names(names: Sequence[Json]) -> dict[str, Json]:
+def _names() -> dict[str, Json]:
     """An axis of names, one at each whole number or category."""
     return {**axis(), "showgrid": False, "ticks": "", "dtick": 1, "tickfont": {"size": 11}}
 
@@ -254,7 +262,8 @@ def _labels(titles: Sequence[str], x: Float, y: Float, edges: Sequence[tuple[flo
     """
     (left, right), (low, high) = edges
     across, up = (x - left) / (right - left) * _NARROW, (y - low) / (high - low) * _HEIGHT
-    boxes = [(a - 6.0, a + 6.0, u - 6.0, u + 6.0) for a, u in zip(across, up, strict=True)]
+    half = np.where(np.arange(len(titles)) < 3, 9.0, 6.0)  # of a mark
+    boxes = list(zip(across - half, across + half, up - half, up + half, strict=True))
     far = np.hypot(across - np.median(across), up - np.median(up))
     found = [""] * len(titles)
     for k in [*range(3), *(3 + np.argsort(-far[3:], kind="stable")).tolist()][: len(titles)]:

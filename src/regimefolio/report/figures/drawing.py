@@ -106,9 +106,14 @@ def axis() -> dict[str, Json]:
     }
 
 
+_FINE = (1, 1.1, 1.2, 1.3, 1.4, 1.6, 1.8, 2, 2.5, 3, 3.5, 4, 4.5, 5, 6, 7, 8, 9)
+"""Steps of a decade where the ends of an axis are less than twice apart."""
+
+
 def log_ticks(low: float, high: float) -> dict[str, Json]:
     """Round multiples between the ends of a logarithmic axis."""
-    steps = (1, 1.5, 2, 3, 4, 5, 7) if high / low < 10 else (1, 2, 5) if high / low < 200 else (1,)
+    times = high / low
+    steps = _FINE if times < 2 else (1, 1.5, 2, 3, 4, 5, 7) if times < 10 else (1, 2, 5) if times < 200 else (1,)
     decades = range(int(np.floor(np.log10(low))), int(np.ceil(np.log10(high))) + 1)
     ticks = [step * 10.0**decade for decade in decades for step in steps]
     inside: list[Json] = [tick for tick in ticks if low * 0.97 <= tick <= high * 1.03]
