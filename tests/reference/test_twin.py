@@ -429,9 +429,13 @@ RULES = {
     "no gross limit": twin.Rules(sector=SECTORS, max_gross=math.inf, max_position=0.07),
     "risk parity": twin.Rules(allocator="risk_parity", tilt=0.75, sector=SECTORS, max_position=0.2),
     "long and short": twin.Rules(allocator="long_short", sector=SECTORS, max_position=0.08, max_gross=1.2),
-    "130/30": twin.Rules(allocator="long_short", sector=SECTORS, max_gross=1.6, max_position=0.3, min_net=1, max_net=1),
+    "130/30": twin.Rules(
+        allocator="long_short", sector=SECTORS, max_gross=1.6, max_position=0.3, min_net=1.0, max_net=1.0
+    ),
     "top 7 of both sides": twin.Rules(allocator="long_short", sector=SECTORS, top_n=7),
-    "neutral": twin.Rules(allocator="long_short", sector=SECTORS, max_gross=2, max_sector=0.3, min_net=0, max_net=0),
+    "neutral": twin.Rules(
+        allocator="long_short", sector=SECTORS, max_gross=2.0, max_sector=0.3, min_net=0.0, max_net=0.0
+    ),
     "net out of reach": twin.Rules(allocator="long_short", sector=SECTORS, max_sector=0.05, max_net=-0.9),
 }
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+import scipy  # whose parts are imported where they are used: no other command waits for them
 
 from regimefolio.core.errors import ConfigError
 from regimefolio.core.types import Float, Int, Panel, Signals
@@ -150,8 +151,6 @@ def _covariance(deviations: Float, depth: int) -> Float:
 
 def _fit(ic: Float, covariance: Float) -> _Fit:
     """Least squares of a · exp(-λ (h - 1)); for each λ the best a is known, so that one number is searched."""
-    from scipy.optimize import minimize_scalar  # a quarter of what every command would wait for
-
     later = np.arange(len(ic))
 
     def shape(log_half_life: float) -> Float:
@@ -165,7 +164,7 @@ def _fit(ic: Float, covariance: Float) -> _Fit:
     grid = np.linspace(*bounds, 60)
     best = int(np.argmin([lost(x) for x in grid]))
     around = (grid[max(best - 1, 0)], grid[min(best + 1, len(grid) - 1)])
-    found = float(minimize_scalar(lost, bounds=around, method="bounded", options={"xatol": 1e-10}).x)
+    found = float(scipy.optimize.minimize_scalar(lost, bounds=around, method="bounded", options={"xatol": 1e-10}).x)
     curve, rate = shape(found), math.log(2.0) / math.exp(found)
     initial = float(curve @ ic / (curve @ curve))
     slopes = np.column_stack([curve, -initial * later * curve])

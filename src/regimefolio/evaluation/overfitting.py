@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
+import scipy  # whose parts are imported where they are used: no other command waits for them
 from numpy.typing import ArrayLike
-from scipy.special import ndtr, ndtri
 
 from regimefolio.core.errors import ConfigError, DataError
 from regimefolio.core.types import Float, Int
@@ -108,7 +108,7 @@ def probabilistic_sharpe_ratio(
     spread = _sharpe_spread(sharpe, skew, kurtosis)
     if n_bars < 2 or math.isnan(spread):
         return math.nan
-    return float(ndtr((sharpe - benchmark) * math.sqrt(n_bars - 1) / spread))
+    return float(scipy.special.ndtr((sharpe - benchmark) * math.sqrt(n_bars - 1) / spread))
 
 
 def minimum_track_record_length(
@@ -144,7 +144,7 @@ def minimum_track_record_length(
     if not sharpe > benchmark:
         return math.nan
     spread = _sharpe_spread(sharpe, skew, kurtosis)
-    return float(1.0 + (spread * ndtri(confidence) / (sharpe - benchmark)) ** 2)
+    return float(1.0 + (spread * scipy.special.ndtri(confidence) / (sharpe - benchmark)) ** 2)
 
 
 def expected_maximum_sharpe(trial_sharpes: ArrayLike) -> float:
@@ -177,7 +177,8 @@ def expected_maximum_sharpe(trial_sharpes: ArrayLike) -> float:
         raise DataError(f"the best of many trials needs at least two with a Sharpe ratio, but {n} have one")
     if trials.min() == trials.max():
         return 0.0
-    quantiles = (1.0 - np.euler_gamma) * ndtri(1.0 - 1.0 / n) + np.euler_gamma * ndtri(1.0 - 1.0 / (n * math.e))
+    above = scipy.special.ndtri(1.0 - 1.0 / n), scipy.special.ndtri(1.0 - 1.0 / (n * math.e))
+    quantiles = (1.0 - np.euler_gamma) * above[0] + np.euler_gamma * above[1]
     return float(trials.std(ddof=1) * quantiles)
 
 

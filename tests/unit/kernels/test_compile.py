@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numba.core import config
 from numpy.typing import NDArray
 
 from regimefolio.kernels import _compile
@@ -85,30 +86,33 @@ def test_kernels_run_where_nothing_can_be_kept(tmp_path: Path) -> None:
     assert ask(tmp_path, home, block) == 4.5
 
 
-@_compile.piece
-def _power(x: Float, by: int) -> float:
-    total = 0.0
-    for i in range(x.size):
-        total += x[i] ** by
-    return total
+def test_a_piece_is_compiled_once_for_all_values_and_has_machine_code_for_python_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(_compile, "_CACHE", None)  # what is read from there is not compiled
+    monkeypatch.setitem(vars(config), "CACHE_DIR", "")
 
+    @_compile.piece
+    def power(x: Float, by: int) -> float:
+        total = 0.0
+        for i in range(x.size):
+            total += x[i] ** by
+        return total
 
-@_compile.kernel
-def _powers(x: Float) -> float:
-    by, total = 1, 0.0
-    while by < 3:
-        total += _power(x, by)
-        by += 1
-    return total + _power(x, 3)
+    @_compile.kernel
+    def powers(x: Float) -> float:
+        by, total = 1, 0.0
+        while by < 3:
+            total += power(x, by)
+            by += 1
+        return total + power(x, 3)
 
-
-def test_a_piece_is_compiled_once_for_all_values_and_has_machine_code_for_python_alone() -> None:
     x = np.array([1.0, 2.0])
-    assert _powers(x) == 3.0 + 5.0 + 9.0
-    attributes = vars(_power)
+    assert powers(x) == 3.0 + 5.0 + 9.0
+    attributes = vars(power)
     inside, for_python = attributes["_inside"].overloads, attributes["overloads"]
     assert (len(inside), len(for_python)) == (1, 0)
     (made,) = inside.values()
     assert made.library.get_pointer_to_function(made.fndesc.llvm_func_name) == 0
-    assert _power(x, 3) == 9.0
+    assert power(x, 3) == 9.0
     assert (len(inside), len(for_python)) == (1, 1)

@@ -69,7 +69,7 @@ def test_confidence_weighted_asks_only_those_with_an_opinion() -> None:
 @pytest.mark.parametrize("method", [WEIGHTED, CONFIDENCE_WEIGHTED, RANK_AVERAGE, BEST_STRATEGY])
 def test_a_strategy_without_weight_is_not_there(method: int) -> None:
     rng = np.random.default_rng(0)
-    alpha, confidence = f32(rng.uniform(-1, 1, (4, 50))), f32(rng.random((4, 50)))
+    alpha, confidence = rng.uniform(-1, 1, (4, 50)), rng.random((4, 50))
     weights = f32([0.2, 0.0, 0.5, 0.3])
     alpha[1], confidence[1] = NAN, NAN
     kept = [0, 2, 3]
