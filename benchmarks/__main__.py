@@ -8,7 +8,7 @@ import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-NAMES = ("sweep", "replay", "hmm", "capture", "loading", "weights", "ratings", "rerank", "optimizers")
+NAMES = ("sweep", "replay", "hmm", "capture", "loading", "weights", "ratings", "rerank", "optimizers", "orchestrator")
 PEERS = ("numpy", "numba", "polars", "pandas", "vectorbt", "hmmlearn", "ta-lib", "pandas-ta-classic", "skfolio")
 
 

@@ -90,7 +90,7 @@ def test_a_click_on_a_head_sorts(tab: Tab, page: Path) -> None:
         return [float(text.strip().replace("−", "-").rstrip("%")) for text in texts if text.strip() != "–"]
 
     before = tab.evaluate(column.format(0))
-    assert before[:3] == ["Blend", "Equal weight", "AAPL (benchmark)"]
+    assert before[:3] == ["Blend", "Equal weight", "Benchmark (AAPL)"]
     assert set(tab.evaluate(state)) == {None}
     tab.evaluate(click.format(4))
     assert numbers(4) == sorted(numbers(4), reverse=True)

@@ -8,12 +8,14 @@ from regimefolio.portfolio import (
     Cash,
     CmaEs,
     EmaMomentum,
+    GradientBoosting,
     Kelly,
     MarketIndex,
     Momentum,
     OneHot,
     ParticleSwarm,
     Random,
+    Ridge,
 )
 from regimefolio.testing.allocators import AllocatorContract
 from regimefolio.testing.strategies import synthetic_market
@@ -63,6 +65,7 @@ class TestMomentum(AllocatorContract):
 class TestEmaMomentum(AllocatorContract):
     allocator = EmaMomentum(lookback=20, span=5)
     stride = 7
+    scale_free = True
 
 
 class TestCappedMomentum(AllocatorContract):
@@ -78,3 +81,18 @@ class TestCmaEs(AllocatorContract):
 class TestParticleSwarm(AllocatorContract):
     allocator = ParticleSwarm(lookback=20, generations=2, particles=4, objective="sortino")
     stride = 14
+
+
+class TestRidge(AllocatorContract):
+    allocator = Ridge(horizon=3, training=40, refit=10)
+    stride = 14
+
+
+class TestTopOfRidge(AllocatorContract):
+    allocator = Ridge(horizon=3, training=40, refit=10, top=0.3)
+    stride = 14
+
+
+class TestGradientBoosting(AllocatorContract):
+    allocator = GradientBoosting(horizon=3, training=40, refit=10, trees=3)
+    stride = 28

@@ -55,6 +55,10 @@ class TestResampled(BlendContract):
     blend = OptimizedBlend(method="resampled", window=30, step=10, resamples=5)
 
 
+class TestSearched(BlendContract):
+    blend = OptimizedBlend(score="sortino", search="cma_es", generations=3, window=30, step=10)
+
+
 def test_every_blend_of_ours_is_under_contract() -> None:
     for file in Path(__file__).parent.glob("test_*.py"):
         import_module(f"tests.contracts.{file.stem}")

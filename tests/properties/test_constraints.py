@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from regimefolio.core.types import read_only
 from regimefolio.kernels.constraints import Limits, constrain_row
 from regimefolio.kernels.replay import target_weights
 from regimefolio.kernels.weights import (
@@ -64,7 +65,7 @@ def wishes(draw: st.DrawFn, ties: bool = True, net: bool = False) -> Wish:
     gross = draw(st.sampled_from([0.3, 1.0, 3.0])) * (1.0 if ties else rng.uniform(1.01, 1.2))
     weights *= gross / max(np.abs(weights).sum(), 1e-3)
     sector = rng.integers(0, draw(st.integers(1, 6)), n)
-    levels = ((0.05, 0.2), (0.1, 0.4), (1.0, 1.6) if net else (0.5, 0.95, 1))
+    levels = ((0.05, 0.2), (0.1, 0.4), (1.0, 1.6) if net else (0.5, 0.95, 1.0))
     position, group, whole = (draw(st.sampled_from([*each, np.inf])) for each in levels)
     return Wish(weights, sector, Limits(position, group, whole, *(draw(st.sampled_from(NETS)) if net else ())))
 
@@ -232,9 +233,9 @@ def test_targets_are_long_only_within_limits_and_the_rows_of_one_bar(
 ) -> None:
     rng = np.random.default_rng(seed)
     shape = (7, n_strategies, n)
-    confidence = (rng.random(shape) * (rng.random(shape) < 0.6)).astype(np.float32)
-    alpha = (rng.uniform(-1, 1, shape) * (confidence > 0)).astype(np.float32)
-    weights = rng.dirichlet(np.ones(n_strategies), 2).astype(np.float32)
+    confidence = read_only((rng.random(shape) * (rng.random(shape) < 0.6)).astype(np.float32))
+    alpha = read_only((rng.uniform(-1, 1, shape) * (confidence > 0)).astype(np.float32))
+    weights = read_only(rng.dirichlet(np.ones(n_strategies), 2).astype(np.float32))
     row = rng.integers(0, 2, 7)
     decide = rng.random(7) < 0.7
     tradable = rng.random((7, n)) < 0.8

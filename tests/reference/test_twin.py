@@ -6,7 +6,7 @@ import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -50,9 +50,9 @@ def real_prices() -> Float:
     return pl.read_csv(path).drop("Date").cast(pl.Float64).to_numpy().astype(np.float64, order="C")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Case:
-    """A history of prices and targets, for both sides."""
+    """A history of prices and targets, for both sides; equal to itself alone."""
 
     fill: Float
     close: Float
@@ -285,6 +285,7 @@ def frictions(f: Frictions, commission: float) -> twin.Frictions:
     return twin.Frictions(**told)
 
 
+@lru_cache(128)  # several tests ask for the same cases
 def run_twin(c: Case) -> tuple[twin.Account, list[twin.Bar]]:
     """The bars, and the account they ended with; of accounts apart the first, with the round trips of all."""
     terms, n = c.costs, c.close.shape[1]
@@ -479,7 +480,8 @@ def test_every_target_agrees(name: str) -> None:
     r = RULES[name]
     if r.min_net > -math.inf:
         decide[6:] = False  # the twin's nested roots take their time
-    replay.target_weights(alpha, confidence, shares, row, decide, tradable, settings(r, risk), out)
+    given = read_only(alpha), read_only(confidence), read_only(shares)
+    replay.target_weights(*given, row, decide, tradable, settings(r, risk), out)
     for t in range(n_bars):
         if not decide[t]:
             assert np.isnan(out[t]).all()

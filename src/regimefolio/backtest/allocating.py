@@ -150,6 +150,7 @@ def run_allocations(
     must_be(AllocationSpec, spec, "spec", "read_allocation(file) reads one")
     must_be(Market, market, "market", "load_market gives one")
     progress, asked = progress or Progress(), spec.orchestrator
+    asked.must_fit(market)
     runner, ensemble, _, start = prepare(spec.backtest(), market)
     stack, manager, row = runner.signals(ensemble), runner.manager, ensemble.rows(None, market.panel.n_bars)
     decides = np.flatnonzero(manager.decisions(None, start - spec.execution.delay)).tolist()

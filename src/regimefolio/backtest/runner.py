@@ -233,7 +233,7 @@ class BacktestRunner:
             settings = settings._replace(allocator=GIVEN)
         replay(
             self._opinions(stack, ensembles, row, decide, given),
-            np.stack([ensemble.weights for ensemble in ensembles]),
+            read_only(np.stack([ensemble.weights for ensemble in ensembles])),
             Schedule(start, decide, decide & self._filled, row),
             settings,
             self.prices,
@@ -324,7 +324,7 @@ class BacktestRunner:
             given = np.empty((0, 0, 0))
         elif given is None:
             given = np.stack([self.manager.targets(stack, ensemble, row, decide) for ensemble in ensembles])
-        return Opinions(stack.alpha, stack.confidence, self.manager.tradable, self.manager.silent, given)
+        return Opinions(stack.alpha, stack.confidence, self.manager.tradable, self.manager.silent, read_only(given))
 
     def by_regime(self, decision_return: Float, label: Int, names: tuple[str, ...]) -> dict[str, dict[str, float]]:
         """The metrics of `REGIME_NAMES` in each regime, on this market's clock."""

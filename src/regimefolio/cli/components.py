@@ -191,13 +191,13 @@ def _default(field: FieldInfo) -> Value:
 
     if field.is_required():
         return None
-    value: Any = field.get_default(call_default_factory=True, validated_data={})
-    if isinstance(value, Component):
-        return value.spec()
-    if isinstance(value, tuple):
-        return [each.spec() if isinstance(each, Component) else to_jsonable_python(each) for each in value]
-    plain: Value = to_jsonable_python(value)
-    return plain
+
+    def plain(value: Any) -> Value:
+        if isinstance(value, Component):
+            return value.spec()
+        return list(map(plain, value)) if isinstance(value, tuple) else to_jsonable_python(value)
+
+    return plain(field.get_default(call_default_factory=True, validated_data={}))
 
 
 def _words(annotation: Any) -> str:
@@ -212,6 +212,8 @@ def _words(annotation: Any) -> str:
     if origin in (list, tuple, set, frozenset):
         inner = dict.fromkeys(_plural(_words(each)) for each in arguments if each is not ...)
         return f"list of {' and '.join(inner)}"
+    if origin is dict:
+        return f"mapping of {' to '.join(_plural(_words(each)) for each in arguments)}"
     family = getattr(annotation, "family", "")
     return WORDS.get(annotation) or family or getattr(annotation, "__name__", str(annotation))
 
@@ -285,6 +287,11 @@ def _show_parameters(screen: Console, found: list[Description]) -> None:
 
 
 def _shown_default(field: Parameter) -> str:
+    from regimefolio.cli.tables import parameters
+
     if field.required:
         return "required"
+    parts = field.default if isinstance(field.default, list) else [field.default]
+    if parts and all(isinstance(each, dict) and "kind" in each for each in parts):
+        return parameters({field.name: field.default}, [field.name])
     return "none" if field.default is None else str(field.default)

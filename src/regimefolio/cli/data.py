@@ -1,4 +1,4 @@
-"""`regimefolio data check`: look at prices before they are used."""
+"""`regimefolio data`: look at prices before they are used, and what else is kept or fetched."""
 
 from __future__ import annotations
 
@@ -54,7 +54,9 @@ def register(app: typer.Typer) -> None:
     """Add the group."""
     from regimefolio.cli import store, views
 
-    group = typer.Typer(rich_markup_mode=None, no_args_is_help=True, help="Check prices, and keep them in a store.")
+    group = typer.Typer(
+        rich_markup_mode=None, no_args_is_help=True, help="Check prices, keep them in a store, and fetch page views."
+    )
     group.command(epilog=EPILOG)(check)
     store.register(group)
     views.register(group)

@@ -83,7 +83,7 @@ def _shown(value: Json) -> str:
         return " + ".join(map(_shown, value)) or "none"
     if isinstance(value, dict):
         numbers = [_shown(each) for name, each in value.items() if name != "kind"]
-        return f"{value.get('kind', '')}({', '.join(numbers)})"
+        return f"{value.get('kind', '')}({', '.join(numbers)})" if numbers else str(value.get("kind", ""))
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -72,6 +74,12 @@ class Allocation:
         set_array(self, "df_allocation", (m, n if m else 0), "float64")
         for name in _MEASURED:
             set_array(self, name, (m,), "float64")
+
+    @cached_property
+    def alone(self) -> Mapping[str, Allocation]:
+        """What each of the allocators gave, as if it were the only one; made once, for it is asked for at every bar."""
+        rows = zip(self.allocators, self.df_allocation, strict=True)
+        return {name: Allocation(self.timestamp, self.symbols, row) for name, row in rows}
 
     def without(self, name: str, weights: Float) -> Allocation:
         """What would have been decided if one allocator had not been asked; `weights` (N,) are the others' blend."""

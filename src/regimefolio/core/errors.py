@@ -92,6 +92,16 @@ def must_be(kind: type[object], value: object, name: str, remedy: str) -> None:
 
 
 @contextmanager
+def within(*place: str | int) -> Iterator[None]:
+    """Say of an error of a part where that part stands: these steps come before the place that it has."""
+    try:
+        yield
+    except RegimefolioError as error:
+        error.place = (*place, *error.place)
+        raise
+
+
+@contextmanager
 def placed(*place: str) -> Iterator[None]:
     """Give an error of what is read here its place in the file."""
     try:

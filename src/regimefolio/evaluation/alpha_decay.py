@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from scipy.optimize import minimize_scalar
 
 from regimefolio.core.errors import ConfigError
 from regimefolio.core.types import Float, Int, Panel, Signals
@@ -151,6 +150,8 @@ def _covariance(deviations: Float, depth: int) -> Float:
 
 def _fit(ic: Float, covariance: Float) -> _Fit:
     """Least squares of a · exp(-λ (h - 1)); for each λ the best a is known, so that one number is searched."""
+    from scipy.optimize import minimize_scalar  # a quarter of what every command would wait for
+
     later = np.arange(len(ic))
 
     def shape(log_half_life: float) -> Float:

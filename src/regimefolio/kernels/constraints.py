@@ -73,8 +73,7 @@ def _cut(size: Float, sector: Int, limits: Limits, out: Float) -> None:
     for n in range(out.size):
         gross += out[n]
     if gross > limits.max_gross * (1.0 + ROUNDING):
-        everything = -1  # a variable, since numba compiles again for a literal
-        a = _factor(size, out, sector, everything, limits.max_gross)
+        a = _factor(size, out, sector, -1, limits.max_gross)
         for n in range(out.size):
             out[n] = min(out[n], size[n] * a)
 
@@ -124,8 +123,9 @@ def _respond(
     """
     shift, total, free_up, free_down = work[0], work[1], work[2], work[3]
     work[:] = 0.0
-    factor = np.where(up, rise, fall)
+    factor = np.empty(size.size)
     for n in range(size.size):
+        factor[n] = rise if up[n] else fall
         out[n] = min(max(size[n] * factor[n], 0.0), limits.max_position)
         total[sector[n]] += out[n]
     for s in range(total.size):
@@ -186,9 +186,10 @@ def _raise_net(size: Float, up: Bool, sector: Int, limits: Limits, least: float,
     The net rises with the pressure p in the factors 1 + p and 1 − p. Where no pressure suffices the others are 0, and
     `up` is as large as positions, sectors and the whole may be.
     """
+    most = np.empty(size.size)
     for n in range(out.size):
-        out[n] = limits.max_position if up[n] and size[n] > 0.0 else 0.0
-    most = np.where(up, size, 0.0)
+        most[n] = size[n] if up[n] else 0.0
+        out[n] = limits.max_position if most[n] > 0.0 else 0.0
     _cut(most, sector, limits, out)
     if out.sum() <= least + ROUNDING:
         return

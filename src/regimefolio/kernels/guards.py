@@ -121,7 +121,7 @@ def _close_in_bar(t: int, n: int, when: int, terms: Execution, account: Account,
     if s * (worst - level) <= 0.0:
         return _close(t, n, when, level, reason, terms, account, out)
     if s * (best - goal) >= 0.0:
-        return _close(t, n, when, goal, TAKE_PROFIT, terms, account, out)
+        return _close(t, n, when, goal, float(TAKE_PROFIT), terms, account, out)
     return 0.0
 
 
@@ -133,7 +133,7 @@ def _close_at_open(t: int, n: int, terms: Execution, account: Account, out: Ledg
     if s * (price - level) <= 0.0:
         return _close(t, n, 0, price, reason, terms, account, out)
     if s * (price - _goal(n, s, guards, account.guard)) >= 0.0:
-        return _close(t, n, 0, price, TAKE_PROFIT, terms, account, out)
+        return _close(t, n, 0, price, float(TAKE_PROFIT), terms, account, out)
     return 0.0
 
 
@@ -152,7 +152,7 @@ def close_before_fill(t: int, prices: Prices, terms: Execution, account: Account
             if guard[DUE, n] > 0.0:
                 traded += _close(t, n, 0, price, guard[DUE, n], terms, account, out)
             elif guards.bars > 0 and t - account.opened[n] >= guards.bars:
-                traded += _close(t, n, 0, price, TIME_STOP, terms, account, out)
+                traded += _close(t, n, 0, price, float(TIME_STOP), terms, account, out)
         guard[BEFORE, n] = account.shares[n]
         if not guards.at_open:
             _widen(t, n, guards, guard)

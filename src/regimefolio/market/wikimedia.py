@@ -8,7 +8,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from importlib.metadata import version
@@ -118,8 +118,8 @@ class PageViewService:
     server: str = SERVER
     per_second: float = PER_SECOND
     wait: Callable[[float], None] = time.sleep
-    requests: int = 0
-    _next: float = 0.0
+    requests: int = field(default=0, init=False)
+    _next: float = field(default=0.0, init=False)
 
     def __post_init__(self) -> None:
         if "@" not in self.contact and "." not in self.contact:
@@ -246,7 +246,8 @@ def fetch_page_views(
                 file.save()
             progress.advance()
     except (MissingDataError, DataError, KeyboardInterrupt) as error:
-        error.add_note(f"what was fetched is kept in {path}; the next run goes on from there")
+        if file.kept:
+            error.add_note(f"what was fetched is kept in {path}; the next run goes on from there")
         raise
     finally:
         file.save()

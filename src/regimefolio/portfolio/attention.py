@@ -18,6 +18,9 @@ Correction = Literal["benjamini_hochberg", "benjamini_yekutieli", "none"]
 ROUNDING = 1e-20
 """The part of a sum of squares that may be left around the mean of what does not vary."""
 
+ALONE = 1e-9
+"""The part of an error below which one pair alone draws the line, as where views changed once."""
+
 
 def _file(value: str) -> str:
     if not value.removeprefix(FILE) or not value.startswith(FILE):
@@ -28,7 +31,7 @@ def _file(value: str) -> str:
 class Slopes(NamedTuple):
     """Slopes (N,) of N regressions, their t-values, and the chance of one as large or larger where there is no slope.
 
-    NaN where nothing can be said: there are too few pairs, or a side does not vary.
+    NaN where nothing can be said: there are too few pairs, a side does not vary, or one pair alone draws the line.
     """
 
     slope: Float
@@ -61,11 +64,12 @@ def regressed(price: Float, views: Float, n_pairs: int) -> Slopes:
     n = both.sum(axis=0)
     x, x_varies = _centred(views, both)
     y, y_varies = _centred(price, both)
-    judged = (n >= n_pairs) & x_varies & y_varies
-    squares = np.where(judged, (x * x).sum(axis=0), np.nan)
-    slope = (x * y).sum(axis=0) / squares
-    with np.errstate(divide="ignore", invalid="ignore"):  # a slope without error is certain; one of a single x is none
-        left = (y - slope * x) / (1.0 - 1.0 / n - x * x / squares)
+    squares = np.where((n >= n_pairs) & x_varies & y_varies, (x * x).sum(axis=0), np.nan)
+    free = 1.0 - 1.0 / np.maximum(n, 1) - x * x / squares
+    judged = (free > ALONE).all(axis=0)
+    slope = np.where(judged, (x * y).sum(axis=0), np.nan) / squares
+    left = (y - slope * x) / free
+    with np.errstate(divide="ignore"):  # a slope without error is certain
         t_value = slope * squares / np.sqrt((x * x * left * left).sum(axis=0))
     return Slopes(slope, t_value, stdtr(np.where(judged, n - 2.0, np.nan), -t_value))
 
@@ -82,7 +86,7 @@ def corrected(p_value: Float, correction: Correction) -> Float:
 
     Source
     ------
-    Benjamini and Hochberg (1995), Controlling the False Discovery Rate, procedure 1, for tests that are independent or
+    Benjamini and Hochberg (1995), Controlling the False Discovery Rate, eq. 1, for tests that are independent or
     move together; Benjamini and Yekutieli (2001), The Control of the False Discovery Rate in Multiple Testing under
     Dependency, theorem 1.3, for any.
     """

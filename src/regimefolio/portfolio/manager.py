@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 
 from regimefolio.core.arrays import time_text
 from regimefolio.core.component import Model, Part, did_you_mean, placed_error
-from regimefolio.core.errors import ConfigError, DataError, must_be, placed
+from regimefolio.core.errors import ConfigError, DataError, must_be, placed, within
 from regimefolio.core.files import file_named
 from regimefolio.core.types import Allocation, Bool, Float, Float32, Int, RegimePath, Signals, read_only
 from regimefolio.kernels import weights as rules
@@ -230,7 +230,7 @@ class PortfolioManager:
         panel = market.panel
         if alone:
             must_work_alone(spec)
-        with placed("portfolio", "allocator"):
+        with within("portfolio", "allocator"):
             spec.allocator.must_fit(market)
         names = panel.sectors or ("",) * panel.n_assets
         order = sorted(set(names))

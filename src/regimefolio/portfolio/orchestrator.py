@@ -12,7 +12,7 @@ from pydantic_core import PydanticCustomError
 
 from regimefolio.core.arrays import time_text
 from regimefolio.core.component import Model, Part, placed_error
-from regimefolio.core.errors import ConfigError, ModelError
+from regimefolio.core.errors import ConfigError, ModelError, within
 from regimefolio.core.types import FAILED, OK, Allocation, Bool, Float, Json
 from regimefolio.market.view import Market, View
 from regimefolio.portfolio.allocators.base import Allocator, asked
@@ -151,8 +151,9 @@ class AllocationOrchestrator(Allocator, Orchestration, kind="orchestrator"):
         return self.expected_returns.uses_alpha or any(each.uses_alpha for each in self.allocators)
 
     def must_fit(self, market: Market) -> None:
-        for each in self.allocators:
-            each.must_fit(market)
+        for position, each in enumerate(self.allocators):
+            with within("optimizers", position):
+                each.must_fit(market)
 
     @property
     def page_view_files(self) -> tuple[str, ...]:
@@ -245,11 +246,7 @@ class AllocationOrchestrator(Allocator, Orchestration, kind="orchestrator"):
 
     def _answer(self, allocator: Allocator, name: str, view: View) -> _Answer:
         """What one allocator gives, or what takes its place; its own past is the rows that it gave before."""
-        past = tuple(
-            Allocation(each.timestamp, each.symbols, each.df_allocation[each.allocators.index(name)])
-            for each in view.past
-            if name in each.allocators
-        )
+        past = tuple(each.alone[name] for each in view.past if name in each.alone)
         try:
             return _Answer(asked(allocator, view._replace(past=past)))
         except Exception as error:  # a door: one allocator's failure is a status

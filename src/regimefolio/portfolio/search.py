@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from regimefolio.core.errors import ConfigError
 from regimefolio.core.types import Float
@@ -38,7 +39,6 @@ def evolved(score: Score, n: int, generations: int, seed: int) -> Float:
     is `cmaes`, Nomura and Shibata (2024).
     """
     from cmaes import CMA
-    from threadpoolctl import threadpool_limits
 
     search = CMA(mean=np.full(n, n**-0.5), sigma=0.5 * n**-0.5, seed=seed)
     best, most = np.full(n, 1.0 / n), -np.inf
@@ -76,7 +76,8 @@ def swarmed(score: Score, n: int, generations: int, particles: int, seed: int) -
     first = np.sqrt(np.random.default_rng(seed).dirichlet(np.ones(n), particles))
     first[0] = n**-0.5
     swarm = PSO(pop_size=particles, sampling=first)
-    found: Float = minimize(Weights(), swarm, ("n_gen", generations), seed=seed).X
+    with threadpool_limits(1):  # many small products, which threads only slow down
+        found: Float = minimize(Weights(), swarm, ("n_gen", generations), seed=seed).X
     return weights_of(found[np.newaxis])[0]
 
 

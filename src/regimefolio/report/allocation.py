@@ -42,7 +42,7 @@ def write_allocation_report(
     """
     must_take_page(path, overwrite)
     found = evaluate_allocations(run, dataset.panel.periods_per_year, spec.seed)
-    runs = drawn_runs(run, _benchmark(spec))
+    runs = drawn_runs(run, f"Benchmark ({spec.benchmark})")
     trees = dendrograms(found.clusters)
     text = page(
         "allocation.html.j2",
@@ -71,7 +71,7 @@ def write_allocation_report(
 def _figures(run: AllocationRun, runs: list[Drawn], found: AllocationEvaluation) -> list[Figure]:
     turnover = {each.title: each.metrics["turnover"] for each in runs if "turnover" in each.metrics}
     swatches = {each.title: each.swatch for each in runs}
-    seconds = {name: each.seconds.median for name, each in found.resources.items()}
+    milliseconds = {name: 1000.0 * each.seconds.median for name, each in found.resources.items()}
     drawn = [
         equity(runs, run.bars),
         risk_and_return(runs),
@@ -94,9 +94,9 @@ def _figures(run: AllocationRun, runs: list[Drawn], found: AllocationEvaluation)
         last_weights(found),
         bars(
             "seconds",
-            seconds,
+            milliseconds,
             swatches,
-            "seconds a rebalance, median",
+            "milliseconds a rebalance, median",
             "What several share, as a covariance, is with the first that asked for it.",
         ),
     ]
@@ -104,8 +104,8 @@ def _figures(run: AllocationRun, runs: list[Drawn], found: AllocationEvaluation)
 
 
 def _benchmark(spec: AllocationSpec) -> str:
-    """What the benchmark is called beside the others."""
-    return f"{spec.benchmark.replace('_', ' ')} (benchmark)"
+    """What the benchmark is called in a sentence."""
+    return {"index": "the index", "equal_weight": "equal weight without costs"}.get(spec.benchmark, spec.benchmark)
 
 
 def _claim(spec: AllocationSpec, run: AllocationRun, found: AllocationEvaluation) -> str:
@@ -113,7 +113,7 @@ def _claim(spec: AllocationSpec, run: AllocationRun, found: AllocationEvaluation
     ours = number(run.blend.metrics["sharpe"])
     beside = [
         _against("equal weight", found.minus_equal_weight, True),
-        _against(spec.benchmark.replace("_", " "), found.minus_benchmark, False),
+        _against(_benchmark(spec), found.minus_benchmark, False),
     ]
     return (
         f"The blend of {counted(len(found.names), 'optimizer')} had a Sharpe ratio of {ours}, {' and '.join(beside)}."
@@ -131,7 +131,7 @@ def _against(name: str, minus: SharpeDifference, whole: bool) -> str:
 
 def _luck(spec: AllocationSpec, found: AllocationEvaluation) -> str:
     """Whether the differences can be told from luck."""
-    names = {"equal weight": found.minus_equal_weight, spec.benchmark.replace("_", " "): found.minus_benchmark}
+    names = {"equal weight": found.minus_equal_weight, _benchmark(spec): found.minus_benchmark}
     sure = [name for name, each in names.items() if each.low > 0 or each.high < 0]
     if len(sure) == len(names):
         return "Both intervals lie on one side of zero."

@@ -23,7 +23,7 @@ from regimefolio.backtest import (
     results_document,
     run_allocations,
 )
-from regimefolio.core.errors import CorruptError, LockedError, MissingDataError, StaleError
+from regimefolio.core.errors import ConfigError, CorruptError, LockedError, MissingDataError, StaleError
 from regimefolio.core.files import json_text, read_json, write_json
 from regimefolio.core.types import Float
 from regimefolio.market.view import Market, View
@@ -139,6 +139,12 @@ def test_a_benchmark_without_prices_is_an_error() -> None:
     for benchmark in (None, np.full(PANEL.n_bars, np.nan)):
         with pytest.raises(MissingDataError, match="benchmark 'index' has no price at the bars that trade"):
             run_allocations(spec(), Market(PANEL, benchmark=benchmark))
+
+
+def test_an_optimizer_that_the_data_does_not_fit_is_named_with_its_place() -> None:
+    with pytest.raises(ConfigError, match="one_hot: unknown symbol 'SPY'") as caught:
+        run_allocations(spec(optimizers=["hrp", {"kind": "one_hot", "symbol": "SPY"}]), MARKET)
+    assert caught.value.place == ("optimizers", 1)
 
 
 def test_one_optimizer_alone_leaves_nothing_to_leave_out() -> None:

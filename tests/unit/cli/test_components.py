@@ -16,7 +16,7 @@ from regimefolio.core.component import Component, Part
 from tests.unit.cli.conftest import Call
 
 KNOWN = (
-    "known: allocator, blend, covariance, expected_returns, feature, overlay, regime_detector, sampler, source, stop, "
+    "known: allocator, blend, covariance, expected_return, feature, overlay, regime_detector, sampler, source, stop, "
     "strategy"
 )
 
@@ -92,8 +92,8 @@ def test_every_family_and_part_is_listed(call: Call) -> None:
     assert (code, err) == (0, "")
     titles = [line for line in out.splitlines() if line and not line.startswith((" ", "With"))]
     assert titles == [
-        "Sources", "Features", "Strategies", "Overlays", "Regime detectors", "Allocators", "Blends",
-        "Expected returns", "Covariances", "Samplers", "Stops"
+        "Sources", "Features", "Strategies", "Overlays", "Regime detectors", "Allocators", "Blends", "Expected returns",
+        "Covariances", "Samplers", "Stops",
     ]  # fmt: skip
     for family in api.FAMILIES:
         for kind in api.registered(family):

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.page_view_server import PageViewServer, counted_days
 from tests.unit.cli.conftest import Call
+from tests.workflows import WORKFLOW
 
 SPAN = ("--start", "2020-01-01", "--end", "2020-01-10")
 
@@ -49,3 +51,31 @@ def test_a_contact_must_be_said(server: PageViewServer, call: Call) -> None:
     code, _, err = call("data", "views", "articles.csv", "--out", "views.parquet")
     assert code == 2
     assert "--contact" in err
+
+
+ATTENTION = {"kind": "attention", "page_views": "file:none.csv"}
+DATA = {"source": "file:prices.csv"}
+BACKTEST = {"data": DATA, "strategies": ["momentum_rank"], "portfolio": {"allocator": ATTENTION}}
+BLEND = {
+    "optimizers": ["proportional"],
+    "orchestration_type": {**ATTENTION, "kind": "attention_then_equal", "if_none": "cash"},
+}
+ALLOCATION = {"data": DATA, "benchmark": "equal_weight", "strategies": ["momentum_rank"], **BLEND}
+
+
+@pytest.mark.parametrize(
+    ("section", "settings", "command"),
+    [
+        ("backtest", BACKTEST, ["backtest"]),
+        ("backtest", BACKTEST, ["compare"]),
+        ("allocation", ALLOCATION, ["allocate"]),
+        ("workflow", {**WORKFLOW, "portfolio": {"allocator": {"kind": "orchestrator", **BLEND}}}, ["run", "--dry-run"]),
+    ],
+)
+def test_every_command_that_reads_prices_reads_page_views(
+    folder: Path, call: Call, section: str, settings: object, command: Sequence[str]
+) -> None:
+    Path("my.yaml").write_text(yaml.safe_dump({section: settings}))
+    code, _, err = call(*command, "my.yaml")
+    assert code == 2
+    assert "none.csv: there is no such file" in err

@@ -9,9 +9,13 @@ import sys
 import tempfile
 from pathlib import Path
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from regimefolio.kernels import _compile
+
+Float = NDArray[np.float64]
 
 SOURCE = Path(__file__).parents[3] / "src" / "regimefolio"
 ASK = "import numpy as np; from regimefolio.kernels.metrics import quantile; print(quantile(np.arange(10.0), 0.5))"
@@ -79,3 +83,32 @@ def test_kernels_run_where_nothing_can_be_kept(tmp_path: Path) -> None:
     assert list(tmp_path.glob(f"regimefolio-{os.getuid()}-*/*/*.nbi"))
     block = "import tempfile; tempfile.tempdir = '/proc/nowhere'; "
     assert ask(tmp_path, home, block) == 4.5
+
+
+@_compile.piece
+def _power(x: Float, by: int) -> float:
+    total = 0.0
+    for i in range(x.size):
+        total += x[i] ** by
+    return total
+
+
+@_compile.kernel
+def _powers(x: Float) -> float:
+    by, total = 1, 0.0
+    while by < 3:
+        total += _power(x, by)
+        by += 1
+    return total + _power(x, 3)
+
+
+def test_a_piece_is_compiled_once_for_all_values_and_has_machine_code_for_python_alone() -> None:
+    x = np.array([1.0, 2.0])
+    assert _powers(x) == 3.0 + 5.0 + 9.0
+    attributes = vars(_power)
+    inside, for_python = attributes["_inside"].overloads, attributes["overloads"]
+    assert (len(inside), len(for_python)) == (1, 0)
+    (made,) = inside.values()
+    assert made.library.get_pointer_to_function(made.fndesc.llvm_func_name) == 0
+    assert _power(x, 3) == 9.0
+    assert (len(inside), len(for_python)) == (1, 1)

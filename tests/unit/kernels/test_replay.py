@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from regimefolio.core.types import read_only
 from regimefolio.kernels.constraints import Limits
 from regimefolio.kernels.replay import target_weights
 from regimefolio.kernels.weights import CONFIDENCE_WEIGHTED, EQUAL_WEIGHT, PROPORTIONAL, WEIGHTED, Settings
@@ -17,7 +18,7 @@ NAN = np.nan
 
 
 def f32(values: ArrayLike) -> Float32:
-    return np.array(values, dtype=np.float32)
+    return read_only(np.array(values, dtype=np.float32))
 
 
 def test_equal_weight_of_the_best() -> None:
@@ -30,7 +31,7 @@ def test_equal_weight_of_the_best() -> None:
 
 
 def test_bars_that_do_not_decide_are_left_as_they_are() -> None:
-    alpha = np.full((3, 1, 2), 0.5, np.float32)
+    alpha = f32(np.full((3, 1, 2), 0.5))
     out = np.full((3, 2), -7.0)
     rules = Settings(WEIGHTED, PROPORTIONAL, 0, np.zeros(2, np.int64), Limits(INF, INF, 1.0))
     decide = np.array([True, False, True])
@@ -40,7 +41,7 @@ def test_bars_that_do_not_decide_are_left_as_they_are() -> None:
 
 
 def test_each_bar_takes_its_own_row_of_strategy_weights() -> None:
-    alpha = np.broadcast_to(f32([[1.0, 0.0], [0.0, 1.0]]), (3, 2, 2)).copy()
+    alpha = f32(np.broadcast_to([[1.0, 0.0], [0.0, 1.0]], (3, 2, 2)))
     out = np.full((3, 2), NAN)
     rules = Settings(WEIGHTED, PROPORTIONAL, 0, np.zeros(2, np.int64), Limits(INF, INF, 1.0))
     weights, row = f32([[1.0, 0.0], [0.25, 0.75]]), np.array([0, 1, 0])

@@ -328,6 +328,7 @@ def test_what_a_fill_at_the_close_leaves_need_not_be_valued_again(apart: bool, o
     decide = rng.random(300) < 0.6
     one, two = (empty_ledger(300, 13, True) for _ in range(2))
     for fill, ledger in ((close, one), (close.copy(), two)):
+        fill.flags.writeable = False  # as all that the kernel is compiled for
         assert simulate(prices_of(fill, close), target, decide, 1, 1e6, for_assets(terms, 13), ledger) == OK
     assert one.trips[0] > 100
     for name, ours, theirs in zip(one._fields, one, two, strict=True):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import ArrayLike, NDArray
 
+from regimefolio.core.types import read_only
 from regimefolio.kernels.constraints import Limits, constrain_row
 from regimefolio.kernels.weights import (
     BEST,
@@ -37,7 +38,7 @@ UNUSED = np.empty(0)
 
 
 def f32(values: ArrayLike) -> Float32:
-    return np.array(values, dtype=np.float32)
+    return read_only(np.array(values, dtype=np.float32))
 
 
 def combine(alpha: ArrayLike, confidence: ArrayLike, weights: ArrayLike, method: int) -> Float32:

@@ -77,6 +77,14 @@ def test_all_is_cash_where_nobody_passes(led: Market) -> None:
     assert np.isnan(Attention(**SETTINGS).p_values(view(unchanging))).all()
 
 
+def test_views_that_changed_once_prove_nothing(led: Market) -> None:
+    once = np.full(led.panel.close.shape, 500.0)
+    once[150:] = 900.0
+    assert np.isnan(Attention(**SETTINGS).p_values(view(led.with_file(VIEWS, once)))).all()
+    once[170:] = 1100.0
+    assert np.isfinite(Attention(**SETTINGS).p_values(view(led.with_file(VIEWS, once)))).all()
+
+
 def test_an_asset_with_fewer_than_half_of_the_pairs_is_not_tested(led: Market) -> None:
     known = led.files[VIEWS].copy()
     known[140:, 1] = np.nan

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -217,6 +218,18 @@ def test_stacked_goes_by_the_log_returns_of_each_ones_own_account() -> None:
     np.testing.assert_allclose(found, expected / expected.sum(), rtol=1e-9)
 
 
+def test_a_period_is_from_one_decision_to_the_next() -> None:
+    close = np.ones((9, 2))
+    close[5:, 0] = 1.3  # bars 5 and 6 are of the period that the decision at bar 4 begins
+    close[6:, 1] = 1.2
+    market = market_of(close)
+    past = tuple(told(market, bar, {"a": [1.0, 0.0], "b": [0.0, 1.0]}) for bar in (1, 4, 6))
+    blend = StackedBlend(cost_bps=0.0, clip=0.01, eta=10.0)
+    two = Proposals(("a", "b"), (EqualWeight(),) * 2, np.eye(2))
+    parts = blend.blend(two, view(market, past)).parts
+    assert np.log(parts[0] / parts[1]) == pytest.approx(10.0 * 0.02)  # a above b once, each cut to 1%
+
+
 def test_costs_count_for_one_who_trades_all_the_time() -> None:
     market = market_of(np.ones((60, 3)))
     turn = [{"calm": [1.0, 0.0, 0.0], "busy": np.eye(3)[k % 3]} for k in range(10)]
@@ -265,7 +278,7 @@ def test_optimized_is_the_best_mixture_of_what_each_would_have_earned() -> None:
     table = np.array([each.weights(now) for each in allocators])
     blend = OptimizedBlend(window=60, step=25, risk_aversion=50.0)
     found = blend.blend(Proposals(("a", "b", "c"), allocators, table), now)
-    bars = np.array([124, 149, 174])  # 199 − 3 · 25 is the first at or before 199 − 60
+    bars = np.array([99, 124, 149, 174])  # the one before the first at or before 199 − 60
     asked = np.array([[each.weights(view(market.until(bar + 1))) for bar in bars] for each in allocators])
     earned = net_returns(panel, bars, asked, 10.0)[-60:]
     centred = earned - earned.mean(axis=0)
@@ -284,9 +297,9 @@ def test_optimized_takes_what_the_run_decided_and_asks_before_it_alone() -> None
     past = tuple(told(market, bar, {"a": ROWS["a"]}) for bar in (150, 170))
     blend = OptimizedBlend(window=100, step=20)
     blend.blend(Proposals(("a",), (Counted(),), np.eye(3)[:1]), view(market, past))
-    assert asked == [90, 110, 130]  # 199 − 100 is ruled by the decision of bar 90
+    assert asked == [70, 90, 110, 130]  # bar 90 rules at 199 − 100, and 70 is the one before
     asked.clear()
-    past = tuple(told(market, bar, {"a": ROWS["a"]}) for bar in (90, 150, 170))
+    past = tuple(told(market, bar, {"a": ROWS["a"]}) for bar in (70, 90, 150, 170))
     blend.blend(Proposals(("a",), (Counted(),), np.eye(3)[:1]), view(market, past))
     assert asked == []
 
@@ -311,6 +324,34 @@ def test_resampled_parts_depend_on_the_seed_and_the_bar() -> None:
     assert parts(1) != parts(2)
 
 
+def test_what_is_drawn_again_are_the_whole_periods_between_decisions() -> None:
+    change = np.tile(np.random.default_rng(6).normal(0.001, 0.01, (10, ASSETS)), (20, 1))  # ten bars that repeat
+    market = market_of(100.0 * np.cumprod(1.0 + change, axis=0))
+    past = tuple(told(market, bar, ROWS) for bar in range(19, 199, 10))
+    found = [
+        OptimizedBlend(method=method, cost_bps=0.0, window=100, resamples=3, risk_aversion=100.0).blend(
+            proposed(np.eye(3)), view(market, past)
+        )
+        for method in ("walk_forward", "resampled")
+    ]
+    assert (found[0].parts > 0.0).sum() > 1
+    np.testing.assert_allclose(found[0].parts, found[1].parts, atol=1e-9)
+
+
+def test_pasts_are_drawn_at_bars_before_1970_too() -> None:
+    market = rising()
+    old = Market(replace(market.panel, timestamps=market.timestamps - np.timedelta64(50 * 365, "D")))
+    past = tuple(told(old, bar, ROWS) for bar in (20, 40, 60))
+    found = OptimizedBlend(method="resampled", window=50).blend(proposed(np.eye(3)), view(old, past))
+    assert found.parts.sum() == pytest.approx(1.0)
+
+
+def test_an_undefined_score_is_worse_than_all_others() -> None:
+    earned = np.stack([np.zeros(50), np.random.default_rng(7).normal(-0.01, 0.01, 50)], axis=1)
+    cash, loser = OptimizedBlend(score="sharpe", search="cma_es")._scores(earned, 252.0, np.eye(2))
+    assert cash < loser < 0.0
+
+
 def test_optimized_asks_with_the_alphas_that_were_known_then() -> None:
     market = rising(200)
     alphas = np.zeros((200, ASSETS), np.float32)
@@ -330,8 +371,68 @@ def test_optimized_cannot_ask_where_the_alphas_of_then_are_not_told() -> None:
         OptimizedBlend(window=40).blend(Proposals(("a",), (Proportional(),), np.eye(3)[:1]), view(rising()))
 
 
+def asked_at_the_end(blend: OptimizedBlend) -> tuple[Float, Float]:
+    """The parts that a blend finds of three optimizers, and what their accounts earned in the window."""
+    market = synthetic_market(300, complete=True)
+    allocators = (EqualWeight(), InverseVolatility(lookback=20), MinVariance(lookback=20))
+    now = view(market)
+    table = np.array([each.weights(now) for each in allocators])
+    parts = blend.blend(Proposals(("a", "b", "c"), allocators, table), now).parts
+    bars = 299 - 25 * np.arange(7, 0, -1)
+    asked = np.array([[each.weights(view(market.until(bar + 1))) for bar in bars.tolist()] for each in allocators])
+    return parts, net_returns(market.panel, bars, asked, 10.0)[-150:]
+
+
+@pytest.mark.parametrize("search", ["cma_es", "particle_swarm"])
+@pytest.mark.parametrize("score", ["sharpe", "max_drawdown", "mean_variance"])
+def test_a_search_finds_what_no_mixture_on_a_grid_betters(search: str, score: str) -> None:
+    settings: dict[str, Any] = {"search": search, "score": score, "generations": 60, "risk_aversion": 50.0}
+    blend = OptimizedBlend(window=150, step=25, **settings)
+    parts, earned = asked_at_the_end(blend)
+    grid = np.array([(i, j, 40 - i - j) for i in range(41) for j in range(41 - i)]) / 40.0
+
+    def worth(mixture: Float) -> float:
+        mixed = earned @ mixture
+        if score == "sharpe":
+            return float(mixed.mean() / mixed.std(ddof=1) * np.sqrt(252.0))
+        if score == "max_drawdown":
+            wealth = np.concatenate([[1.0], np.cumprod(1.0 + mixed)])
+            return float((wealth / np.maximum.accumulate(wealth) - 1.0).min())
+        return float(mixed.mean() - 25.0 * mixed.var())
+
+    best = max(map(worth, grid))
+    assert worth(parts) >= best - 1e-3 * abs(best)
+
+
+def test_a_solver_knows_mean_and_variance_alone() -> None:
+    with pytest.raises(ValidationError, match="no solver knows the best sharpe; use cma_es or particle_swarm"):
+        OptimizedBlend(score="sharpe")
+
+
+def test_a_swarm_without_its_library_is_refused_where_it_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pymoo", None)
+    with pytest.raises(ValidationError, match="a particle swarm needs pymoo") as error:
+        orchestrator({"kind": "optimized", "search": "particle_swarm"}, "hrp")
+    assert tuple(error.value.errors()[0]["ctx"]["place"]) == ("orchestration_type", "search")
+
+
+def test_one_that_must_wait_is_not_asked_before() -> None:
+    class Late(Tilted):
+        @property
+        def warmup(self) -> int:
+            return 120
+
+        def weights(self, view: View) -> Float:
+            asked.append(view.market.panel.n_bars - 1)
+            return super().weights(view)
+
+    asked: list[int] = []
+    OptimizedBlend(window=100, step=20).blend(Proposals(("a",), (Late(),), np.eye(3)[:1]), view(rising(200)))
+    assert asked == [139, 159, 179]
+
+
 def test_the_warmup_of_optimized_comes_after_that_of_the_allocators() -> None:
-    assert orchestrator({"kind": "optimized", "window": 100}, "hrp").warmup == 130
+    assert orchestrator({"kind": "optimized", "window": 100, "step": 20}, "hrp").warmup == 170
     assert orchestrator("stacked", "hrp").warmup == 30
 
 

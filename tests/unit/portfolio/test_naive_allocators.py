@@ -50,19 +50,32 @@ def test_one_asset_alone() -> None:
     assert OneHot(symbol="A1").weights(view_of(market)).tolist() == [0.0, 0.0, 0.0]
 
 
+MISSING: dict[str, object] = {
+    "optimizers": ["equal_weight", {"kind": "one_hot", "symbol": "A7"}],
+    "orchestration_type": "equal",
+}
+
+
 @pytest.mark.parametrize(
-    "allocator",
+    ("allocator", "place"),
     [
-        OneHot(symbol="A7"),
-        AllocationOrchestrator.model_validate(
-            {"optimizers": ["equal_weight", {"kind": "one_hot", "symbol": "A7"}], "orchestration_type": "equal"}
+        (OneHot(symbol="A7"), ()),
+        (AllocationOrchestrator.model_validate(MISSING), ("optimizers", 1)),
+        (
+            AllocationOrchestrator.model_validate(
+                {"optimizers": [{"kind": "orchestrator", **MISSING}], "orchestration_type": "equal"}
+            ),
+            ("optimizers", 0, "optimizers", 1),
         ),
     ],
+    ids=["alone", "in an orchestrator", "in one inside another"],
 )
-def test_an_asset_that_is_not_there_is_named_before_anything_is_decided(allocator: Allocator) -> None:
+def test_an_asset_that_is_not_there_is_named_before_anything_is_decided(
+    allocator: Allocator, place: tuple[str | int, ...]
+) -> None:
     with pytest.raises(ConfigError, match=r"one_hot: unknown symbol 'A7'; known: A0, A1") as caught:
         PortfolioManager(PortfolioSpec(allocator=allocator), market_of([[1.0, 2.0]]))
-    assert caught.value.place == ("portfolio", "allocator")
+    assert caught.value.place == ("portfolio", "allocator", *place)
 
 
 def test_cash_never_trades() -> None:

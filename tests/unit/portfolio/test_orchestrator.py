@@ -45,6 +45,14 @@ def test_the_blend_is_the_mean_of_what_each_gives_alone() -> None:
     assert found.status == ("ok", "ok", "ok")
 
 
+def test_what_each_gave_is_made_once_however_often_it_is_asked_for() -> None:
+    found = orchestrator("equal_weight", "hrp").run_allocation(view())
+    assert found.alone["hrp"].weights.tobytes() == found.df_allocation[1].tobytes()
+    assert found.alone["hrp"].timestamp == found.timestamp
+    assert found.alone["hrp"] is found.alone["hrp"]
+    assert not found.alone["hrp"].alone
+
+
 def test_statistics_are_those_of_the_moments_that_hold_for_all() -> None:
     found = orchestrator("equal_weight", "min_variance").run_allocation(view())
     assert found.volatility[1] < found.volatility[0]

@@ -38,7 +38,7 @@ def found() -> AllocationEvaluation:
 
 @pytest.fixture(scope="module")
 def runs() -> list[Drawn]:
-    return drawn_runs(allocation_run()[2], "AAPL (benchmark)")
+    return drawn_runs(allocation_run()[2], "Benchmark (AAPL)")
 
 
 def visible(page: str) -> str:
@@ -62,7 +62,7 @@ def test_the_first_sentence_says_what_the_blend_did(page: str, found: Allocation
 
 
 def test_every_portfolio_is_a_row(page: str, runs: list[Drawn]) -> None:
-    assert [each.title for each in runs[:3]] == ["Blend", "Equal weight", "AAPL (benchmark)"]
+    assert [each.title for each in runs[:3]] == ["Blend", "Equal weight", "Benchmark (AAPL)"]
     assert {each.title for each in runs[3:]} == {"min_variance", "inverse_volatility", "its_twin", "unreliable"}
     sharpes = [each.metrics["sharpe"] for each in runs[3:]]
     assert sharpes == sorted(sharpes, reverse=True)

@@ -12,11 +12,13 @@ from regimefolio.portfolio.allocators.cvar import ConditionalValueAtRisk
 from regimefolio.portfolio.allocators.ema_momentum import EmaMomentum
 from regimefolio.portfolio.allocators.equal_risk import EqualRiskContribution
 from regimefolio.portfolio.allocators.equal_weight import EqualWeight
+from regimefolio.portfolio.allocators.gradient_boosting import GradientBoosting
 from regimefolio.portfolio.allocators.herc import HierarchicalEqualRisk
 from regimefolio.portfolio.allocators.higher_moments import HigherMoments
 from regimefolio.portfolio.allocators.hrp import HierarchicalRiskParity
 from regimefolio.portfolio.allocators.inverse_volatility import InverseVolatility
 from regimefolio.portfolio.allocators.kelly import Kelly
+from regimefolio.portfolio.allocators.learned import LearnedAllocator
 from regimefolio.portfolio.allocators.market_index import MarketIndex
 from regimefolio.portfolio.allocators.max_drawdown import MaxDrawdown
 from regimefolio.portfolio.allocators.maximum_diversification import MaximumDiversification
@@ -31,6 +33,7 @@ from regimefolio.portfolio.allocators.particle_swarm import ParticleSwarm
 from regimefolio.portfolio.allocators.proportional import Proportional
 from regimefolio.portfolio.allocators.random import Random
 from regimefolio.portfolio.allocators.resampled_frontier import ResampledFrontier
+from regimefolio.portfolio.allocators.ridge import Ridge
 from regimefolio.portfolio.allocators.risk_budgeting import RiskBudgeting
 from regimefolio.portfolio.allocators.risk_parity import RiskParity
 from regimefolio.portfolio.allocators.robust_mean_variance import RobustMeanVariance
@@ -52,11 +55,13 @@ __all__ = [
     "EmaMomentum",
     "EqualRiskContribution",
     "EqualWeight",
+    "GradientBoosting",
     "HierarchicalEqualRisk",
     "HierarchicalRiskParity",
     "HigherMoments",
     "InverseVolatility",
     "Kelly",
+    "LearnedAllocator",
     "MarketIndex",
     "MaxDrawdown",
     "MaximumDiversification",
@@ -72,6 +77,7 @@ __all__ = [
     "Random",
     "ResampledFrontier",
     "ReturnRiskOptimizer",
+    "Ridge",
     "RiskBudgeting",
     "RiskOptimizer",
     "RiskParity",

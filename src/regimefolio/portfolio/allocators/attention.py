@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 import numpy as np
 
 from regimefolio.core.types import Float
@@ -21,7 +19,9 @@ class Attention(LeadingAttention, Allocator, kind="attention"):
     Before Stock Market Moves.
     """
 
-    uses_alpha: ClassVar[bool] = False
+    @property
+    def uses_alpha(self) -> bool:
+        return False
 
     @property
     def long_only(self) -> bool:

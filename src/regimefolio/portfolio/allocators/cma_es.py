@@ -9,8 +9,9 @@ from regimefolio.portfolio.search import evolved
 
 
 class CmaEs(SearchOptimizer, kind="cma_es"):
-    """The best long-only weights of sum 1 that CMA-ES meets for an objective; see `SearchOptimizer` for these.
+    """The best long-only weights of sum 1 that CMA-ES, an evolution, meets for any objective of the last returns.
 
+    `SearchOptimizer` says what the objectives are.
     Source: Hansen and Ostermeier (2001), Completely Derandomized Self-Adaptation in Evolution Strategies; w = x² / Σx²
     of the points x, see `regimefolio.portfolio.search`.
     """

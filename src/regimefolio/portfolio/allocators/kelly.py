@@ -6,10 +6,10 @@ import numpy as np
 from pydantic import Field
 
 from regimefolio.core.errors import MissingDataError
-from regimefolio.core.types import Float, last_seen
-from regimefolio.market.fill import fill_prices
-from regimefolio.market.view import Market, View
+from regimefolio.core.types import Float
+from regimefolio.market.view import View
 from regimefolio.portfolio.allocators.base import Allocator
+from regimefolio.portfolio.realised import realised
 
 PRIOR = 100.0
 """Outcomes without an edge that are added to those seen."""
@@ -81,7 +81,7 @@ class Kelly(Allocator, kind="kelly"):
             )
         panel = view.market.panel
         n = max(panel.n_bars - 1 - self.horizon, 0)
-        earned = view.side * self._returns(view.market)
+        earned = view.side * realised(panel, self.horizon)
         sign = np.sign(self._bets(view.alphas[:n].astype(np.float64)))
         known = (sign != 0.0) & panel.member[:n] & np.isfinite(panel.close[:n]) & np.isfinite(earned)
         told: Float = (sign * earned)[known]
@@ -89,12 +89,3 @@ class Kelly(Allocator, kind="kelly"):
 
     def _bets(self, alpha: Float) -> Float:
         return alpha if self.long_short else np.maximum(alpha, 0.0)
-
-    def _returns(self, market: Market) -> Float:
-        """Returns from the fill of each bar over the horizon, for the bars for which it is over."""
-        panel = market.panel
-        price = fill_prices(panel, "next_close" if panel.open is None else "next_open")
-        sold = price[1 + self.horizon :]
-        sold = np.where(np.isfinite(sold), sold, last_seen(panel.close)[1 + self.horizon :])
-        returns: Float = sold / price[1 : 1 + len(sold)] - 1.0
-        return returns

@@ -12,9 +12,9 @@ from regimefolio.portfolio.search import must_have_pymoo, swarmed
 
 
 class ParticleSwarm(SearchOptimizer, kind="particle_swarm"):
-    """The best long-only weights of sum 1 that a swarm meets for an objective; see `SearchOptimizer` for these.
+    """The best long-only weights of sum 1 that a swarm of particles meets for any objective of the last returns.
 
-    It needs the extra `search`.
+    `SearchOptimizer` says what the objectives are. It needs the extra `search`.
     Source: Kennedy and Eberhart (1995), Particle Swarm Optimization; w = x² / Σx² of the points x, see
     `regimefolio.portfolio.search`.
     """

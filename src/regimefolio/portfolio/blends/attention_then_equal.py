@@ -10,7 +10,6 @@ from regimefolio.core.types import read_only
 from regimefolio.market.view import View
 from regimefolio.portfolio.attention import LeadingAttention
 from regimefolio.portfolio.blends.base import Blend, Blended, Proposals
-from regimefolio.portfolio.blends.equal import EqualBlend
 
 
 class AttentionThenEqual(LeadingAttention, Blend, kind="attention_then_equal"):
@@ -25,4 +24,4 @@ class AttentionThenEqual(LeadingAttention, Blend, kind="attention_then_equal"):
         return view._replace(tradable=read_only(view.tradable & chosen))
 
     def blend(self, proposals: Proposals, view: View) -> Blended:
-        return EqualBlend().blend(proposals, view)
+        return Blended.equally(proposals)

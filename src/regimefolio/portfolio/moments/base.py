@@ -12,7 +12,7 @@ from regimefolio.core.types import Float
 from regimefolio.portfolio.sample import Sample
 
 
-class ExpectedReturns(Component, family="expected_returns"):
+class ExpectedReturns(Component, family="expected return"):
     """What is expected of a bar's return.
 
     Its answer depends on its parameters and what it is given alone; it is asked once for all optimizers of a rebalance.

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from regimefolio.backtest import AllocationRun
+from regimefolio.backtest import AllocationRun, Run
 from regimefolio.core.types import Float, Json, Times
 from regimefolio.evaluation import AllocationEvaluation, drawdown_series
 from regimefolio.report.figures.drawing import (
@@ -48,15 +48,17 @@ class Drawn(NamedTuple):
 def drawn_runs(run: AllocationRun, benchmark: str) -> list[Drawn]:
     """The blend, equal weight and the benchmark, and the optimizers after them, the best Sharpe ratio first."""
     capital, start = run.blend.simulation.initial_capital, run.blend.simulation.start
-    ours = {BLEND: ("adaptive", run.blend), EQUAL_WEIGHT: ("equal-weight", run.equal_weight)}
-    ours |= {name: ("thin", each) for name, each in run.optimizers.items()}
-    found = [
-        Drawn(title, swatch, each.simulation.equity[start:] / capital, each.metrics, each.reasons)
-        for title, (swatch, each) in ours.items()
+
+    def drawn(title: str, swatch: str, each: Run) -> Drawn:
+        return Drawn(title, swatch, each.simulation.equity[start:] / capital, each.metrics, each.reasons)
+
+    alone = [drawn(name, "thin", each) for name, each in run.optimizers.items()]
+    return [
+        drawn(BLEND, "adaptive", run.blend),
+        drawn(EQUAL_WEIGHT, "equal-weight", run.equal_weight),
+        Drawn(benchmark, "static", run.benchmark.equity / capital, run.benchmark.metrics, {}),
+        *sorted(alone, key=lambda each: -np.nan_to_num(each.metrics["sharpe"], nan=-np.inf)),
     ]
-    held = Drawn(benchmark, "static", run.benchmark.equity / capital, run.benchmark.metrics, {})
-    best_first = sorted(found[2:], key=lambda each: -np.nan_to_num(each.metrics["sharpe"], nan=-np.inf))
-    return [*found[:2], held, *best_first]
 
 
 def equity(runs: Sequence[Drawn], stamps: Times) -> Figure:

@@ -36,8 +36,7 @@ def metrics(runs: Sequence[Drawn]) -> Table:
         cells = [
             cell(each.metrics.get(key), shown, each.reasons.get(key, _HELD)) for key, (_, shown) in _METRICS.items()
         ]
-        tone = "strong" if each.title == BLEND else ""
-        rows.append(Row(each.title, cells, "strong" if tone and each.swatch == "adaptive" else ""))
+        rows.append(Row(each.title, cells, "strong" if each.swatch == "adaptive" else ""))
     return Table(
         "Metrics of the blend, equal weight, the benchmark and every optimizer alone",
         ["Portfolio", *(head for head, _ in _METRICS.values())],
@@ -131,7 +130,7 @@ def resources(found: AllocationEvaluation) -> Table:
     for name, each in by_seconds:
         rows.append(Row(name, [cell(value, shown, _NOT_MEASURED) for value, shown in _measured(each)]))
     heads = [
-        *(f"Seconds, {each}" for each in ("median", "largest", "sum")),
+        *("Milliseconds, median", "Milliseconds, largest", "Seconds, sum"),
         *(f"{kind} MB, {each}" for kind in ("Python", "Resident") for each in ("median", "largest")),
     ]
     return Table("Seconds and megabytes a rebalance", ["Optimizer", *heads], [Group(rows)], [_MEASURES])
@@ -176,17 +175,9 @@ def closest(found: Clustering, n: int = 10) -> Table | None:
 
 def _measured(each: Resources) -> list[tuple[float, Format]]:
     """The numbers of a row, and how they are written."""
-    seconds = [(value, _seconds) for value in (each.seconds.median, each.seconds.largest, each.seconds.total)]
-    megabytes = [(value, _megabytes) for part in (each.peak_mb, each.resident_mb) for value in part[:2]]
-    return [*seconds, *megabytes]
-
-
-def _seconds(value: float | None) -> str:
-    return number(value, 4 if value is not None and value < 0.1 else 2)
-
-
-def _megabytes(value: float | None) -> str:
-    return number(value, 2)
+    milliseconds: list[tuple[float, Format]] = [(1000.0 * value, times_a_year) for value in each.seconds[:2]]
+    megabytes: list[tuple[float, Format]] = [(v, number) for part in (each.peak_mb, each.resident_mb) for v in part[:2]]
+    return [*milliseconds, (each.seconds.total, number), *megabytes]
 
 
 def _fine(value: float | None) -> str:
