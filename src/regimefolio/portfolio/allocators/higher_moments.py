@@ -16,10 +16,10 @@ from regimefolio.portfolio.sample import Sample
 GAP = 1e-7
 """How far above a lower bound the risk of the weights may be, as a fraction of that of equal weights."""
 
-CUTS = 1_000
+CUTS = 500
 """Planes after which it is given up."""
 
-TOWARDS = 0.4
+TOWARDS = 0.3
 """How far the next plane lies from the best weights so far towards those that are best under the planes."""
 
 

@@ -16,7 +16,7 @@ LEAST = 1e-3
 class Detone(CovarianceTransformer, kind="detone"):
     """Takes the largest components of the correlations away, such as the market; deviations stay as they were.
 
-    What remains shows which assets belong together, for `hrp`, `herc` and `nco`. It says nothing about the risk of a
+    What remains shows which assets belong together, for `hrp` and `herc`. It says nothing about the risk of a
     portfolio, of which the market is most: `min_variance` of it would find the market riskless. A thousandth of the
     mean of all is left of what is taken away, so that it has an inverse.
     Source: López de Prado (2020), Machine Learning for Asset Managers, section 2.6.
