@@ -45,6 +45,11 @@ def set_array(instance: object, name: str, shape: tuple[int, ...], dtype: str) -
     object.__setattr__(instance, name, read_only(array))
 
 
+def time_seed(time: np.datetime64) -> int:
+    """A time as part of a seed: its nanoseconds, which before 1970 are below 0 and no seed, modulo 2⁶⁴."""
+    return int(time.astype("datetime64[ns]").astype(np.int64)) % 2**64
+
+
 def time_texts(times: Times) -> list[str]:
     """Times as text: dates, where all of them are whole days, or else as finely as any of them needs."""
     units: tuple[Literal["D", "s", "ns"], ...] = ("D", "s", "ns")

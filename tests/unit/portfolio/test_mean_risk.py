@@ -181,6 +181,14 @@ def test_draws_depend_on_seed_and_bar_alone() -> None:
         assert np.abs(first.weights(SHOWN) - first.weights(later)).max() > 1e-6
 
 
+def test_draws_before_1970() -> None:
+    panel = SHOWN.market.panel
+    old = Market(replace(panel, timestamps=panel.timestamps - np.timedelta64(100 * 365, "D")))
+    for kind in (ResampledFrontier, WorstCase):
+        found = kind(lookback=LOOKBACK, draws=5).weights(SHOWN._replace(market=old))
+        assert found.sum() == pytest.approx(1.0)
+
+
 def test_the_mean_of_draws_holds_more_than_one_optimum() -> None:
     found = ResampledFrontier(lookback=LOOKBACK, draws=20, risk_aversion=0.5).weights(SHOWN)
     alone = MeanVariance(lookback=LOOKBACK, risk_aversion=0.5).weights(SHOWN)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from pydantic import Field
 
+from regimefolio.core.arrays import time_seed
 from regimefolio.core.types import Float
 from regimefolio.market.view import View
 from regimefolio.portfolio.allocators.base import Allocator
@@ -30,7 +31,7 @@ class Random(Allocator, kind="random"):
 
     def weights(self, view: View) -> Float:
         market, out = view.market, np.zeros(view.alpha.size)
-        when = int(market.timestamps[-1].astype(np.int64)) % 2**64  # bars before 1970 are below 0
+        when = time_seed(market.timestamps[-1])
         held = sorted(np.flatnonzero(view.tradable), key=lambda n: market.symbols[n])
         for n in held:
             out[n] = np.random.default_rng([self.seed, when, *market.symbols[n].encode()]).standard_exponential()

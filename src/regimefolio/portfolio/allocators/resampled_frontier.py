@@ -7,6 +7,7 @@ from typing import ClassVar
 import numpy as np
 from pydantic import Field
 
+from regimefolio.core.arrays import time_seed
 from regimefolio.core.types import Float
 from regimefolio.portfolio.allocators.optimizer import ReturnRiskOptimizer
 from regimefolio.portfolio.convex import most_useful, root_of
@@ -41,4 +42,4 @@ class ResampledFrontier(ReturnRiskOptimizer, kind="resampled_frontier"):
 
 def drawing(sample: Sample, seed: int) -> np.random.Generator:
     """Random numbers that depend on the seed and the time of the sample's last bar alone."""
-    return np.random.default_rng([seed, int(sample.view.market.timestamps[-1].astype(np.int64))])
+    return np.random.default_rng([seed, time_seed(sample.view.market.timestamps[-1])])

@@ -8,6 +8,7 @@ from typing import Literal, Self, TypeAlias
 import numpy as np
 from pydantic import Field, model_validator
 
+from regimefolio.core.arrays import time_seed
 from regimefolio.core.component import placed_error
 from regimefolio.core.errors import MissingDataError, placed
 from regimefolio.core.types import Allocation, Float, Int
@@ -93,8 +94,7 @@ class OptimizedBlend(PerformanceBlend, kind="optimized"):
         first = panel.n_bars - len(earned)
         periods = np.split(np.arange(len(earned)), bars[bars >= first] + 1 - first)
         periods = [period for period in periods if period.size]
-        when = int(panel.timestamps[-1].astype(np.int64)) % 2**64  # bars before 1970 are below 0
-        rng = np.random.default_rng([self.seed, when])
+        rng = np.random.default_rng([self.seed, time_seed(panel.timestamps[-1])])
         drawn = [rng.integers(len(periods), size=len(periods)).tolist() for _ in range(self.resamples)]
         pasts = [earned[np.concatenate([periods[k] for k in row])] for row in drawn]
         return np.mean([self._best_of(past, panel.periods_per_year) for past in pasts], axis=0)
