@@ -23,6 +23,7 @@ from regimefolio.portfolio import (
     ExponentialMean,
     Gerber,
     JamesStein,
+    LedoitWolf,
     MinVariance,
     OracleApproximating,
     PrincipalComponents,
@@ -108,6 +109,15 @@ def test_equilibrium_of_what_is_traded() -> None:
     covariance = shown.covariance([])
     found = Equilibrium(weights="traded_value", risk_aversion=2.0).estimate(Sample.of(view, 40), covariance)
     np.testing.assert_allclose(found, 2.0 * covariance @ [0.75, 0.25, 0.0], rtol=1e-12)
+    paid = np.zeros_like(volume)
+    paid[1, 1] = 0.5 * panel.close[0, 1]  # prices are adjusted for it, which is no trade
+    richer = replace(panel, volume=volume, split=np.ones_like(volume), dividend=paid)
+    seen = Sample.of(view._replace(market=type(view.market)(richer)), 40)
+    np.testing.assert_allclose(
+        Equilibrium(weights="traded_value").estimate(seen, covariance),
+        2.5 * covariance @ [6.0 / 7.0, 1.0 / 7.0, 0.0],
+        rtol=1e-12,
+    )
     with pytest.raises(MissingDataError, match=r"no volume.*use `weights: equal`"):
         Equilibrium(weights="traded_value").estimate(shown, covariance)
     idle = view._replace(market=type(view.market)(replace(panel, volume=np.zeros_like(volume))))
@@ -205,6 +215,17 @@ def test_shrinkage_grows_where_there_are_fewer_returns() -> None:
         found, given = OracleApproximating().transform(shown.covariance([]), shown), shown.covariance([])
         parts.append(1.0 - found[0, 1] / given[0, 1])
     assert parts[0] > 2.0 * parts[1] > 0.0
+
+
+def test_shrinkage_of_what_forgets_after_a_crash_leaves_no_negative_variance() -> None:
+    random = np.random.default_rng(0)
+    returns = 0.01 * random.standard_normal((252, 10))
+    returns[-15:] = 0.08 * random.standard_normal((15, 1)) + 1e-3 * random.standard_normal((15, 10))
+    shown = sample(returns)
+    forgetful = ExponentialCovariance(half_life=11.0)
+    found = shown.covariance([forgetful, LedoitWolf()])
+    np.testing.assert_allclose(found, shown.covariance([forgetful]), rtol=1e-12)
+    assert np.linalg.eigvalsh(found)[0] > 0.0
 
 
 # Lists of them

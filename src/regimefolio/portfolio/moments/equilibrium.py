@@ -17,7 +17,7 @@ class Equilibrium(ExpectedReturns, kind="equilibrium"):
     """The returns which somebody expects who holds the weights w for good reasons: δ·Σw.
 
     It looks at no mean of past returns. The weights are equal, or in proportion to the traded value, the median of
-    close · volume in the window, which stands in for what an asset is worth in all.
+    raw close · raw volume in the window, which stands in for what an asset is worth in all.
     Source: Black and Litterman (1992), Global Portfolio Optimization; He and Litterman (1999), The Intuition Behind
     Black-Litterman Model Portfolios, section 2, with δ = 2.5.
     """
@@ -34,12 +34,11 @@ class Equilibrium(ExpectedReturns, kind="equilibrium"):
         if self.weights == "equal":
             return np.full(n_assets, 1.0 / n_assets)
         panel, n_returns = sample.view.market.panel, len(sample.returns)
-        if panel.volume is None:
+        if (traded := panel.traded_value) is None:
             raise MissingDataError(
                 "this data has no volume, of which `equilibrium` makes the market's weights; use `weights: equal`"
             )
-        traded = panel.close[-n_returns:, sample.assets] * panel.volume[-n_returns:, sample.assets]
-        value = np.median(np.where(np.isfinite(traded), traded, 0.0), axis=0)
+        value = np.median(np.nan_to_num(traded[-n_returns:, sample.assets]), axis=0)
         if not value.sum() > 0.0:
             raise MissingDataError(
                 f"nothing was traded in the last {n_returns} bars, of which `equilibrium` makes the market's weights; "

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from regimefolio.core.types import Float
 from regimefolio.portfolio.moments.base import CovarianceTransformer
 from regimefolio.portfolio.sample import Sample
@@ -24,14 +26,15 @@ class LedoitWolf(CovarianceTransformer, kind="ledoit_wolf"):
 def shrinkage(returns: Float, covariance: Float) -> float:
     """The part δ, 0 … 1, by which a covariance S of T returns is replaced by μ·I, μ being its mean variance.
 
-    It is the expected squared error of S over its squared distance from μ·I.
+    It is the expected squared error of S over its squared distance from μ·I; 0 where S is larger than what the returns
+    say, as one that forgets after a crash.
 
     Parameters
     ----------
     returns : ndarray of shape (T, N)
         Finite.
     covariance : ndarray of shape (N, N)
-        Theirs, over T.
+        Theirs, over T, or what was made of it.
     """
     n_returns, n_assets = returns.shape
     centred = returns - returns.mean(axis=0)
@@ -40,4 +43,4 @@ def shrinkage(returns: Float, covariance: Float) -> float:
     distance = squares / n_assets - level * level
     lengths = (centred * centred).sum(axis=1)
     error = ((lengths * lengths).sum() / n_returns - squares) / (n_assets * n_returns)
-    return float(min(error / distance, 1.0)) if distance > 0.0 else 1.0
+    return float(np.clip(error / distance, 0.0, 1.0)) if distance > 0.0 else 1.0
