@@ -49,7 +49,7 @@ class Allocation:
         Seconds of the clock, largest megabytes of Python's memory, growth of the resident process; NaN: not measured.
     expected_return, volatility, concentration : ndarray of shape (M,)
         Of each one's weights: mean and deviation of a bar's return as the orchestrator's moments have them, and the sum
-        of squares of the weights over their gross, 1/N … 1; NaN where there are no weights.
+        of squares of the weights over their gross, 1/N … 1; NaN where there are no weights, or no such moments.
     """
 
     timestamp: np.datetime64

@@ -12,10 +12,10 @@ from pydantic_core import PydanticCustomError
 
 from regimefolio.core.arrays import time_text
 from regimefolio.core.component import Model, Part, placed_error
-from regimefolio.core.errors import ConfigError, ModelError, within
+from regimefolio.core.errors import ConfigError, DataError, ModelError, within
 from regimefolio.core.types import FAILED, OK, Allocation, Bool, Float, Json
 from regimefolio.market.view import Market, View
-from regimefolio.portfolio.allocators.base import Allocator, asked
+from regimefolio.portfolio.allocators.base import Allocator, asked, usable
 from regimefolio.portfolio.blends import Blend, PerformanceBlend, Proposals
 from regimefolio.portfolio.measuring import Measure, Measured, measured
 from regimefolio.portfolio.moments import CovarianceTransformers, ExpectedReturns, Historical, LedoitWolf
@@ -173,7 +173,7 @@ class AllocationOrchestrator(Allocator, Orchestration, kind="orchestrator"):
         Raises
         ------
         ModelError
-            None of them gave weights.
+            None of them gave weights, or the blend's cannot be used.
         """
         view = self.orchestration_type.narrowed(view)
         calls = [
@@ -181,19 +181,20 @@ class AllocationOrchestrator(Allocator, Orchestration, kind="orchestrator"):
             for each, name in zip(self.allocators, self.names, strict=True)
         ]
         answers = [call.result for call in calls]
-        usable = [k for k, answer in enumerate(answers) if answer.weights is not None]
-        if not usable:
+        gave = [k for k, answer in enumerate(answers) if answer.weights is not None]
+        if not gave:
             told = "; ".join(f"{name}: {each.message}" for name, each in zip(self.names, answers, strict=True))
             raise ModelError(f"no allocator gave weights at {time_text(view.market.timestamps[-1])}: {told}")
         table = np.full((len(answers), view.alpha.size), np.nan)
-        for k in usable:
+        for k in gave:
             table[k] = answers[k].weights
         names, allocators = self.names, self.allocators
-        proposals = Proposals(tuple(names[k] for k in usable), tuple(allocators[k] for k in usable), table[usable])
+        proposals = Proposals(tuple(names[k] for k in gave), tuple(allocators[k] for k in gave), table[gave])
         blended = self.orchestration_type.blend(proposals, view)
+        weights = usable(blended.weights, f"blend {self.orchestration_type.kind}", view)
         parts = np.zeros(len(answers))
-        parts[usable] = blended.parts
-        return self._told(view, blended.weights, table, parts, calls)
+        parts[gave] = blended.parts
+        return self._told(view, weights, table, parts, calls)
 
     def without(self, name: str, allocation: Allocation, view: View) -> Float:
         """The weights (N,) that the others blend into at a bar; NaN where none of them gave any, or none has a part.
@@ -207,9 +208,9 @@ class AllocationOrchestrator(Allocator, Orchestration, kind="orchestrator"):
         view : View
             What was known; its `past` is without it, too.
         """
-        usable: Bool = np.isfinite(allocation.df_allocation.sum(axis=1))
-        usable[allocation.allocators.index(name)] = False
-        kept = np.flatnonzero(usable)
+        gave: Bool = np.isfinite(allocation.df_allocation.sum(axis=1))
+        gave[allocation.allocators.index(name)] = False
+        kept = np.flatnonzero(gave)
         if not kept.size:
             return np.full(view.alpha.size, np.nan)
         names, allocators = self.names, self.allocators
@@ -270,7 +271,10 @@ class AllocationOrchestrator(Allocator, Orchestration, kind="orchestrator"):
         if not sample.assets.size:
             return np.full_like(gross, np.nan), np.full_like(gross, np.nan), concentration
         held = table[:, sample.assets]
-        covariance = sample.covariance(self.covariance_transformers)
-        expected: Float = held @ sample.expected(self.expected_returns, covariance)
+        try:
+            covariance = sample.covariance(self.covariance_transformers)
+            expected: Float = held @ sample.expected(self.expected_returns, covariance)
+        except (ModelError, DataError):  # the allocators that ask for these moments have failed with them
+            return np.full_like(gross, np.nan), np.full_like(gross, np.nan), concentration
         variance = np.einsum("mi,ij,mj->m", held, covariance, held)
         return expected, np.sqrt(np.maximum(variance, 0.0)), concentration

@@ -11,7 +11,16 @@ from pydantic import ValidationError
 from regimefolio.core.errors import ModelError
 from regimefolio.core.types import Allocation, Float
 from regimefolio.market.view import View
-from regimefolio.portfolio import AllocationOrchestrator, Allocator, EqualWeight, HierarchicalRiskParity, MinVariance
+from regimefolio.portfolio import (
+    AllocationOrchestrator,
+    Allocator,
+    Blend,
+    Blended,
+    EqualWeight,
+    HierarchicalRiskParity,
+    MinVariance,
+    Proposals,
+)
 from regimefolio.testing import synthetic_market
 
 MARKET = synthetic_market(100)
@@ -22,6 +31,14 @@ class Broken(Allocator, kind="broken"):
 
     def weights(self, view: View) -> Float:
         raise ZeroDivisionError("no idea")
+
+
+class Clueless(Blend, kind="clueless"):
+    """It gives nothing."""
+
+    def blend(self, proposals: Proposals, view: View) -> Blended:
+        nothing = np.full(view.alpha.size, np.nan)
+        return Blended(nothing, nothing[: len(proposals.names)])
 
 
 def view(past: tuple[Allocation, ...] = ()) -> View:
@@ -90,6 +107,23 @@ def test_a_failure_is_a_status_and_the_others_are_blended() -> None:
     assert np.isnan(found.df_allocation[0]).all()
     assert found.blend.tolist() == [0.0, 1.0]
     assert found.weights.tobytes() == EqualWeight().weights(view()).tobytes()
+
+
+def test_moments_that_cannot_be_made_leave_those_who_need_none() -> None:
+    found = orchestrator("equal_weight", "min_variance", lookback=10, covariance_transformers=["robust"])
+    told = found.run_allocation(view())
+    assert told.status == ("ok", "failed")
+    assert "`robust` needs more than" in told.message[1]
+    assert told.weights.tobytes() == EqualWeight().weights(view()).tobytes()
+    assert np.isnan(told.volatility).all()
+    assert np.isnan(told.expected_return).all()
+    assert np.isfinite(told.concentration[0])
+
+
+def test_a_blend_that_cannot_be_used_is_an_error() -> None:
+    asked = orchestrator("equal_weight", orchestration_type="clueless")
+    with pytest.raises(ModelError, match=r"blend clueless at .*: the weight of \w+ is nan; it must be finite"):
+        asked.run_allocation(view())
 
 
 def test_equal_weights_take_the_place_of_a_failure_and_say_so() -> None:

@@ -79,20 +79,36 @@ def asked(allocator: Allocator, view: View) -> Float:
     ModelError
         They have another shape, are not finite, or hold what is not tradable.
     """
-    name = f"allocator {allocator.kind or type(allocator).__name__} at {time_text(view.market.timestamps[-1])}"
+    name = f"allocator {allocator.kind or type(allocator).__name__}"
     try:
-        given = np.asarray(allocator.weights(view), dtype=np.float64)
+        given = allocator.weights(view)
     except Exception as error:
-        error.add_note(f"in {name}")
+        error.add_note(f"in {_at(name, view)}")
         raise
+    return usable(given, name, view)
+
+
+def usable(weights: Float, name: str, view: View) -> Float:
+    """The weights (N,) that somebody of this name gave, if they can be used.
+
+    Raises
+    ------
+    ModelError
+        They have another shape, are not finite, or hold what is not tradable.
+    """
+    given = np.asarray(weights, dtype=np.float64)
     if given.shape != view.alpha.shape:
-        raise ModelError(f"{name}: weights must have shape {view.alpha.shape}, but have {given.shape}")
-    usable = np.isfinite(given) & (view.tradable | (given == 0.0))
-    if not usable.all():
-        n = int(np.flatnonzero(~usable)[0])
+        raise ModelError(f"{_at(name, view)}: weights must have shape {view.alpha.shape}, but have {given.shape}")
+    sound = np.isfinite(given) & (view.tradable | (given == 0.0))
+    if not sound.all():
+        n = int(np.flatnonzero(~sound)[0])
         text = f"the weight of {view.market.symbols[n]} is {given[n]}; it must be finite, and 0 where view.tradable"
-        raise ModelError(f"{name}: {text} is False")
+        raise ModelError(f"{_at(name, view)}: {text} is False")
     return given
+
+
+def _at(name: str, view: View) -> str:
+    return f"{name} at {time_text(view.market.timestamps[-1])}"
 
 
 class Rule(NamedTuple):
