@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from http.client import HTTPException
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -173,7 +174,7 @@ class PageViewService:
                         f"{pause:.0f} s); run it again later, perhaps with fewer requests a second"
                     ) from error
                 self.wait(pause)
-            except OSError as error:  # no network, no such host, a connection that breaks, a time-out
+            except (OSError, HTTPException) as error:  # no network, no such host, a broken connection, a time-out
                 reason = getattr(error, "reason", error)
                 raise MissingDataError(
                     f"{urlsplit(url).netloc} cannot be reached ({reason}); look at the network, and run it again"

@@ -140,6 +140,7 @@ def test_it_never_asks_faster_than_it_may(server: PageViewServer, tmp_path: Path
         ([(429, {})] * 5, MissingDataError, r"is busy \(429 at try 5, wants a pause of 32 s\); run it again later"),
         ([(429, {"Retry-After": "9000"})], MissingDataError, r"429 at try 1, wants a pause of 9000 s"),
         ([(403, {})], DataError, r"is refused with 403 \(.*as told"),
+        ([(200, {"Content-Length": "99"})], MissingDataError, r"cannot be reached \(IncompleteRead.*; look at the net"),
         ([b"<html>"], DataError, "another shape than is documented"),
         ([b'{"items": [{"timestamp": "2020010100"}]}'], DataError, r"KeyError\('views'\)"),
     ],
