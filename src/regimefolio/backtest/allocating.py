@@ -15,6 +15,7 @@ from regimefolio.backtest.held import Held, bought_and_held
 from regimefolio.backtest.rates import Interest
 from regimefolio.backtest.runner import Run, prepare
 from regimefolio.backtest.spec import BacktestSpec, ExecutionSpec, StrategyEntry, rate_of_cash
+from regimefolio.core.arrays import time_text
 from regimefolio.core.component import FolderName, Plugins, placed_error
 from regimefolio.core.documents import read_document
 from regimefolio.core.errors import MissingDataError, must_be
@@ -72,6 +73,9 @@ class AllocationSpec(Orchestration):
             if allocator.uses_alpha and not self.strategies:
                 text = f"{name} looks at alphas, and no strategies give any; name some under `strategies`"
                 raise placed_error(("optimizers", position), f"{text}, or leave it out")
+        if asked.uses_alpha and not self.strategies:
+            text = f"{asked.expected_returns.kind} looks at alphas, and no strategies give any; name some under"
+            raise placed_error(("expected_returns",), f"{text} `strategies`, or take another, such as shrunk")
         return self
 
     def backtest(self) -> BacktestSpec:
@@ -209,6 +213,12 @@ def _benchmark(spec: AllocationSpec, market: Market, start: int, risk_free: Floa
     closes = market.benchmark
     if closes is None or not np.isfinite(closes[start:]).any():
         raise MissingDataError(f"benchmark {spec.benchmark!r} has no price at the bars that trade; name another one")
+    if not np.isfinite(closes[: start + 1]).any():
+        first, traded = market.timestamps[np.isfinite(closes).argmax()], market.timestamps[start]
+        raise MissingDataError(
+            f"benchmark {spec.benchmark!r} begins at {time_text(first)}, but trading at {time_text(traded)}, up to "
+            "which it would be a flat line; let the data begin later, or name another one"
+        )
     return bought_and_held(closes, start, spec.initial_capital, market.panel.periods_per_year, risk_free)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from pydantic import ValidationError
 
 from regimefolio.api import Allocation
 from regimefolio.backtest import (
@@ -139,6 +140,20 @@ def test_a_benchmark_without_prices_is_an_error() -> None:
     for benchmark in (None, np.full(PANEL.n_bars, np.nan)):
         with pytest.raises(MissingDataError, match="benchmark 'index' has no price at the bars that trade"):
             run_allocations(spec(), Market(PANEL, benchmark=benchmark))
+
+
+def test_a_benchmark_that_begins_after_trading_is_an_error_and_no_flat_line() -> None:
+    late = np.linspace(100.0, 130.0, PANEL.n_bars)
+    late[: int(np.searchsorted(PANEL.timestamps, run_allocations(spec(), MARKET).bars[0])) + 1] = np.nan
+    with pytest.raises(
+        MissingDataError, match="begins at .*, but trading at .*, up to which"
+    ):
+        run_allocations(spec(), Market(PANEL, benchmark=late))
+
+
+def test_expected_returns_of_alphas_need_strategies() -> None:
+    with pytest.raises(ValidationError, match="alpha_scores looks at alphas, and no strategies give any"):
+        spec(optimizers=["hrp"], expected_returns="alpha_scores", strategies=[])
 
 
 def test_an_optimizer_that_the_data_does_not_fit_is_named_with_its_place() -> None:
