@@ -156,7 +156,7 @@ def evaluate_allocations(run: AllocationRun, per_year: float, seed: int = 0) -> 
     must_be(AllocationRun, run, "run", "run_allocations gives one")
     names = tuple(run.optimizers)
     weights = weights_history(run.allocations, names)
-    equal = np.nanmax(run.equal_weight.target[run.blend.decide], axis=1)
+    equal = 1.0 / np.maximum((run.equal_weight.target[run.blend.decide] > 0.0).sum(axis=1), 1)
     returns = np.stack([run.optimizers[name].simulation.returns for name in names], axis=1)
     features = np.array([[run.optimizers[name].metrics[key] for key in PERFORMANCE] for name in names])
     held = run.benchmark.equity / np.concatenate([[run.blend.simulation.initial_capital], run.benchmark.equity[:-1]])

@@ -11,7 +11,7 @@ import pytest
 from regimefolio.core.types import Allocation
 from regimefolio.evaluation import AllocationEvaluation, Holdings, evaluate_allocations
 from regimefolio.evaluation.allocation import weights_history
-from tests.allocations import FAILS, allocation_run
+from tests.allocations import FAILS, allocation_run, allocation_spec, made
 
 NAN = math.nan
 
@@ -97,6 +97,13 @@ def test_the_blend_is_what_was_ordered_and_optimizers_what_they_gave(found: Allo
         assert found.timestamps[k] == each.timestamp
     np.testing.assert_allclose(found.optimizers.effective_assets[0, 3], 1.0)
     assert np.isnan(found.optimizers.effective_assets[2::3, 3]).all()
+
+
+def test_an_equal_share_is_one_of_what_is_held(found: AllocationEvaluation) -> None:
+    half = made(allocation_spec(constraints={"max_gross": 0.5}))[2]
+    said = evaluate_allocations(half, 252.0)
+    np.testing.assert_array_equal(said.blend.above_equal, found.blend.above_equal)
+    np.testing.assert_array_equal(said.optimizers.above_equal, found.optimizers.above_equal)
 
 
 def test_differences_are_those_of_the_runs(found: AllocationEvaluation) -> None:
