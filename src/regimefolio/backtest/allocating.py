@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated, Self
 
 import numpy as np
-from pydantic import Field, PlainSerializer, PlainValidator, model_validator
+from pydantic import Field, PlainSerializer, PlainValidator, ValidationError, model_validator
 
 from regimefolio.backtest.held import Held, bought_and_held
 from regimefolio.backtest.rates import Interest
@@ -76,6 +76,15 @@ class AllocationSpec(Orchestration):
         if asked.uses_alpha and not self.strategies:
             text = f"{asked.expected_returns.kind} looks at alphas, and no strategies give any; name some under"
             raise placed_error(("expected_returns",), f"{text} `strategies`, or take another, such as shrunk")
+        return self
+
+    @model_validator(mode="after")
+    def _its_backtest_is_possible(self) -> Self:
+        try:
+            self.backtest()
+        except ValidationError as error:  # what is wrong stands here under the same keys
+            first = error.errors()[0]
+            raise placed_error((*first["loc"], *first.get("ctx", {}).get("place", ())), first["msg"]) from None
         return self
 
     def backtest(self) -> BacktestSpec:

@@ -21,6 +21,7 @@ from regimefolio.backtest import (
     allocate,
     failures,
     prepare,
+    read_allocation,
     results_document,
     run_allocations,
 )
@@ -145,15 +146,25 @@ def test_a_benchmark_without_prices_is_an_error() -> None:
 def test_a_benchmark_that_begins_after_trading_is_an_error_and_no_flat_line() -> None:
     late = np.linspace(100.0, 130.0, PANEL.n_bars)
     late[: int(np.searchsorted(PANEL.timestamps, run_allocations(spec(), MARKET).bars[0])) + 1] = np.nan
-    with pytest.raises(
-        MissingDataError, match="begins at .*, but trading at .*, up to which"
-    ):
+    with pytest.raises(MissingDataError, match=r"begins at .*, but trading at .*, up to which"):
         run_allocations(spec(), Market(PANEL, benchmark=late))
 
 
 def test_expected_returns_of_alphas_need_strategies() -> None:
     with pytest.raises(ValidationError, match="alpha_scores looks at alphas, and no strategies give any"):
         spec(optimizers=["hrp"], expected_returns="alpha_scores", strategies=[])
+
+
+def test_what_no_backtest_may_say_is_refused_with_its_place(tmp_path: Path) -> None:
+    file = tmp_path / "a.yaml"
+    said = "benchmark: index, orchestration_type: equal, optimizers: [hrp], data: {source: 'sample:us5'}"
+    for more, text in (
+        ("constraints: {max_gross: 1.5}", r"2:15: max_gross 1\.5 would overdraw cash without shorts"),
+        ("strategies: [momentum_rank, momentum_rank]", "2:1: .*momentum_rank"),
+    ):
+        file.write_text(f"allocation: {{{said},\n{more}}}\n")
+        with pytest.raises(ConfigError, match=text):
+            read_allocation(file)
 
 
 def test_an_optimizer_that_the_data_does_not_fit_is_named_with_its_place() -> None:
