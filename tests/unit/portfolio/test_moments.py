@@ -208,6 +208,16 @@ def test_a_crash_is_an_outlier_for_the_ellipse() -> None:
         RobustEllipse().transform(few.covariance([]), few)
 
 
+@pytest.mark.parametrize("kind", ["gerber", "robust"])
+@pytest.mark.filterwarnings("default")  # as outside of tests, where a warning stops nothing
+def test_an_asset_without_deviation_is_refused_by_what_divides_by_it(kind: str) -> None:
+    returns = 0.01 * np.random.default_rng(3).standard_normal((252, 6))
+    returns[:, 0] = 1e-4
+    shown = sample(returns)
+    with pytest.raises(NotConvergedError, match=f"`{kind}` found no .*; use another"):
+        CovarianceTransformer.of(kind).transform(shown.covariance([]), shown)
+
+
 def test_shrinkage_grows_where_there_are_fewer_returns() -> None:
     parts = []
     for bars in (30, 300):

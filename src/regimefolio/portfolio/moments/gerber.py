@@ -7,6 +7,7 @@ from typing import ClassVar
 import numpy as np
 from pydantic import Field
 
+from regimefolio.core.errors import NotConvergedError
 from regimefolio.core.types import Float
 from regimefolio.portfolio.moments.base import CovarianceTransformer
 from regimefolio.portfolio.sample import Sample
@@ -26,7 +27,11 @@ class Gerber(CovarianceTransformer, kind="gerber"):
     threshold: float = Field(0.5, gt=0, lt=1, description="deviations from which a move counts")
 
     def transform(self, covariance: Float, sample: Sample) -> Float:
+        from skfolio.exceptions import SkfolioError
         from skfolio.moments import GerberCovariance
 
-        found = GerberCovariance(threshold=self.threshold).fit(sample.returns).covariance_
+        try:
+            found = GerberCovariance(threshold=self.threshold).fit(sample.returns).covariance_
+        except (SkfolioError, ValueError) as error:  # such as of an asset whose returns are all equal
+            raise NotConvergedError(f"`gerber` found no covariance ({error}); use another one") from error
         return np.asarray(found, dtype=np.float64)

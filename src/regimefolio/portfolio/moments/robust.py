@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import ClassVar
 
 import numpy as np
@@ -39,7 +40,10 @@ class RobustEllipse(CovarianceTransformer, kind="robust"):
             )
         returns = sample.returns / sample.unit
         try:
-            found = MinCovDet(support_fraction=self.share, random_state=self.seed).fit(returns).covariance_
-        except (ValueError, UserWarning) as error:  # it warns where bars lie in a plane
+            with warnings.catch_warnings():  # it warns where bars lie in a plane
+                for each in (UserWarning, RuntimeWarning):
+                    warnings.simplefilter("error", each)
+                found = MinCovDet(support_fraction=self.share, random_state=self.seed).fit(returns).covariance_
+        except (ValueError, UserWarning, RuntimeWarning) as error:
             raise NotConvergedError(f"`robust` found no ellipse ({error}); use another covariance") from error
         return np.asarray(found, dtype=np.float64) * sample.unit**2
