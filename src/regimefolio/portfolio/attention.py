@@ -11,7 +11,7 @@ from regimefolio.core.component import Model
 from regimefolio.core.errors import ConfigError
 from regimefolio.core.files import FILE
 from regimefolio.core.types import Bool, Float
-from regimefolio.market.view import View
+from regimefolio.market.view import Market, View
 
 Correction = Literal["benjamini_hochberg", "benjamini_yekutieli", "none"]
 
@@ -142,7 +142,7 @@ class LeadingAttention(Model):
         ConfigError
             The market was loaded without the file.
         """
-        known, close = self._known(view), view.market.panel.close
+        known, close = self._known(view.market), view.market.panel.close
         if len(close) <= self.warmup:
             return np.full(view.alpha.size, np.nan)
         fields = (self.page_views, self.window, self.growth, self.lag, self.correction)
@@ -158,7 +158,7 @@ class LeadingAttention(Model):
 
     def grown(self, view: View) -> Float:
         """The log growth (N,) of views up to this bar; NaN where it is not known."""
-        known = np.log1p(self._known(view)[-self.growth - 1 :])
+        known = np.log1p(self._known(view.market)[-self.growth - 1 :])
         return known[-1] - known[0] if len(known) > self.growth else np.full(view.alpha.size, np.nan)
 
     def chosen(self, view: View) -> Bool:
@@ -171,9 +171,8 @@ class LeadingAttention(Model):
             stay[best[self.top_n :]] = False
         return stay
 
-    def _known(self, view: View) -> Float:
-        files = view.market.files
-        if self.page_views not in files:
+    def _known(self, market: Market) -> Float:
+        if self.page_views not in market.files:
             text = f"the market was loaded without {self.page_views}; give load_market the portfolio that names it"
             raise ConfigError(text)
-        return files[self.page_views]
+        return market.files[self.page_views]

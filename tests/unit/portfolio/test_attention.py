@@ -157,6 +157,13 @@ def test_a_market_that_was_loaded_without_the_file_says_so() -> None:
         Attention(**SETTINGS).weights(view(synthetic_market(200)))
 
 
+def test_an_orchestrator_refuses_a_market_without_the_file_of_one_that_it_asks() -> None:
+    asked = {"orchestration_type": "equal", "optimizers": ["equal_weight", {"kind": "attention", "page_views": VIEWS}]}
+    with pytest.raises(ConfigError, match="the market was loaded without") as caught:
+        AllocationOrchestrator.model_validate(asked).must_fit(synthetic_market(200))
+    assert caught.value.place == ("optimizers", 1)
+
+
 @pytest.mark.parametrize("said", ["views.csv", "file:", "store:views", 3])
 def test_page_views_are_a_file(said: object) -> None:
     with pytest.raises(ValidationError):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from regimefolio.core.types import Float
-from regimefolio.market.view import View
+from regimefolio.market.view import Market, View
 from regimefolio.portfolio.allocators.base import Allocator
 from regimefolio.portfolio.attention import LeadingAttention
 
@@ -26,6 +26,9 @@ class Attention(LeadingAttention, Allocator, kind="attention"):
     @property
     def long_only(self) -> bool:
         return True
+
+    def must_fit(self, market: Market) -> None:
+        self._known(market)
 
     def weights(self, view: View) -> Float:
         grown = np.where(self.chosen(view), self.grown(view), 0.0)
