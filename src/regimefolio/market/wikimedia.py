@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 from urllib.parse import quote, urlsplit
 
 import numpy as np
+from pydantic import TypeAdapter, ValidationError
 
 from regimefolio.core.errors import ConfigError, DataError, MissingDataError
 from regimefolio.core.files import read_json, write_bytes, write_json
@@ -125,6 +126,8 @@ class PageViewService:
     def __post_init__(self) -> None:
         if "@" not in self.contact and "." not in self.contact:
             raise ConfigError(f"contact {self.contact!r} must be a mail address or a page: Wikimedia asks for one")
+        if not self.server.startswith(("https://", "http://")):
+            raise ConfigError(f"server {self.server!r} must begin with https:// or http://, such as {SERVER}")
         if not self.per_second > 0.0:
             raise ConfigError(f"per_second must be above 0, but is {self.per_second}")
 
@@ -304,8 +307,7 @@ class _File:
         except (pl.exceptions.PolarsError, OSError) as error:
             raise DataError(f"{path}: is not a whole Parquet file ({error}); take it away, and run again") from error
         of = {article.symbol: article for article in articles}
-        for symbol, note in read_json(self.notes).items():
-            kept = _kept(note)
+        for symbol, kept in _kept(self.notes).items():
             if symbol not in of or (kept.title, kept.project) == of[symbol][1:]:
                 self.kept[symbol] = kept
         self._frame = self._frame.filter(pl.col("symbol").is_in(list(self.kept)))
@@ -338,6 +340,13 @@ class _File:
         self._frame, self._more = whole, []
 
 
-def _kept(note: Mapping[str, str]) -> Kept:
-    start, end = (date.fromisoformat(note[name]) for name in ("start", "end"))
-    return Kept(note["title"], note["project"], start, end)
+_NOTES = TypeAdapter(dict[str, Kept])
+
+
+def _kept(notes: Path) -> dict[str, Kept]:
+    """What was asked already, by symbol."""
+    try:
+        return _NOTES.validate_python(read_json(notes))
+    except ValidationError as error:
+        text = f"{notes}: is not what was noted ({error.errors()[0]['msg']}); take it and the file beside it away"
+        raise DataError(f"{text}, and run again") from error

@@ -208,9 +208,21 @@ def test_a_file_that_is_not_ours_is_left_alone(server: PageViewServer, tmp_path:
         fetch_page_views([APPLE], tmp_path / "new.parquet", service(server), LAST, FIRST)
 
 
+def test_notes_that_are_no_longer_ours_are_said(server: PageViewServer, tmp_path: Path) -> None:
+    out = tmp_path / "views.parquet"
+    fetch_page_views([APPLE], out, service(server), FIRST, LAST)
+    harmed: list[Any] = [{"AAPL": 3}, {"AAPL": {"title": "Apple Inc."}}, []]
+    for notes in harmed:
+        write_json(tmp_path / "views.parquet.json", notes)
+        with pytest.raises(DataError, match=r"views\.parquet\.json: is not what was noted .* take it and the file"):
+            fetch_page_views([APPLE], out, service(server), FIRST, LAST)
+
+
 def test_a_contact_is_needed() -> None:
     with pytest.raises(ConfigError, match="must be a mail address or a page"):
         PageViewService("me")
+    with pytest.raises(ConfigError, match="server 'wikimedia' must begin with https://"):
+        PageViewService("me@example.org", "wikimedia")
     with pytest.raises(ConfigError, match="per_second must be above 0"):
         PageViewService("me@example.org", per_second=0.0)
 
