@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Annotated, Self
 
 import numpy as np
-from pydantic import Field, PlainSerializer, PlainValidator, ValidationError, model_validator
+from pydantic import Field, PlainSerializer, PlainValidator, model_validator
 
 from regimefolio.backtest.held import Held, bought_and_held
 from regimefolio.backtest.rates import Interest
 from regimefolio.backtest.runner import Run, prepare
-from regimefolio.backtest.spec import BacktestSpec, ExecutionSpec, StrategyEntry, rate_of_cash
+from regimefolio.backtest.spec import BacktestSpec, ExecutionSpec, StrategyEntry, must_be_possible, rate_of_cash
 from regimefolio.core.arrays import time_text
 from regimefolio.core.component import FolderName, Plugins, placed_error
 from regimefolio.core.documents import read_document
@@ -80,11 +80,7 @@ class AllocationSpec(Orchestration):
 
     @model_validator(mode="after")
     def _its_backtest_is_possible(self) -> Self:
-        try:
-            self.backtest()
-        except ValidationError as error:  # what is wrong stands here under the same keys
-            first = error.errors()[0]
-            raise placed_error((*first["loc"], *first.get("ctx", {}).get("place", ())), first["msg"]) from None
+        must_be_possible(self.backtest)
         return self
 
     def backtest(self) -> BacktestSpec:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from regimefolio.backtest.rates import Interest
-from regimefolio.backtest.spec import BacktestSpec, ExecutionSpec, StrategyEntry, rate_of_cash
+from regimefolio.backtest.spec import BacktestSpec, ExecutionSpec, StrategyEntry, must_be_possible, rate_of_cash
 from regimefolio.core.component import Part, Plugins, did_you_mean
 from regimefolio.core.documents import read_document
 from regimefolio.core.errors import ConfigError
@@ -49,6 +50,11 @@ class RerankSpec(Selection):
     def selection(self) -> Selection:
         """What it says of who may be held."""
         return Selection.model_construct(**{name: getattr(self, name) for name in Selection.model_fields})
+
+    @model_validator(mode="after")
+    def _its_backtest_is_possible(self) -> Self:
+        must_be_possible(self.backtest)
+        return self
 
     def backtest(self) -> BacktestSpec:
         """The backtest that it is short for."""

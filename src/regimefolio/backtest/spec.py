@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import numpy as np
-from pydantic import Field, PlainSerializer, PlainValidator, model_validator
+from pydantic import Field, PlainSerializer, PlainValidator, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
 from regimefolio.backtest.commission import Commission, tiers_of
@@ -296,6 +296,15 @@ def _span(timestamps: Times) -> str:
     """First and last time, to the day where they are whole days."""
     first, last = time_texts(timestamps[[0, -1]])
     return f"{first} to {last}"
+
+
+def must_be_possible(backtest: Callable[[], BacktestSpec]) -> None:
+    """Refuse a specification that is short for a backtest which cannot be, at the same keys as the backtest's."""
+    try:
+        backtest()
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise placed_error((*first["loc"], *first.get("ctx", {}).get("place", ())), first["msg"]) from None
 
 
 def load_market(

@@ -207,5 +207,8 @@ def test_mistakes_in_a_profile_have_their_place(tmp_path: Path) -> None:
     file.write_text('rerank:\n  data: {source: "sample:us5"}\n  filter: ["history >= 9", "Recommend.Al > 0"]\n')
     with pytest.raises(ConfigError, match=r"p\.yaml:3:\d+: unknown feature 'Recommend\.Al'; did you mean"):
         read_document(file).parse(RerankSpec, "rerank")
+    file.write_text('rerank:\n  data: {source: "sample:us5"}\n  top_n: 3\n  constraints: {max_gross: 1.5}\n')
+    with pytest.raises(ConfigError, match=r"p\.yaml:4:17: max_gross 1\.5 would overdraw cash without shorts"):
+        read_document(file).parse(RerankSpec, "rerank")
     with pytest.raises(ValidationError, match="unknown key 'top'"):
         RerankSpec.model_validate({"data": {"source": "sample:us5"}, "top": 3})
