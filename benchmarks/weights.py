@@ -67,7 +67,7 @@ def row(n_assets: int, name: str) -> None:
     spent = least_seconds({"ours": often, "peer": peer}, 5)
     seconds = spent["ours"].clock / CALLS
     ratio = spent["peer"].clock / seconds
-    passes = 1 if name == "monthly" else 3  # closes; daily their inverses and the targets too
+    passes = 1 if name == "monthly" else 2  # closes; daily the targets too
     read = passes * data.panel.close.nbytes
     reached, possible = read / seconds / 1e9, bandwidth(3 * data.panel.close.nbytes / 1e6)
     difference = float(np.abs(peer().to_numpy() / ours().equity - 1.0).max())

@@ -10,6 +10,7 @@ from typing import Annotated, Self
 
 import numpy as np
 from pydantic import Field, PlainSerializer, PlainValidator, model_validator
+from threadpoolctl import threadpool_limits
 
 from regimefolio.backtest.held import Held, bought_and_held
 from regimefolio.backtest.rates import Interest
@@ -166,10 +167,11 @@ def run_allocations(
     decided = _Decided(asked, spec.leave_one_out and len(asked.names) > 1)
     alphas = manager.alphas(stack, ensemble, row)
     progress.stage("rebalances", len(decides))
-    for t in decides:
-        view = manager.view(t, alphas[t], tuple(decided.allocations), alphas)
-        decided.take(view, known(view, partial(asked.allocate, view)))
-        progress.advance()
+    with threadpool_limits(1):  # many small products of matrices, which threads only slow down
+        for t in decides:
+            view = manager.view(t, alphas[t], tuple(decided.allocations), alphas)
+            decided.take(view, known(view, partial(asked.allocate, view)))
+            progress.advance()
 
     def run(rows: Sequence[Float], record: bool = False) -> Run:
         target = np.full((1, *market.panel.close.shape), np.nan)

@@ -82,7 +82,6 @@ class AllocationFolder:
                         "--force to begin anew"
                     )
                 self.clear()
-            write_json(self.root / MANIFEST, self._made_from)
             yield
 
     def clear(self) -> None:
@@ -104,6 +103,8 @@ class AllocationFolder:
             self.reused += 1
             return found
         allocation = make()
+        if not (self.root / MANIFEST).is_file():  # a run that decides nothing leaves nothing
+            write_json(self.root / MANIFEST, self._made_from)
         write_json(path, _sealed(described(allocation)))
         return allocation
 

@@ -72,8 +72,8 @@ class Prices(NamedTuple):
 
     Attributes
     ----------
-    fill, inverse : ndarray of shape (T, N)
-        At which orders are filled, NaN = no bar; and 1 / fill.
+    fill : ndarray of shape (T, N)
+        At which orders are filled, NaN = no bar.
     at_fill, at_close : ndarray of shape (T, N)
         At which holdings are valued before a fill, and at the close: the last price seen, 0 before the first one. Where
         the two are one array, what a fill leaves is valued already.
@@ -81,7 +81,6 @@ class Prices(NamedTuple):
     """
 
     fill: Float
-    inverse: Float
     at_fill: Float
     at_close: Float
     events: Events
@@ -103,7 +102,7 @@ def prices_of(fill: Float, close: Float, events: Events | None = None) -> Prices
     if present.all():
         if happening.ends.any():
             raise ValueError("an asset ends at a bar at which it has a price")
-        return Prices(fill, _kept(1.0 / fill), fill, close, happening)
+        return Prices(fill, fill, close, happening)
     slots = 1 if fill is close else 2
     if happening.ends.any():
         where = slots * event_bars(happening)[happening.ends], happening.asset[happening.ends].astype(np.int64)
@@ -115,7 +114,7 @@ def prices_of(fill: Float, close: Float, events: Events | None = None) -> Prices
     seen = np.where(row >= 0, np.take_along_axis(both, np.maximum(row, 0), axis=0), 0.0)
     at_close = _kept(seen[slots - 1 :: slots])
     at_fill = at_close if fill is close else _kept(seen[::2])
-    return Prices(fill, _kept(1.0 / fill), at_fill, at_close, happening)
+    return Prices(fill, at_fill, at_close, happening)
 
 
 def _kept(values: NDArray[A]) -> NDArray[A]:

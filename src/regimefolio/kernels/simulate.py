@@ -157,7 +157,7 @@ def _scale_purchases(scale: float, dust: float, order: Float) -> float:
 
 
 @summing
-def _settle(inverse: Float, cost: float, account: Account) -> tuple[float, float, float]:
+def _settle(price: Float, cost: float, account: Account) -> tuple[float, float, float]:
     """Carry out the orders: change holdings, shares and the cash flows of the round trips.
 
     Marks the positions that became flat or left it; returns the sum of the holdings, that of their sizes, and how many
@@ -169,7 +169,8 @@ def _settle(inverse: Float, cost: float, account: Account) -> tuple[float, float
         after = value[n] + order[n]
         mark[n] = (order[n] != 0.0) & (value[n] * after <= 0.0)
         marked += 1.0 if mark[n] else 0.0
-        shares[n] = after * inverse[n] if order[n] != 0.0 else shares[n]
+        # A division costs less than reading inverse prices of a wide market from memory.
+        shares[n] = after / price[n] if order[n] != 0.0 else shares[n]
         flow[n] -= order[n] + cost * abs(order[n])
         held[n], value[n] = value[n], after
         net += after
@@ -193,7 +194,7 @@ def _rebalance(
                 account.ordered[n] = np.nan if account.order[n] > 0.0 else account.ordered[n]
         bought = _scale_purchases(max(means, 0.0) / needs, DUST * equity, account.order)
     add_shares(t, -1.0, account, out)
-    net, gross, marked = _settle(prices.inverse[t], cost, account)
+    net, gross, marked = _settle(price, cost, account)
     add_shares(t, 1.0, account, out)
     if marked > 0.0:
         for i in range(list_marked(account.mark, account.at)):
@@ -373,8 +374,9 @@ def decision_return(pre_fill: Float, start: int, delay: int = 0) -> Float:
     out = np.full(pre_fill.size, np.nan)
     first = max(start - 1 - delay, 0)
     before, after = pre_fill[first + 1 + delay : -1], pre_fill[first + 2 + delay :]
-    alive = before > 0.0
-    out[first : first + before.size][alive] = np.maximum(after[alive], 0.0) / before[alive] - 1.0
+    earned = out[first : first + before.size]
+    np.divide(np.maximum(after, 0.0), before, out=earned, where=before > 0.0)
+    earned -= 1.0
     return out
 
 

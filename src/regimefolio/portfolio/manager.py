@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple, Self
 
 import numpy as np
 from pydantic import Field, model_validator
+from threadpoolctl import threadpool_limits
 
 from regimefolio.core.arrays import time_text
 from regimefolio.core.component import Model, Part, did_you_mean, placed_error
@@ -305,9 +306,10 @@ class PortfolioManager:
         """
         given: tuple[Allocation, ...] = ()
         alphas = self.alphas(stack, ensemble, row) if self.spec.allocator.uses_alpha else NO_ALPHAS
-        for t in np.flatnonzero(decide).tolist():
-            alpha = alphas[t] if alphas.size else self.alpha(stack, ensemble, row, t)
-            given += (self.spec.allocator.allocate(self.view(t, alpha, given, alphas)),)
+        with threadpool_limits(1):  # many small products of matrices, which threads only slow down
+            for t in np.flatnonzero(decide).tolist():
+                alpha = alphas[t] if alphas.size else self.alpha(stack, ensemble, row, t)
+                given += (self.spec.allocator.allocate(self.view(t, alpha, given, alphas)),)
         return given
 
     def ordered(self, target: Float) -> Float:
