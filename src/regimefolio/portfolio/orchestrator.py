@@ -129,6 +129,8 @@ class Orchestration(Model):
         fields, said = type(allocator).model_fields, allocator.model_fields_set
         shared = ("lookback", "expected_returns", "covariance_transformers")
         update = {name: getattr(self, name) for name in shared if name in fields and name not in said}
+        if isinstance(allocator, AllocationOrchestrator):  # nobody keeps what it measures, which would spoil our peak
+            update["measure"] = ()
         return allocator.model_copy(update=update) if update else allocator
 
 

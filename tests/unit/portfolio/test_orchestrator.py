@@ -33,6 +33,13 @@ class Broken(Allocator, kind="broken"):
         raise ZeroDivisionError("no idea")
 
 
+class Large(Allocator, kind="large"):
+    """Equal weights, with 16 megabytes."""
+
+    def weights(self, view: View) -> Float:
+        return np.ones(2**21)[0] * EqualWeight().weights(view)
+
+
 class Clueless(Blend, kind="clueless"):
     """It gives nothing."""
 
@@ -156,3 +163,9 @@ def test_what_is_not_measured_is_nan_and_what_is_measured_is_not() -> None:
     assert found.seconds[0] > 0.0
     assert found.peak_mb[0] > 0.0
     assert found.resident_mb[0] >= 0.0
+
+
+def test_the_memory_of_an_orchestrator_inside_another_is_all_that_it_takes() -> None:
+    inside = orchestrator("large", "equal_weight", measure=["memory"])
+    found = orchestrator({**inside.spec(), "name": "inside"}, "large", measure=["memory"]).run_allocation(view())
+    assert found.peak_mb == pytest.approx([16.0, 16.0], abs=2.0)
