@@ -19,7 +19,7 @@ from regimefolio.backtest.spec import BacktestSpec, ExecutionSpec, StrategyEntry
 from regimefolio.core.arrays import time_text
 from regimefolio.core.component import FolderName, Plugins, placed_error
 from regimefolio.core.documents import read_document
-from regimefolio.core.errors import MissingDataError, must_be
+from regimefolio.core.errors import ConfigError, MissingDataError, must_be
 from regimefolio.core.progress import Progress
 from regimefolio.core.types import Allocation, Float, Times
 from regimefolio.kernels.metrics import part_of
@@ -66,6 +66,25 @@ class AllocationSpec(Orchestration):
         if isinstance(blend, PerformanceBlend) and "cost_bps" not in blend.model_fields_set:
             fields["orchestration_type"] = blend.model_copy(update={"cost_bps": 1e4 * self.execution.proportional_cost})
         return AllocationOrchestrator.model_construct(**fields)
+
+    @property
+    def resolved(self) -> AllocationSpec:
+        """The same with what holds for each optimizer, and for the blend, where they say nothing themselves."""
+        asked = self.orchestrator
+        entries = zip(self.optimizers, asked.allocators, strict=True)
+        optimizers = tuple(entry.model_copy(update={"allocator": each}) for entry, each in entries)
+        return self.model_copy(update={"optimizers": optimizers, "orchestration_type": asked.orchestration_type})
+
+    @property
+    def slowest(self) -> tuple[str, int]:
+        """For whom the first decision waits, and for how many bars."""
+        asked = self.orchestrator
+        needs = dict(zip(asked.names, (each.warmup for each in asked.allocators), strict=True))
+        needs |= {f"strategy {entry.strategy.kind}": entry.strategy.warmup for entry in self.strategies}
+        blend = asked.warmup
+        if blend > max(needs.values()):
+            return f"{self.orchestration_type.kind}", blend
+        return max(needs.items(), key=lambda item: item[1])
 
     @model_validator(mode="after")
     def _alphas_come_from_somewhere(self) -> Self:
@@ -161,6 +180,10 @@ def run_allocations(
     must_be(Market, market, "market", "load_market gives one")
     progress, asked = progress or Progress(), spec.orchestrator
     asked.must_fit(market)
+    who, bars = spec.slowest
+    if bars + spec.execution.delay + 3 > market.panel.n_bars:
+        text = f"{who} needs {bars} bars before it can say anything, but the data has {market.panel.n_bars}"
+        raise ConfigError(f"{text}; use more data or a shorter lookback", ("optimizers",))
     runner, ensemble, _, start = prepare(spec.backtest(), market)
     stack, manager, row = runner.signals(ensemble), runner.manager, ensemble.rows(None, market.panel.n_bars)
     decides = np.flatnonzero(manager.decisions(None, start - spec.execution.delay)).tolist()

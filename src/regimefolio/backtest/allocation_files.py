@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -29,6 +30,10 @@ NUMBERS = ("blend", "seconds", "peak_mb", "resident_mb", "expected_return", "vol
 WORDS = ("status", "message", "traceback")
 
 
+UNASKED = ("name", "output_dir", "seed", "leave_one_out")
+"""Keys that change nothing of what is decided."""
+
+
 class AllocationFolder:
     """The folder of one allocation run.
 
@@ -49,10 +54,8 @@ class AllocationFolder:
         self.results = self.root / "results.json"
         self.page = self.root / "report.html"
         self._allocations = self.root / "allocations"
-        plain = spec.plain()
-        asked = {
-            key: value for key, value in plain.items() if key not in ("name", "output_dir", "seed", "leave_one_out")
-        }
+        plain = spec.resolved.plain()
+        asked = {key: value for key, value in plain.items() if key not in UNASKED}
         self._made_from: dict[str, Json] = {
             "configuration": fingerprint(asked),
             "data": inputs,
@@ -116,7 +119,12 @@ class AllocationFolder:
         there = read_json(path)
         known = there if isinstance(there, dict) else {}
         words = {"configuration": "another configuration", "data": "other data", "code": "other code"}
-        return [text for key, text in words.items() if known.get(key) != self._made_from[key]]
+        differs = [text for key, text in words.items() if known.get(key) != self._made_from[key]]
+        ours, theirs = self._made_from["allocation"], known.get("allocation")
+        if words["configuration"] in differs and isinstance(ours, dict) and isinstance(theirs, dict):
+            changed = [key for key in ours if key not in UNASKED and ours[key] != theirs.get(key)]
+            differs[0] += f" ({', '.join(changed)})" if changed else ""
+        return differs
 
 
 def _stamp(timestamp: np.datetime64) -> str:
@@ -221,6 +229,7 @@ def allocate(
     must_be(AllocationSpec, spec, "spec", "read_allocation(file) reads one")
     portfolio = spec.backtest().portfolio
     dataset, market = load_market(spec.data, spec.benchmark, folder, spec.execution, spec.risk_free, portfolio)
+    dataset = replace(dataset, cautions=dataset.cautions + spec.backtest().cautions)
     inputs = inputs_fingerprint(dataset, market)
     kept = AllocationFolder(spec, inputs, folder)
     with kept.opened(force):
@@ -233,7 +242,7 @@ def results_document(spec: AllocationSpec, inputs: str, run: AllocationRun) -> d
     """Metrics of every run, and what was decided last, as they are written to JSON."""
     return {
         "name": spec.name,
-        "parameters": {**spec.plain(), "inputs_fingerprint": inputs},
+        "parameters": {**spec.resolved.plain(), "inputs_fingerprint": inputs},
         "first_bar": time_text(run.bars[0]),
         "last_bar": time_text(run.bars[-1]),
         "rebalances": len(run.allocations),

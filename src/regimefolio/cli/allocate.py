@@ -29,18 +29,15 @@ say."""
 METRICS = {
     "sharpe": ">Sharpe",
     "cagr": ">a year",
-    "volatility": ">volatility",
-    "max_drawdown": ">drawdown",
-    "turnover": ">turnover\na year",
+    "volatility": ">volat-\nility",
+    "max_drawdown": ">draw-\ndown",
+    "exposure": ">in-\nvested",
+    "turnover": ">turn-\nover",
 }
 
 RESULT_NOTES = [
-    "the same bars and constraints at the same costs, the benchmark without any; choosing the best row afterwards is a "
-    "search, whose luck no row shows",
-]
-OPTIMIZER_NOTES = [
-    "assets: the number of equal positions that are as concentrated, mean of the rebalances; adds: the blend's Sharpe "
-    "ratio minus that of the blend without it; ms: the median",
+    "the same bars and constraints at the same costs, the benchmark without any; turnover is a year's; choosing the "
+    "best row afterwards is a search, whose luck no row shows",
 ]
 
 HELD_SHOWN = 10
@@ -101,9 +98,16 @@ def _show(screen: Console, spec: AllocationSpec, run: AllocationRun, folder: All
         style="bold",
         markup=False,
     )
+    who, bars = spec.slowest
+    first = run.allocations[0].timestamp.astype("datetime64[D]")
+    screen.print(f"First decided at {first}: {who} needs {counted(bars, 'bar')}.", style="dim", markup=False)
     screen.print(table("", ["", *METRICS.values()], _results(spec, run), RESULT_NOTES))
     heads = ["optimizer", ">assets", *([">adds to Sharpe"] if run.without else []), ">failed", ">ms a rebalance"]
-    screen.print(table("The optimizers", heads, _optimizers(run), OPTIMIZER_NOTES))
+    adds = "adds: the blend's Sharpe ratio minus that of the blend without it; " if run.without else ""
+    note = (
+        f"assets: the number of equal positions that are as concentrated, mean of the rebalances; {adds}ms: the median"
+    )
+    screen.print(table("The optimizers", heads, _optimizers(run), [note]))
     _show_failures(screen, run)
     _show_targets(screen, run)
 

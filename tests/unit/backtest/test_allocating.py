@@ -220,10 +220,16 @@ def test_what_was_made_from_something_else_is_refused_or_taken_away(tmp_path: Pa
         run_allocations(spec(), MARKET, kept(tmp_path, spec()).kept)
     before = files(tmp_path)
     other = kept(tmp_path, spec(lookback=50))
-    with pytest.raises(StaleError, match=r"holds a run of another configuration; .* --force"), other.opened():
+    with (
+        pytest.raises(StaleError, match=r"of another configuration \(optimizers, lookback\); .* --force"),
+        other.opened(),
+    ):
         pass
     others = kept(tmp_path, spec(lookback=50), "others")
-    with pytest.raises(StaleError, match="another configuration and other data"), others.opened():
+    with (
+        pytest.raises(StaleError, match=r"another configuration \(optimizers, lookback\) and other data"),
+        others.opened(),
+    ):
         pass
     assert files(tmp_path) == before
     with other.opened(force=True):
@@ -284,3 +290,40 @@ def test_a_blend_that_trades_on_paper_pays_what_the_run_pays_unless_it_says() ->
 
     assert paid("stacked") == pytest.approx(3.0)
     assert paid({"kind": "stacked", "cost_bps": 7}) == 7.0
+
+
+def test_what_is_kept_says_what_held_for_each_optimizer(tmp_path: Path) -> None:
+    said = spec(optimizers=["inverse_volatility", "hrp"], orchestration_type="stacked")
+    folder = kept(tmp_path, said)
+    with folder.opened():
+        found = run_allocations(said, MARKET, folder.kept)
+    for told in (
+        read_json(folder.root / "allocation.json")["allocation"],
+        results_document(said, "", found)["parameters"],
+    ):
+        assert [each["lookback"] for each in told["optimizers"]] == [40, 40]
+        assert told["orchestration_type"]["cost_bps"] == 10.0
+
+
+def test_for_whom_the_first_decision_waits() -> None:
+    assert spec().slowest == ("min_variance", 40)
+    assert (
+        spec(strategies=[{"kind": "momentum_rank", "lookback": 60, "skip": 5}]).slowest[0] == "strategy momentum_rank"
+    )
+    assert spec(orchestration_type={"kind": "optimized", "window": 50}).slowest == ("optimized", 40 + 50 + 2 * 21)
+    for who, named in (({"kind": "hrp", "lookback": 300}, "hrp needs 300 bars"), ("ridge", "ridge needs 420 bars")):
+        with pytest.raises(ConfigError, match=f"{named} before it can say anything, but the data has 260"):
+            run_allocations(spec(optimizers=[who, "equal_weight"]), MARKET)
+
+
+class Greedy(Allocator, kind="greedy"):
+    """More than there is."""
+
+    def weights(self, view: View) -> Float:
+        return 0.5 * view.tradable.astype(np.float64)
+
+
+def test_more_than_there_is_is_a_failure() -> None:
+    found = run_allocations(spec(optimizers=["greedy", "hrp"]), MARKET)
+    assert failures(found) == {"greedy": len(found.allocations), "hrp": 0}
+    assert "they are shares of what may be invested, 1 at most" in found.allocations[0].message[0]

@@ -14,6 +14,9 @@ from regimefolio.core.types import Allocation, Float
 from regimefolio.kernels.weights import NO_RISK, allocate_row
 from regimefolio.market.view import Market, View
 
+ROUNDING = 1e-9
+"""By which the sizes of weights may sum to more than 1."""
+
 
 class Allocator(Component, family="allocator"):
     """Turns what is known at one bar into weights whose absolute sum is at most 1, before constraints.
@@ -94,7 +97,7 @@ def usable(weights: Float, name: str, view: View) -> Float:
     Raises
     ------
     ModelError
-        They have another shape, are not finite, or hold what is not tradable.
+        They have another shape, are not finite, hold what is not tradable, or more than there is.
     """
     given = np.asarray(weights, dtype=np.float64)
     if given.shape != view.alpha.shape:
@@ -104,6 +107,10 @@ def usable(weights: Float, name: str, view: View) -> Float:
         n = int(np.flatnonzero(~sound)[0])
         text = f"the weight of {view.market.symbols[n]} is {given[n]}; it must be finite, and 0 where view.tradable"
         raise ModelError(f"{_at(name, view)}: {text} is False")
+    gross = float(np.abs(given).sum())
+    if gross > 1.0 + ROUNDING:
+        text = f"the sizes of its weights sum to {gross:g}; they are shares of what may be invested, 1 at most"
+        raise ModelError(f"{_at(name, view)}: {text}")
     return given
 
 

@@ -19,6 +19,7 @@ _METRICS: Mapping[str, tuple[str, Format]] = {
     "max_drawdown": ("Drawdown", percent),
     "calmar": ("Calmar", number),
     "cvar_95": ("CVaR 95%", percent),
+    "exposure": ("Invested", percent),
     "turnover": ("Turnover a year", times_a_year),
     "cost_fraction": ("Costs of capital", percent),
     "beta": ("Beta", number),
