@@ -24,6 +24,7 @@ from regimefolio.core.progress import Progress
 from regimefolio.core.types import Allocation, Float, Times
 from regimefolio.kernels.metrics import part_of
 from regimefolio.market import DataSpec, Market, Rebalance
+from regimefolio.market.traded import patience
 from regimefolio.market.view import View
 from regimefolio.portfolio import (
     AllocationOrchestrator,
@@ -185,6 +186,7 @@ def run_allocations(
         text = f"{who} needs {bars} bars before it can say anything, but the data has {market.panel.n_bars}"
         raise ConfigError(f"{text}; use more data or a shorter lookback", ("optimizers",))
     runner, ensemble, _, start = prepare(spec.backtest(), market)
+    benchmark = _benchmark(spec, market, start, runner.risk_free)
     stack, manager, row = runner.signals(ensemble), runner.manager, ensemble.rows(None, market.panel.n_bars)
     decides = np.flatnonzero(manager.decisions(None, start - spec.execution.delay)).tolist()
     decided = _Decided(asked, spec.leave_one_out and len(asked.names) > 1)
@@ -213,7 +215,7 @@ def run_allocations(
         optimizers={name: run(rows) for name, rows in decided.alone.items()},
         without={name: run([each.weights for each in past]) for name, past in decided.without.items()},
         equal_weight=run(decided.equal, record=True),
-        benchmark=_benchmark(spec, market, start, runner.risk_free),
+        benchmark=benchmark,
         risk_free=part_of(runner.risk_free, slice(start, None)),
     )
 
@@ -248,6 +250,12 @@ def _benchmark(spec: AllocationSpec, market: Market, start: int, risk_free: Floa
         raise MissingDataError(
             f"benchmark {spec.benchmark!r} begins at {time_text(first)}, but trading at {time_text(traded)}, up to "
             "which it would be a flat line; let the data begin later, or name another one"
+        )
+    last, allowed = int(np.flatnonzero(np.isfinite(closes))[-1]), patience(market.panel)
+    if allowed is not None and market.panel.n_bars - 1 - last > allowed:
+        raise MissingDataError(
+            f"benchmark {spec.benchmark!r} ends at {time_text(market.timestamps[last])}, after which it would be a "
+            "flat line; let the data end there, or name another one"
         )
     return bought_and_held(closes, start, spec.initial_capital, market.panel.periods_per_year, risk_free)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -148,6 +149,22 @@ def test_a_benchmark_that_begins_after_trading_is_an_error_and_no_flat_line() ->
     late[: int(np.searchsorted(PANEL.timestamps, run_allocations(spec(), MARKET).bars[0])) + 1] = np.nan
     with pytest.raises(MissingDataError, match=r"begins at .*, but trading at .*, up to which"):
         run_allocations(spec(), Market(PANEL, benchmark=late))
+
+
+def test_a_benchmark_that_ends_before_the_data_is_an_error_before_anything_is_decided() -> None:
+    early = np.linspace(100.0, 130.0, PANEL.n_bars)
+    early[-21:] = np.nan
+    assert run_allocations(spec(), Market(PANEL, benchmark=early)).benchmark.equity[-1] > 0.0
+    early[-22:] = np.nan
+    asked: list[View] = []
+
+    def noted(view: View, make: Callable[[], Allocation]) -> Allocation:
+        asked.append(view)
+        return make()
+
+    with pytest.raises(MissingDataError, match=r"benchmark 'index' ends at .*, after which it would be a flat line"):
+        run_allocations(spec(), Market(PANEL, benchmark=early), noted)
+    assert not asked
 
 
 def test_expected_returns_of_alphas_need_strategies() -> None:
