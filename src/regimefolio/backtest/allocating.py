@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Annotated, Self
 
 import numpy as np
 from pydantic import Field, PlainSerializer, PlainValidator, model_validator
-from threadpoolctl import threadpool_limits
 
 from regimefolio.backtest.held import Held, bought_and_held
 from regimefolio.backtest.rates import Interest
@@ -30,6 +28,7 @@ from regimefolio.portfolio import (
     AllocationOrchestrator,
     Constraints,
     EqualWeight,
+    Known,
     Orchestration,
     PerformanceBlend,
     PortfolioSpec,
@@ -84,8 +83,22 @@ class AllocationSpec(Orchestration):
         needs |= {f"strategy {entry.strategy.kind}": entry.strategy.warmup for entry in self.strategies}
         blend = asked.warmup
         if blend > max(needs.values()):
-            return f"{self.orchestration_type.kind}", blend
+            return self.orchestration_type.kind, blend
         return max(needs.items(), key=lambda item: item[1])
+
+    def must_fit(self, market: Market) -> None:
+        """Refuse a market that lacks what an optimizer needs, or bars for the slowest, before anything is decided.
+
+        Raises
+        ------
+        ConfigError, MissingDataError
+            Names what is missing, and what to do.
+        """
+        self.orchestrator.must_fit(market)
+        who, bars = self.slowest
+        if bars + self.execution.delay + 3 > market.panel.n_bars:
+            text = f"{who} needs {bars} bars before it can say anything, but the data has {market.panel.n_bars}"
+            raise ConfigError(f"{text}; use more data or a shorter lookback", ("optimizers",))
 
     @model_validator(mode="after")
     def _alphas_come_from_somewhere(self) -> Self:
@@ -154,10 +167,6 @@ class AllocationRun:
     risk_free: Float
 
 
-Known = Callable[[View, Callable[[], Allocation]], Allocation]
-"""Gives the allocation of a view: one that is known already, or the one that it is handed to make."""
-
-
 def run_allocations(
     spec: AllocationSpec, market: Market, known: Known = lambda view, make: make(), progress: Progress | None = None
 ) -> AllocationRun:
@@ -180,23 +189,21 @@ def run_allocations(
     must_be(AllocationSpec, spec, "spec", "read_allocation(file) reads one")
     must_be(Market, market, "market", "load_market gives one")
     progress, asked = progress or Progress(), spec.orchestrator
-    asked.must_fit(market)
-    who, bars = spec.slowest
-    if bars + spec.execution.delay + 3 > market.panel.n_bars:
-        text = f"{who} needs {bars} bars before it can say anything, but the data has {market.panel.n_bars}"
-        raise ConfigError(f"{text}; use more data or a shorter lookback", ("optimizers",))
+    spec.must_fit(market)
     runner, ensemble, _, start = prepare(spec.backtest(), market)
     benchmark = _benchmark(spec, market, start, runner.risk_free)
     stack, manager, row = runner.signals(ensemble), runner.manager, ensemble.rows(None, market.panel.n_bars)
-    decides = np.flatnonzero(manager.decisions(None, start - spec.execution.delay)).tolist()
-    decided = _Decided(asked, spec.leave_one_out and len(asked.names) > 1)
-    alphas = manager.alphas(stack, ensemble, row)
+    decide = manager.decisions(None, start - spec.execution.delay)
+    decides, decided = np.flatnonzero(decide).tolist(), _Decided(asked, spec.leave_one_out and len(asked.names) > 1)
+
+    def taken(view: View, make: Callable[[], Allocation]) -> Allocation:
+        allocation = known(view, make)
+        decided.take(view, allocation)
+        progress.advance()
+        return allocation
+
     progress.stage("rebalances", len(decides))
-    with threadpool_limits(1):  # many small products of matrices, which threads only slow down
-        for t in decides:
-            view = manager.view(t, alphas[t], tuple(decided.allocations), alphas)
-            decided.take(view, known(view, partial(asked.allocate, view)))
-            progress.advance()
+    allocations = manager.allocations(stack, ensemble, row, decide, taken)
 
     def run(rows: Sequence[Float], record: bool = False) -> Run:
         target = np.full((1, *market.panel.close.shape), np.nan)
@@ -210,8 +217,8 @@ def run_allocations(
     progress.stage("backtests", 2 + len(decided.alone) + len(decided.without))
     return AllocationRun(
         bars=market.timestamps[start:],
-        allocations=tuple(decided.allocations),
-        blend=run([each.weights for each in decided.allocations], record=True),
+        allocations=allocations,
+        blend=run([each.weights for each in allocations], record=True),
         optimizers={name: run(rows) for name, rows in decided.alone.items()},
         without={name: run([each.weights for each in past]) for name, past in decided.without.items()},
         equal_weight=run(decided.equal, record=True),
@@ -221,18 +228,16 @@ def run_allocations(
 
 
 class _Decided:
-    """What was decided so far, by the blend, by each optimizer, and by the blend without each; grows by bars."""
+    """What was decided so far by equal weights, by each optimizer, and by the blend without each; grows by bars."""
 
     def __init__(self, asked: AllocationOrchestrator, leave_one_out: bool) -> None:
         self._asked = asked
-        self.allocations: list[Allocation] = []
         self.alone: dict[str, list[Float]] = {name: [] for name in asked.names}
         self.without: dict[str, list[Allocation]] = {name: [] for name in asked.names if leave_one_out}
         self.equal: list[Float] = []
 
     def take(self, view: View, allocation: Allocation) -> None:
         """Add what was decided at the bar of a view."""
-        self.allocations.append(allocation)
         self.equal.append(EqualWeight().weights(view))
         for name, weights in zip(allocation.allocators, allocation.df_allocation, strict=True):
             self.alone[name].append(weights)

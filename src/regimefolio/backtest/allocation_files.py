@@ -14,6 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 from regimefolio.backtest.allocating import AllocationRun, AllocationSpec, run_allocations
 from regimefolio.backtest.runner import Run
 from regimefolio.backtest.spec import inputs_fingerprint, load_market
+from regimefolio.core.allocation import NUMBERS, WORDS
 from regimefolio.core.arrays import time_text
 from regimefolio.core.code import code_of
 from regimefolio.core.component import fingerprint
@@ -25,10 +26,6 @@ from regimefolio.market import Dataset
 from regimefolio.market.view import View
 
 MANIFEST, DIGEST = "allocation.json", "sha256"
-
-NUMBERS = ("blend", "seconds", "peak_mb", "resident_mb", "expected_return", "volatility", "concentration")
-WORDS = ("status", "message", "traceback")
-
 
 UNASKED = ("name", "output_dir", "seed", "leave_one_out")
 """Keys that change nothing of what is decided."""

@@ -142,7 +142,7 @@ def _optimizers(run: AllocationRun) -> list[list[str | Text]]:
 
     rows: list[list[str | Text]] = []
     for m, (name, failed) in enumerate(failures(run).items()):
-        row: list[str | Text] = [name, _assets(np.stack([each.df_allocation[m] for each in run.allocations]))]
+        row: list[str | Text] = [name, _assets(np.array([each.concentration[m] for each in run.allocations]))]
         if run.without:
             adds = run.blend.metrics["sharpe"] - run.without[name].metrics["sharpe"]
             row.append(minus(f"{adds:+.3f}") if adds == adds else UNDEFINED)
@@ -152,15 +152,12 @@ def _optimizers(run: AllocationRun) -> list[list[str | Text]]:
     return rows
 
 
-def _assets(weights: Float) -> str:
-    """The mean over rebalances (R, N) of the effective number of assets, 1/Σw² of shares of the gross."""
+def _assets(concentration: Float) -> str:
+    """The mean over rebalances (R,) of the effective number of assets; NaN is none."""
     import numpy as np
 
-    gross = np.abs(weights).sum(axis=1)
-    held = gross > 0.0
-    if not held.any():
-        return "–"
-    return f"{(gross[held] ** 2 / (weights[held] ** 2).sum(axis=1)).mean():,.1f}"
+    known = np.isfinite(concentration)
+    return f"{(1.0 / concentration[known]).mean():,.1f}" if known.any() else "–"
 
 
 def _show_failures(screen: Console, run: AllocationRun) -> None:

@@ -15,8 +15,9 @@ OK, FAILED = "ok", "failed"
 """Whether an allocator gave weights that can be used."""
 
 
-_MEASURED = ("blend", "seconds", "peak_mb", "resident_mb", "expected_return", "volatility", "concentration")
-"""What is one number an allocator."""
+WORDS = ("status", "message", "traceback")
+NUMBERS = ("blend", "seconds", "peak_mb", "resident_mb", "expected_return", "volatility", "concentration")
+"""What is one text, and one number, an allocator."""
 
 
 def _none() -> Float:
@@ -72,7 +73,7 @@ class Allocation:
         n, m = len(self.symbols), len(self.allocators)
         set_array(self, "weights", (n,), "float64")
         set_array(self, "df_allocation", (m, n if m else 0), "float64")
-        for name in _MEASURED:
+        for name in NUMBERS:
             set_array(self, name, (m,), "float64")
 
     @cached_property
@@ -84,10 +85,10 @@ class Allocation:
     def without(self, name: str, weights: Float) -> Allocation:
         """What would have been decided if one allocator had not been asked; `weights` (N,) are the others' blend."""
         left = np.array([each != name for each in self.allocators])
-        of_each = ("allocators", "status", "message", "traceback")
         rows: dict[str, Any] = {
-            key: tuple(value for value, kept in zip(getattr(self, key), left, strict=True) if kept) for key in of_each
+            key: tuple(value for value, kept in zip(getattr(self, key), left, strict=True) if kept)
+            for key in ("allocators", *WORDS)
         }
-        for key in ("df_allocation", *_MEASURED):
+        for key in ("df_allocation", *NUMBERS):
             rows[key] = getattr(self, key)[left]
         return replace(self, weights=weights, **rows)

@@ -58,6 +58,7 @@ from regimefolio.portfolio.conflicts import ConflictCount, Conflicts
 from regimefolio.portfolio.constraints import Constraints
 from regimefolio.portfolio.manager import (
     CombinationMethod,
+    Known,
     OnConflict,
     PortfolioManager,
     PortfolioSpec,
@@ -134,6 +135,7 @@ __all__ = [
     "InverseVolatility",
     "JamesStein",
     "Kelly",
+    "Known",
     "LedoitWolf",
     "MarketIndex",
     "MaxDrawdown",

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Literal, NamedTuple, Self
 
@@ -140,6 +141,10 @@ def must_be_sound(signals: Signals) -> None:
         f"alpha {alpha[t, n]} and confidence {confidence[t, n]}; no opinion is alpha 0 and confidence 0. "
         "regimefolio.testing.StrategyContract finds such mistakes"
     )
+
+
+Known = Callable[[View, Callable[[], Allocation]], Allocation]
+"""Gives the allocation of a view: one that is known already, or the one that it is handed to make."""
 
 
 class SignalStack(NamedTuple):
@@ -296,8 +301,15 @@ class PortfolioManager:
                 out[t] = self.constrained(t, allocation.weights)
         return self.ordered(out)
 
-    def allocations(self, stack: SignalStack, ensemble: Ensemble, row: Int, decide: Bool) -> tuple[Allocation, ...]:
-        """What the allocator gives at each bar that decides, asked in their order.
+    def allocations(
+        self,
+        stack: SignalStack,
+        ensemble: Ensemble,
+        row: Int,
+        decide: Bool,
+        known: Known = lambda view, make: make(),
+    ) -> tuple[Allocation, ...]:
+        """What the allocator gives at each bar that decides, or what is `known` already, in the order of the bars.
 
         Raises
         ------
@@ -309,7 +321,8 @@ class PortfolioManager:
         with threadpool_limits(1):  # many small products of matrices, which threads only slow down
             for t in np.flatnonzero(decide).tolist():
                 alpha = alphas[t] if alphas.size else self.alpha(stack, ensemble, row, t)
-                given += (self.spec.allocator.allocate(self.view(t, alpha, given, alphas)),)
+                view = self.view(t, alpha, given, alphas)
+                given += (known(view, partial(self.spec.allocator.allocate, view)),)
         return given
 
     def ordered(self, target: Float) -> Float:
