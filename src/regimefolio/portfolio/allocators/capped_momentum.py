@@ -31,5 +31,6 @@ def water_filled(weights: Float, cap: float) -> Float:
     while (out[~full] > cap).any():
         full |= out > cap
         rest = np.where(full, 0.0, weights)
-        out = np.where(full, cap, rest * ((total - cap * full.sum()) / rest.sum()))
+        least = cap / weights[full].min()  # what brings the full ones to the cap; less is rounding
+        out = np.where(full, cap, rest * max((total - cap * full.sum()) / rest.sum(), least))
     return out
